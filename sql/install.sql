@@ -1,0 +1,6 @@
+-- CREATE EXTENSION makes the schema itself and adopts none.
+CREATE SCHEMA smarketing;
+CREATE EXTENSION smarketing;
+DROP SCHEMA smarketing;
+CREATE EXTENSION smarketing;
+SELECT extname, extversion, nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'smarketing';

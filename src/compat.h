@@ -1,0 +1,26 @@
+/*
+ * compat.h: the newest API of the server for older ones; the only file that tests PG_VERSION_NUM.
+ */
+#ifndef SMK_COMPAT_H
+#define SMK_COMPAT_H
+
+#include "fmgr.h"
+
+#if PG_VERSION_NUM < 150000
+#error smarketing needs PostgreSQL 15 or later
+#endif
+
+/* 16 introduced soft errors of input functions (ccff2d20ed96); before, an error is raised. */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#else
+#define ereturn(context, dummy_value, ...) \
+	do \
+	{ \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy_value; \
+	} while (0)
+#endif
+
+#endif
