@@ -1,0 +1,222 @@
+/*
+ * zone.c: the local date of an instant in a zone, and the first instant of a local date.
+ */
+#include "postgres.h"
+
+#include "parser/scansup.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+#include "calendar/calendar.h"
+
+/* No zone is further from Greenwich: the limit of a POSIX specification is just below a week. */
+#define MAX_OFFSET_DAYS 8
+
+#define UNIX_EPOCH_SECONDS ((pg_time_t) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
+
+/* 16 introduced DecodeTimezoneName and these names (5b3c5953553b); before, the steps stand in timestamptz_zone. */
+#ifndef TZNAME_FIXED_OFFSET
+#define TZNAME_FIXED_OFFSET 0
+#define TZNAME_DYNTZ 1
+#define TZNAME_ZONE 2
+
+static int
+DecodeTimezoneName(const char *tzname, int *offset, pg_tz **tz)
+{
+	char	   *lowzone = downcase_truncate_identifier(tzname, strlen(tzname), false);
+	int			type = DecodeTimezoneAbbrev(0, lowzone, offset, tz);
+
+	if (type == TZ || type == DTZ)
+		return TZNAME_FIXED_OFFSET;
+	if (type == DYNTZ)
+		return TZNAME_DYNTZ;
+	*tz = pg_tzset(tzname);
+	if (*tz == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" not recognized", tzname)));
+	return TZNAME_ZONE;
+}
+#endif
+
+/* Finds what AT TIME ZONE finds under a name, or raises the same error. */
+void
+smk_zone_init(SmkZone *zone, const char *name)
+{
+	memset(zone, 0, sizeof(SmkZone));
+	strlcpy(zone->name, name, sizeof(zone->name));
+	switch (DecodeTimezoneName(zone->name, &zone->offset, &zone->tz))
+	{
+		case TZNAME_FIXED_OFFSET:
+			zone->kind = SMK_ZONE_OFFSET;
+			break;
+		case TZNAME_DYNTZ:
+			zone->kind = SMK_ZONE_DYNAMIC;
+			break;
+		default:
+			zone->kind = SMK_ZONE_FULL;
+	}
+}
+
+/* The same, in memory of the current context. */
+SmkZone *
+smk_zone_lookup(const char *name)
+{
+	SmkZone    *zone = (SmkZone *) palloc(sizeof(SmkZone));
+
+	smk_zone_init(zone, name);
+	return zone;
+}
+
+/* The quotient rounded down; the divisor is positive. */
+static inline int64
+zone_floor_divide(int64 dividend, int64 divisor)
+{
+	int64		quotient = dividend / divisor;
+
+	return quotient - (dividend % divisor < 0 ? 1 : 0);
+}
+
+static inline pg_time_t
+zone_unix_time(TimestampTz at)
+{
+	return zone_floor_divide(at, USECS_PER_SEC) + UNIX_EPOCH_SECONDS;
+}
+
+/* The offset that AT TIME ZONE applies at an instant, in seconds east of Greenwich. */
+static int
+zone_offset(const SmkZone *zone, TimestampTz at)
+{
+	pg_time_t	unix_time;
+	struct pg_tm *local;
+	int			is_dst;
+
+	if (zone->kind == SMK_ZONE_OFFSET)
+		return zone->offset;
+	if (zone->kind == SMK_ZONE_DYNAMIC)
+		return -DetermineTimeZoneAbbrevOffsetTS(at, zone->name, zone->tz, &is_dst);
+	unix_time = zone_unix_time(at);
+	local = pg_localtime(&unix_time, zone->tz);
+	if (local == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return (int) local->tm_gmtoff;
+}
+
+/* The next instant after the given one at which the zone's rules change, PG_INT64_MAX if there is none. */
+static TimestampTz
+zone_next_transition(const SmkZone *zone, TimestampTz at)
+{
+	pg_time_t	unix_time = zone_unix_time(at);
+	pg_time_t	boundary;
+	long int	before;
+	long int	after;
+	int			before_dst;
+	int			after_dst;
+	int			found;
+
+	found = pg_next_dst_boundary(&unix_time, &before, &before_dst, &boundary, &after, &after_dst, zone->tz);
+	if (found == 0)
+	{
+		/* On the last instant of its table the server looks no further, although the rules may go on. */
+		unix_time++;
+		found = pg_next_dst_boundary(&unix_time, &before, &before_dst, &boundary, &after, &after_dst, zone->tz);
+	}
+	if (found < 0)
+		elog(ERROR, "could not find the next transition of time zone \"%s\"", zone->name);
+	if (found == 0 || boundary - UNIX_EPOCH_SECONDS > END_TIMESTAMP / USECS_PER_SEC)
+		return PG_INT64_MAX;
+	return (boundary - UNIX_EPOCH_SECONDS) * USECS_PER_SEC;
+}
+
+/*
+ * The offset at an instant, and how long it lasts at least. The offset is asked for and not taken from
+ * pg_next_dst_boundary, which before the first transition does not say what pg_localtime says.
+ */
+SmkZoneSegment
+smk_zone_segment(const SmkZone *zone, TimestampTz at)
+{
+	SmkZoneSegment segment;
+	TimestampTz last;
+	TimestampTz same;
+
+	segment.offset = zone_offset(zone, at);
+	segment.until = PG_INT64_MAX;
+	if (zone->kind == SMK_ZONE_OFFSET)
+		return segment;
+	segment.until = zone_next_transition(zone, at);
+	if (zone->kind == SMK_ZONE_FULL || segment.until == PG_INT64_MAX)
+		return segment;
+
+	/* A dynamic abbreviation that its zone does not use takes the coming offset when the local time first repeats. */
+	last = segment.until - USECS_PER_SEC;
+	if (last <= at || zone_offset(zone, last) == segment.offset)
+		return segment;
+	same = zone_floor_divide(at, USECS_PER_SEC) * USECS_PER_SEC;
+	while (last - same > USECS_PER_SEC)
+	{
+		TimestampTz middle = same + (last - same) / USECS_PER_SEC / 2 * USECS_PER_SEC;
+
+		if (zone_offset(zone, middle) == segment.offset)
+			same = middle;
+		else
+			last = middle;
+	}
+	segment.until = last;
+	return segment;
+}
+
+/* The date that the clocks of the zone show at an instant. */
+DateADT
+smk_zone_local_date(const SmkZone *zone, TimestampTz at)
+{
+	int64		date;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("an infinite timestamp is in no period")));
+	date = zone_floor_divide(at + zone_offset(zone, at) * USECS_PER_SEC, USECS_PER_DAY);
+	if (!IS_VALID_DATE(date))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("date out of range")));
+	return (DateADT) date;
+}
+
+/*
+ * The instant from which on the clocks of the zone never show an earlier date. A date that the zone skipped has the
+ * first instant of the next one.
+ */
+TimestampTz
+smk_zone_first_instant(const SmkZone *zone, DateADT date)
+{
+	int64		midnight;
+	TimestampTz first;
+	TimestampTz at;
+	bool		found = false;
+
+	if (date < (MIN_TIMESTAMP / USECS_PER_DAY) || date > (END_TIMESTAMP / USECS_PER_DAY))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	midnight = date * USECS_PER_DAY;
+	at = Max(midnight - MAX_OFFSET_DAYS * USECS_PER_DAY, MIN_TIMESTAMP);
+	first = at;
+	while (at < END_TIMESTAMP && at <= midnight + MAX_OFFSET_DAYS * USECS_PER_DAY)
+	{
+		SmkZoneSegment segment = smk_zone_segment(zone, at);
+		TimestampTz reached = midnight - segment.offset * USECS_PER_SEC;
+
+		if (!found || at < reached)
+			first = Min(reached, segment.until);
+		found = true;
+		at = segment.until;
+	}
+	if (!IS_VALID_TIMESTAMP(first))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return first;
+}
