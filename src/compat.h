@@ -14,6 +14,8 @@
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
 #else
+/* 16 gave it a soft-error context (858e776c84f4). */
+#define stringToQualifiedNameList(string, context) stringToQualifiedNameList(string)
 #define ereturn(context, dummy_value, ...) \
 	do \
 	{ \

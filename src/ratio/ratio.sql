@@ -119,3 +119,14 @@ CREATE AGGREGATE smarketing.win_rate(won pg_catalog.bool) (
 );
 
 COMMENT ON AGGREGATE smarketing.win_rate(pg_catalog.bool) IS 'share of won among closed deals; NULL rows are open deals and do not count';
+
+CREATE FUNCTION smarketing.money_per(amount pg_catalog.numeric, units pg_catalog.numeric)
+RETURNS pg_catalog.numeric
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+-- The zeros give the quotient at least 12 decimals before it is rounded, however large the amount is.
+RETURN CASE WHEN units OPERATOR(pg_catalog.<>) 0::pg_catalog.numeric
+    THEN pg_catalog.round((amount OPERATOR(pg_catalog.+) 0.000000000000::pg_catalog.numeric)
+                          OPERATOR(pg_catalog./) units, 6) END;
+
+COMMENT ON FUNCTION smarketing.money_per(pg_catalog.numeric, pg_catalog.numeric) IS
+    'amount / units, rounded to 6 decimals; NULL where there are no units';

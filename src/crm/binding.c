@@ -1,0 +1,674 @@
+/*
+ * binding.c: the functions that configure: bind, unbind, configure, define_dimension, map_stage, map_value, and the
+ * catalogues behind the views that show it.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "crm/config.h"
+#include "crm/reserved.h"
+#include "smarketing.h"
+
+/* Raises the error for an argument that must be given. */
+static char *
+binding_text_argument(FunctionCallInfo fcinfo, int position, const char *name)
+{
+	if (PG_ARGISNULL(position))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(position));
+}
+
+static const SmkEntity *
+binding_entity(const char *name)
+{
+	const SmkEntity *entity = smk_entity_find(name);
+
+	if (entity == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("entity \"%s\" does not exist", name),
+				 errhint("Entities: %s.", smk_entity_list())));
+	return entity;
+}
+
+/* Runs one statement that writes our tables, as the caller; nargs texts, NULL for null. */
+static uint64
+binding_write(const char *sql, int nargs, const char **args)
+{
+	Oid			types[5];
+	Datum		values[5];
+	char		nulls[5];
+
+	int			level = smk_path_only_catalog();
+
+	Assert(nargs <= 5);
+	for (int i = 0; i < nargs; i++)
+	{
+		types[i] = TEXTOID;
+		values[i] = args[i] ? CStringGetTextDatum(args[i]) : (Datum) 0;
+		nulls[i] = args[i] ? ' ' : 'n';
+	}
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
+		elog(ERROR, "could not run \"%s\"", sql);
+	AtEOXact_GUC(true, level);
+	return SPI_processed;
+}
+
+/* A type's name, qualified unless it is one of the catalog's. */
+static char *
+binding_type_name(Oid type)
+{
+	int			level = smk_path_only_catalog();
+	char	   *name = format_type_be(type);
+
+	AtEOXact_GUC(true, level);
+	return name;
+}
+
+/* Checks that a zone is known to the server, in core's own words otherwise. */
+static void
+binding_check_zone(const char *zone)
+{
+	(void) DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone), TimestampTzGetDatum(0));
+}
+
+/* A JSON object's values by key: calls the visitor with each, NULL for a JSON null. */
+typedef void (*JsonVisitor) (const char *key, const char *value, void *state);
+
+static void
+binding_each_text(Jsonb *json, const char *argument, JsonVisitor visit, void *state)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	char	   *key = NULL;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"%s\" must be a JSON object", argument)));
+	iterator = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE)
+		{
+			if (value.type == jbvString)
+				visit(key, pnstrdup(value.val.string.val, value.val.string.len), state);
+			else if (value.type == jbvNull)
+				visit(key, NULL, state);
+			else
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("key \"%s\" of argument \"%s\" must be text", key, argument),
+						 errhint("Give an SQL expression as JSON text, for example {\"%s\": \"name_of_a_column\"}; a text "
+								 "constant is written \"'value'\".", key)));
+		}
+	}
+}
+
+typedef struct BindColumns
+{
+	const SmkEntity *entity;
+	const char *text[SMK_MAX_COLUMNS];
+	bool		is_left_out[SMK_MAX_COLUMNS];
+} BindColumns;
+
+static void
+bind_visit(const char *key, const char *value, void *state)
+{
+	BindColumns *columns = state;
+	int			i = smk_entity_column(columns->entity, key);
+
+	if (i < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("entity \"%s\" has no column \"%s\"", columns->entity->name, key),
+				 errhint("Its columns: %s. Other dimensions are made with smarketing.define_dimension().",
+						 smk_entity_column_list(columns->entity))));
+	columns->text[i] = value;
+	columns->is_left_out[i] = value == NULL;
+}
+
+/* Columns of the canonical name bind themselves; what is still missing is one error that lists it all. */
+static void
+bind_complete(BindColumns *columns, Relation relation)
+{
+	const SmkEntity *entity = columns->entity;
+	StringInfoData missing;
+
+	initStringInfo(&missing);
+	for (int i = 0; entity->columns[i].name != NULL; i++)
+	{
+		const SmkEntityColumn *column = &entity->columns[i];
+
+		if (columns->text[i] == NULL && !columns->is_left_out[i] &&
+			get_attnum(RelationGetRelid(relation), column->name) > 0)
+			columns->text[i] = column->name;
+		if (column->is_required && columns->text[i] == NULL)
+			appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", column->name);
+		if (column->is_later && columns->text[i] != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("column \"%s\" of entity \"%s\" cannot be bound yet", column->name, entity->name),
+					 errhint("Leave it out with {\"%s\": null}; bind a view that converts or spreads the amounts in the "
+							 "meantime.", column->name)));
+	}
+	if (entity->one_of[0] && columns->text[smk_entity_column(entity, entity->one_of[0])] == NULL &&
+		columns->text[smk_entity_column(entity, entity->one_of[1])] == NULL)
+		appendStringInfo(&missing, "%s%s or %s", missing.len ? ", " : "", entity->one_of[0], entity->one_of[1]);
+	if (missing.len)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("entity \"%s\" needs: %s", entity->name, missing.data),
+				 errhint("Say which expression over %s gives each, for example smarketing.bind('%s', '%s', "
+						 "'{\"%s\": \"name_of_a_column\"}').", RelationGetRelationName(relation), entity->name,
+						 RelationGetRelationName(relation), entity->columns[0].name)));
+}
+
+/* The qualified and quoted name by which the relation is found again. */
+static char *
+bind_relation_name(Relation relation)
+{
+	const char *schema;
+
+	if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+	{
+		schema = "pg_temp";
+		ereport(WARNING,
+				(errmsg("relation \"%s\" is temporary", RelationGetRelationName(relation)),
+				 errdetail("The binding holds in this session only.")));
+	}
+	else
+		schema = get_namespace_name(RelationGetNamespace(relation));
+	return quote_qualified_identifier(schema, RelationGetRelationName(relation));
+}
+
+PG_FUNCTION_INFO_V1(smk_bind);
+
+/* bind(entity, source, columns, filter, time_zone): replaces what was bound for the entity. */
+Datum
+smk_bind(PG_FUNCTION_ARGS)
+{
+	BindColumns columns = {0};
+	const SmkEntity *entity;
+	Relation	relation;
+	SmkExpression expressions[SMK_MAX_COLUMNS];
+	SmkExpression filter = {0};
+	SmkPurpose	purpose = {"column", NULL, NULL};
+	const char *zone;
+	const char *args[4];
+
+	entity = columns.entity = binding_entity(binding_text_argument(fcinfo, 0, "entity"));
+	purpose.entity = entity->name;
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", PG_ARGISNULL(1) ? "source" : "columns")));
+	zone = binding_text_argument(fcinfo, 4, "time_zone");
+	binding_check_zone(zone);
+	if (entity->is_later)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("entity \"%s\" cannot be bound yet", entity->name)));
+
+	relation = relation_open(PG_GETARG_OID(1), AccessShareLock);
+	if (strchr("rpvmf", relation->rd_rel->relkind) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table, view, materialized view or foreign table",
+						RelationGetRelationName(relation))));
+	binding_each_text(PG_GETARG_JSONB_P(2), "columns", bind_visit, &columns);
+	bind_complete(&columns, relation);
+	for (int i = 0; entity->columns[i].name != NULL; i++)
+	{
+		const char *text = columns.text[i];
+
+		if (text == NULL)
+			continue;
+		if (strcmp(text, entity->columns[i].name) == 0 && get_attnum(RelationGetRelid(relation), text) > 0)
+			text = quote_identifier(text);	/* its name may be a key word */
+		purpose.name = entity->columns[i].name;
+		smk_expression_canonical(text, relation, entity->name, &purpose, &expressions[i]);
+		smk_expression_require(&expressions[i], entity->columns[i].type, &purpose);
+	}
+	if (!PG_ARGISNULL(3))
+	{
+		purpose.kind = purpose.name = "filter";
+		smk_expression_canonical(text_to_cstring(PG_GETARG_TEXT_PP(3)), relation, entity->name, &purpose, &filter);
+		smk_expression_require(&filter, SMK_TYPE_BOOLEAN, &purpose);
+	}
+
+	SPI_connect();
+	args[0] = entity->name;
+	args[1] = bind_relation_name(relation);
+	args[2] = filter.text;
+	args[3] = zone;
+	binding_write("INSERT INTO smarketing.binding (entity, relation, filter, time_zone) VALUES ($1, $2, $3, $4) "
+				  "ON CONFLICT (entity) DO UPDATE SET relation = excluded.relation, filter = excluded.filter, "
+				  "time_zone = excluded.time_zone", 4, args);
+	binding_write("DELETE FROM smarketing.binding_column WHERE entity OPERATOR(pg_catalog.=) $1", 1, args);
+	for (int i = 0; entity->columns[i].name != NULL; i++)
+	{
+		if (columns.text[i] == NULL)
+			continue;
+		args[1] = entity->columns[i].name;
+		args[2] = expressions[i].text;
+		args[3] = binding_type_name(expressions[i].type);
+		binding_write("INSERT INTO smarketing.binding_column (entity, column_name, expression, type_name) "
+					  "VALUES ($1, $2, $3, $4)", 4, args);
+	}
+	SPI_finish();
+	relation_close(relation, NoLock);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(smk_unbind);
+
+/* unbind(entity): an error where it is not bound. */
+Datum
+smk_unbind(PG_FUNCTION_ARGS)
+{
+	const char *args[1];
+
+	args[0] = binding_entity(binding_text_argument(fcinfo, 0, "entity"))->name;
+	SPI_connect();
+	if (binding_write("DELETE FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("entity \"%s\" is not bound", args[0])));
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* Raises an error unless the value is one that the setting takes. */
+static void
+configure_check(const SmkSetting *setting, const char *value)
+{
+	const char *known = NULL;
+
+	if (strcmp(setting->name, "time_zone") == 0)
+		binding_check_zone(value);
+	else if (strcmp(setting->name, "fiscal_year_start") == 0)
+	{
+		if (strlen(value) == 0 || strlen(value) > 2 || strspn(value, "0123456789") != strlen(value) ||
+			atoi(value) < 1 || atoi(value) > 12)
+			known = "1 to 12";
+	}
+	else if (strcmp(setting->name, "spend_without_dimension") == 0)
+	{
+		if (strcmp(value, "leads") == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("value \"leads\" of setting \"%s\" is not supported yet", setting->name)));
+		if (strcmp(value, "error") != 0 && strcmp(value, "none") != 0)
+			known = "error, none";
+	}
+	if (known)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for setting \"%s\": \"%s\"", setting->name, value),
+				 errhint("It takes: %s.", known)));
+}
+
+PG_FUNCTION_INFO_V1(smk_configure);
+
+/* configure(name, value): a row of the setting table; NULL forgets it. */
+Datum
+smk_configure(PG_FUNCTION_ARGS)
+{
+	const char *args[2];
+	const SmkSetting *setting = NULL;
+	StringInfoData names;
+
+	args[0] = binding_text_argument(fcinfo, 0, "name");
+	args[1] = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	initStringInfo(&names);
+	for (int i = 0; i < smk_setting_count; i++)
+	{
+		appendStringInfo(&names, "%s%s", i ? ", " : "", smk_settings[i].name);
+		if (strcmp(smk_settings[i].name, args[0]) == 0)
+			setting = &smk_settings[i];
+	}
+	if (setting == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("setting \"%s\" does not exist", args[0]),
+				 errhint("Settings: %s.", names.data)));
+	if (setting->is_later)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("setting \"%s\" is not supported yet", args[0])));
+	if (args[1])
+		configure_check(setting, args[1]);
+	SPI_connect();
+	binding_write("DELETE FROM smarketing.setting WHERE name OPERATOR(pg_catalog.=) $1 AND NOT is_default", 1, args);
+	if (args[1])
+		binding_write("INSERT INTO smarketing.setting (name, value) VALUES ($1, $2)", 2, args);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* Raises an error unless the name may be given to a dimension. */
+static void
+dimension_check_name(const char *name)
+{
+	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name for a dimension: \"%s\"", name),
+				 errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
+	if (smk_dimension_is_built_in(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("dimension \"%s\" is built in", name),
+				 errhint("Bind the column of that name with smarketing.bind(), or give the dimension another name.")));
+	if (smk_name_is_reserved(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("a dimension may not be called \"%s\"", name),
+				 errhint("A column of the KPI functions has that name.")));
+}
+
+typedef struct DimensionColumns
+{
+	const char *dimension;
+	int			count;
+} DimensionColumns;
+
+/* Checks and stores one entity's expression. */
+static void
+dimension_visit(const char *key, const char *value, void *state)
+{
+	DimensionColumns *columns = state;
+	const SmkEntity *entity = binding_entity(key);
+	SmkPurpose	purpose = {"dimension", columns->dimension, entity->name};
+	SmkExpression expression;
+	Relation	relation;
+	char	   *source;
+	const char *args[4];
+
+	if (value == NULL)
+		return;
+	args[0] = entity->name;
+	binding_write("SELECT relation FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("dimension \"%s\": entity \"%s\" is not bound", columns->dimension, entity->name),
+				 errhint("Bind it first with smarketing.bind('%s', ...).", entity->name)));
+	source = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	relation = relation_open(smk_relation_resolve(source, false), NoLock);
+	smk_expression_canonical(value, relation, entity->name, &purpose, &expression);
+	smk_expression_require(&expression, SMK_TYPE_TEXT, &purpose);
+	relation_close(relation, NoLock);
+	args[0] = columns->dimension;
+	args[1] = entity->name;
+	args[2] = expression.text;
+	args[3] = binding_type_name(expression.type);
+	binding_write("INSERT INTO smarketing.dimension_column (dimension, entity, expression, type_name) "
+				  "VALUES ($1, $2, $3, $4)", 4, args);
+	columns->count++;
+}
+
+PG_FUNCTION_INFO_V1(smk_define_dimension);
+
+/* define_dimension(name, columns, label): replaces the dimension; NULL columns drop it. */
+Datum
+smk_define_dimension(PG_FUNCTION_ARGS)
+{
+	DimensionColumns columns = {0};
+	const char *args[2];
+
+	columns.dimension = args[0] = binding_text_argument(fcinfo, 0, "name");
+	args[1] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	dimension_check_name(args[0]);
+	SPI_connect();
+	if (PG_ARGISNULL(1))
+	{
+		if (binding_write("DELETE FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1, args) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("dimension \"%s\" does not exist", args[0])));
+	}
+	else
+	{
+		binding_write("INSERT INTO smarketing.dimension (name, label) VALUES ($1, $2) "
+					  "ON CONFLICT (name) DO UPDATE SET label = excluded.label", 2, args);
+		binding_write("DELETE FROM smarketing.dimension_column WHERE dimension OPERATOR(pg_catalog.=) $1", 1, args);
+		binding_each_text(PG_GETARG_JSONB_P(1), "columns", dimension_visit, &columns);
+		if (columns.count == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("dimension \"%s\" has no entity", args[0]),
+					 errhint("Say where it comes from, for example smarketing.define_dimension('%s', "
+							 "'{\"account\": \"name_of_a_column\"}').", args[0])));
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(smk_map_stage);
+
+/* map_stage(label, stage, pipeline): a NULL stage forgets the label. */
+Datum
+smk_map_stage(PG_FUNCTION_ARGS)
+{
+	const char *args[3];
+
+	args[0] = binding_text_argument(fcinfo, 0, "label");
+	args[1] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	SPI_connect();
+	if (PG_ARGISNULL(1))
+		binding_write("DELETE FROM smarketing.stage_map WHERE label OPERATOR(pg_catalog.=) $1 "
+					  "AND pipeline IS NOT DISTINCT FROM $2", 2, args);
+	else
+	{
+		Oid			stage_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+		Oid			out;
+		bool		is_varlena;
+
+		getTypeOutputInfo(stage_type, &out, &is_varlena);
+		args[2] = OidOutputFunctionCall(out, PG_GETARG_DATUM(1));
+		binding_write("INSERT INTO smarketing.stage_map (label, pipeline, stage) "
+					  "VALUES ($1, $2, $3::smarketing.funnel_stage) "
+					  "ON CONFLICT (label, pipeline) DO UPDATE SET stage = excluded.stage", 3, args);
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* Raises an error unless the dimension is built in or of the user's. */
+static void
+dimension_require(const char *name)
+{
+	const char *args[1];
+
+	args[0] = name;
+	if (smk_dimension_is_built_in(name) ||
+		binding_write("SELECT 1 FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1, args) > 0)
+		return;
+	binding_write("SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.dimension", 0, NULL);
+	smk_dimension_unknown(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+}
+
+PG_FUNCTION_INFO_V1(smk_map_value);
+
+/* map_value(dimension, label, value): a NULL value forgets the label. */
+Datum
+smk_map_value(PG_FUNCTION_ARGS)
+{
+	const char *args[3];
+
+	args[0] = binding_text_argument(fcinfo, 0, "dimension");
+	args[1] = binding_text_argument(fcinfo, 1, "label");
+	args[2] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	SPI_connect();
+	dimension_require(args[0]);
+	if (args[2] && strcmp(args[0], "origin") == 0 && strcmp(args[2], "marketing") != 0 &&
+		strcmp(args[2], "sales") != 0 && strcmp(args[2], "partner") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("origin \"%s\" does not exist", args[2]),
+				 errhint("Origins: marketing, sales, partner. The label is a channel.")));
+	if (strcmp(args[0], "target") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("values of dimension \"target\" cannot be mapped")));
+	if (args[2] == NULL)
+		binding_write("DELETE FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
+					  "AND label OPERATOR(pg_catalog.=) $2", 2, args);
+	else
+		binding_write("INSERT INTO smarketing.value_map (dimension, label, value) VALUES ($1, $2, $3) "
+					  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value", 3, args);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(smk_setting_catalogue);
+
+/* setting_catalogue(): a row a setting that is computed with. */
+Datum
+smk_setting_catalogue(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < smk_setting_count; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		if (smk_settings[i].is_later)
+			continue;
+		values[0] = CStringGetTextDatum(smk_settings[i].name);
+		nulls[1] = smk_settings[i].default_value == NULL;
+		values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(smk_settings[i].default_value);
+		values[2] = CStringGetTextDatum(smk_settings[i].meaning);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(smk_entity_catalogue);
+
+/* entity_catalogue(): a row a column of an entity. */
+Datum
+smk_entity_catalogue(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < smk_entity_count; i++)
+		for (const SmkEntityColumn *column = smk_entities[i].columns; column->name != NULL; column++)
+		{
+			Datum		values[4];
+			bool		nulls[4] = {false};
+
+			if (column->is_later)
+				continue;
+			values[0] = CStringGetTextDatum(smk_entities[i].name);
+			values[1] = CStringGetTextDatum(column->name);
+			values[2] = CStringGetTextDatum(smk_type_name(column->type));
+			values[3] = BoolGetDatum(column->is_required);
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		}
+	return (Datum) 0;
+}
+
+/* Checks one canonical expression against the relation as it is now; raises what is wrong. */
+static void
+binding_verify(const char *entity, const char *kind, const char *name, const char *expression)
+{
+	const char *args[1];
+	SmkPurpose	purpose;
+	SmkExpression result;
+	const SmkEntity *known = smk_entity_find(entity);
+	SmkType		type = SMK_TYPE_TEXT;
+	Oid			relid;
+	char	   *source;
+	Relation	relation;
+
+	args[0] = entity;
+	if (known == NULL || SPI_connect() != SPI_OK_CONNECT)
+		return;
+	binding_write("SELECT relation FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args);
+	if (SPI_processed > 0)
+	{
+		source = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		relid = smk_relation_resolve(source, true);
+		if (!OidIsValid(relid))
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation %s does not exist", source)));
+		if (strcmp(kind, "filter") == 0)
+			type = SMK_TYPE_BOOLEAN;
+		else if (strcmp(kind, "column") == 0 && smk_entity_column(known, name) >= 0)
+			type = known->columns[smk_entity_column(known, name)].type;
+		purpose.kind = kind;
+		purpose.name = name;
+		purpose.entity = entity;
+		relation = relation_open(relid, NoLock);
+		smk_expression_check(expression, relation, entity, &purpose, &result);
+		smk_expression_require(&result, type, &purpose);
+		relation_close(relation, NoLock);
+	}
+	SPI_finish();
+}
+
+PG_FUNCTION_INFO_V1(smk_binding_problem);
+
+/* binding_problem(entity, kind, name, expression): the message of the error that its use would raise, or NULL. */
+Datum
+smk_binding_problem(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char	   *texts[4];
+	char	   *volatile problem = NULL;
+
+	for (int i = 0; i < 4; i++)
+	{
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
+		texts[i] = text_to_cstring(PG_GETARG_TEXT_PP(i));
+	}
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		int			level = smk_path_only_catalog();
+
+		binding_verify(texts[0], texts[1], texts[2], texts[3]);
+		AtEOXact_GUC(true, level);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		problem = error->message;
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (problem == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(problem));
+}

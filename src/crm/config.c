@@ -1,0 +1,290 @@
+/*
+ * config.c: reads what a database has configured, as the caller.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "crm/config.h"
+#include "smarketing.h"
+
+const SmkSetting smk_settings[] = {
+	{"time_zone", "UTC", "the reporting time zone, in which periods are cut; at first the database's own", false},
+	{"currency", NULL, "the currency of all figures", true},
+	{"on_missing_rate", "error", "what an exchange rate that is missing does: error, or null for NULL figures", true},
+	{"fiscal_year_start", "1", "the month in which fiscal years begin, 1 to 12", false},
+	{"language", "en", "the language of readings: en or fr", true},
+	{"gross_margin", NULL, "the share of revenue that is margin, 0 to 1", true},
+	{"customer_basis", "auto", "what makes a customer: subscription, opportunity, revenue or auto", true},
+	{"active_within", "12 months", "how long a customer without subscription is active after revenue", true},
+	{"spend_without_dimension", "error",
+	"what spend does that lacks a dimension: error, or none to show it under (none)", false}
+};
+
+const int	smk_setting_count = lengthof(smk_settings);
+
+/* One value of the current row of SPI as palloc'd text, or NULL. */
+static char *
+config_text(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+/* Runs one of our own queries; its plan is kept for the session. */
+static void
+config_query(const char *sql, SPIPlanPtr *plan)
+{
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare(sql, 0, NULL);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "could not prepare \"%s\"", sql);
+		*plan = made;
+	}
+	if (SPI_execute_plan(*plan, NULL, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\"", sql);
+}
+
+static void
+config_load_bindings(SmkConfig *config)
+{
+	static SPIPlanPtr plan = NULL;
+
+	config_query("SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression "
+				 "FROM smarketing.binding b LEFT JOIN smarketing.binding_column c "
+				 "ON c.entity OPERATOR(pg_catalog.=) b.entity", &plan);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		const SmkEntity *entity = smk_entity_find(config_text(row, 1));
+		SmkBinding *binding;
+		int			column;
+		char	   *name;
+
+		if (entity == NULL)
+			continue;			/* bound by a newer version of the extension */
+		binding = config->bindings[entity - smk_entities];
+		if (binding == NULL)
+		{
+			binding = palloc0(sizeof(SmkBinding));
+			binding->entity = entity;
+			binding->relation = config_text(row, 2);
+			binding->filter = config_text(row, 3);
+			binding->time_zone = config_text(row, 4);
+			config->bindings[entity - smk_entities] = binding;
+		}
+		name = config_text(row, 5);
+		column = name ? smk_entity_column(entity, name) : -1;
+		if (column >= 0)
+			binding->columns[column].text = config_text(row, 6);
+	}
+}
+
+static void
+config_load_dimensions(SmkConfig *config)
+{
+	static SPIPlanPtr plan = NULL;
+	SmkDimension *dimension = NULL;
+
+	config_query("SELECT d.name, c.entity, c.expression FROM smarketing.dimension d "
+				 "LEFT JOIN smarketing.dimension_column c ON c.dimension OPERATOR(pg_catalog.=) d.name "
+				 "ORDER BY d.name", &plan);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		char	   *name = config_text(row, 1);
+		char	   *entity_name = config_text(row, 2);
+		const SmkEntity *entity = entity_name ? smk_entity_find(entity_name) : NULL;
+
+		if (dimension == NULL || strcmp(dimension->name, name) != 0)
+		{
+			dimension = palloc(sizeof(SmkDimension));
+			dimension->name = name;
+			dimension->alias = psprintf("dimension_%d", list_length(config->dimensions) + 1);
+			dimension->columns = palloc0(smk_entity_count * sizeof(SmkExpression));
+			config->dimensions = lappend(config->dimensions, dimension);
+		}
+		if (entity != NULL)
+			dimension->columns[entity - smk_entities].text = config_text(row, 3);
+	}
+}
+
+static List *
+config_load_map(const char *sql, SPIPlanPtr *plan)
+{
+	List	   *result = NIL;
+
+	config_query(sql, plan);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		SmkMapped  *mapped = palloc(sizeof(SmkMapped));
+
+		mapped->scope = config_text(row, 1);
+		mapped->label = config_text(row, 2);
+		mapped->value = config_text(row, 3);
+		result = lappend(result, mapped);
+	}
+	return result;
+}
+
+static void
+config_load_settings(SmkConfig *config)
+{
+	static SPIPlanPtr plan = NULL;
+
+	/* Configured rows first, then the oldest recorded default: the first row of a name holds. */
+	config_query("SELECT name, value FROM smarketing.setting ORDER BY is_default, recorded_at", &plan);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		char	   *name = config_text(row, 1);
+		char	   *value = config_text(row, 2);
+
+		if (strcmp(name, "time_zone") == 0 && config->time_zone == NULL)
+			config->time_zone = value;
+		else if (strcmp(name, "spend_without_dimension") == 0 && config->spend_without_dimension == NULL)
+			config->spend_without_dimension = value;
+		else if (strcmp(name, "fiscal_year_start") == 0 && config->fiscal_year_start == 0)
+			config->fiscal_year_start = pg_strtoint32(value);
+	}
+	if (config->time_zone == NULL)
+		config->time_zone = "UTC";
+	if (config->spend_without_dimension == NULL)
+		config->spend_without_dimension = "error";
+	if (config->fiscal_year_start == 0)
+		config->fiscal_year_start = 1;
+}
+
+/*
+ * The configuration as the active snapshot shows it. Inside SPI_connect; palloc'd in SPI's procedure context.
+ */
+SmkConfig *
+smk_config_load(void)
+{
+	static SPIPlanPtr stage_plan = NULL;
+	static SPIPlanPtr value_plan = NULL;
+	SmkConfig  *config = palloc0(sizeof(SmkConfig));
+
+	config->bindings = palloc0(smk_entity_count * sizeof(SmkBinding *));
+	config_load_settings(config);
+	config_load_bindings(config);
+	config_load_dimensions(config);
+	config->stage_map = config_load_map("SELECT pipeline, label, stage FROM smarketing.stage_map", &stage_plan);
+	config->value_map = config_load_map("SELECT dimension, label, value FROM smarketing.value_map", &value_plan);
+	return config;
+}
+
+/* The binding of an entity, or NULL. */
+SmkBinding *
+smk_config_binding(const SmkConfig *config, const char *entity)
+{
+	const SmkEntity *found = smk_entity_find(entity);
+
+	return found ? config->bindings[found - smk_entities] : NULL;
+}
+
+/* The relation of that qualified name as it is now, locked for reading; InvalidOid where it is gone and may be. */
+Oid
+smk_relation_resolve(const char *relation, bool missing_ok)
+{
+	RangeVar   *name = makeRangeVarFromNameList(stringToQualifiedNameList(relation, NULL));
+
+	return RangeVarGetRelid(name, AccessShareLock, missing_ok);
+}
+
+/* True where a unique index guarantees that no two rows of the relation have the same key. */
+static bool
+config_is_unique(Relation relation, const SmkBinding *binding)
+{
+	const char *column = binding->columns[smk_entity_column(binding->entity, binding->entity->key)].raw_column;
+	bool		found = false;
+	List	   *indexes;
+	ListCell   *cell;
+
+	if (column == NULL || (relation->rd_rel->relkind != RELKIND_RELATION &&
+						   relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE))
+		return false;
+	indexes = RelationGetIndexList(relation);
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (index->rd_index->indisunique && index->rd_index->indisvalid && index->rd_index->indimmediate &&
+			index->rd_index->indnkeyatts == 1 && index->rd_index->indkey.values[0] != 0 &&
+			RelationGetIndexPredicate(index) == NIL &&
+			strcmp(get_attname(RelationGetRelid(relation), index->rd_index->indkey.values[0], false), column) == 0)
+			found = true;
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	return found;
+}
+
+/*
+ * Looks at the bound relation as it is now: fills the types and plain columns of what is bound. An error names the
+ * binding, since whoever reads a figure did not write it.
+ */
+void
+smk_binding_open(SmkBinding *binding)
+{
+	Relation	relation;
+	SmkPurpose	purpose = {"column", NULL, binding->entity->name};
+	SmkExpression filter;
+
+	if (OidIsValid(binding->relid))
+		return;
+	binding->relid = smk_relation_resolve(binding->relation, true);
+	if (!OidIsValid(binding->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("entity \"%s\" is bound to %s, which does not exist", binding->entity->name, binding->relation),
+				 errhint("Bind it again with smarketing.bind('%s', ...), or forget it with smarketing.unbind('%s').",
+						 binding->entity->name, binding->entity->name)));
+	relation = relation_open(binding->relid, NoLock);
+	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
+	{
+		if (binding->columns[i].text == NULL)
+			continue;
+		purpose.name = binding->entity->columns[i].name;
+		smk_expression_check(binding->columns[i].text, relation, binding->entity->name, &purpose,
+							 &binding->columns[i]);
+		smk_expression_require(&binding->columns[i], binding->entity->columns[i].type, &purpose);
+	}
+	if (binding->filter)
+	{
+		purpose.kind = purpose.name = "filter";
+		smk_expression_check(binding->filter, relation, binding->entity->name, &purpose, &filter);
+		smk_expression_require(&filter, SMK_TYPE_BOOLEAN, &purpose);
+	}
+	binding->key_is_unique = binding->entity->key != NULL && config_is_unique(relation, binding);
+	relation_close(relation, NoLock);
+}
+
+/*
+ * True once spend_entry has a row. Looked up below the executor: a reader without a right on the table must learn
+ * whether there is spend (never entered is not zero), and learns nothing else.
+ */
+bool
+smk_spend_was_entered(void)
+{
+	Relation	relation = table_open(smk_relation_resolve("smarketing.spend_entry", false), NoLock);
+	TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+	bool		found = heap_getnext(scan, ForwardScanDirection) != NULL;
+
+	table_endscan(scan);
+	table_close(relation, NoLock);
+	return found;
+}

@@ -1,0 +1,273 @@
+/*
+ * catalogue.c: the KPIs as data. A new ratio is one entry here and its words in labels_en.c and labels_fr.c.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+
+#include "kpi/catalogue.h"
+
+static const SmkRecordSet spend_of_marketing = {"marketing spend", "spend", "at", SMK_KIND_MARKETING, true, NULL, NULL};
+static const SmkRecordSet leads_created = {"leads created", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet leads_mql = {"leads that became MQL", "lead", "mql_time", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet leads_sql = {"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet leads_won = {"leads won", "lead", "customer_time", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet leads_disqualified = {"leads disqualified", "lead", "disqualified_time", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet opportunities_created =
+{"opportunities created", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, NULL};
+static const SmkRecordSet opportunities_closed =
+{"opportunities closed", "opportunity", "closed_at", SMK_KIND_OPTION, false, "[won] IS NOT NULL", NULL};
+static const SmkRecordSet opportunities_open =
+{"opportunities open at the period's end", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, "closed_at"};
+
+#define ANY NULL
+#define COHORT "cohort"
+#define PERIOD "period"
+#define CLOSED "closed"
+#define CREATED "created"
+
+/* Measures. */
+#define COUNT_OF(name, basis, better, records, condition) \
+	{name, basis, SMK_COUNT, SMK_UNIT_COUNT, better, false, &(records), NULL, condition, NULL, NULL}
+#define HIDDEN_COUNT_OF(name, basis, records, condition) \
+	{name, basis, SMK_COUNT, SMK_UNIT_COUNT, true, true, &(records), NULL, condition, NULL, NULL}
+#define SUM_OF(name, basis, better, records, value, condition) \
+	{name, basis, SMK_SUM, SMK_UNIT_MONEY, better, false, &(records), value, condition, NULL, NULL}
+#define HIDDEN_SUM_OF(name, basis, records, value, condition) \
+	{name, basis, SMK_SUM, SMK_UNIT_MONEY, true, true, &(records), value, condition, NULL, NULL}
+#define MEDIAN_HOURS_OF(name, basis, better, records, value, condition) \
+	{name, basis, SMK_MEDIAN, SMK_UNIT_HOURS, better, false, &(records), value, condition, NULL, NULL}
+#define STOCK_OF(name, basis, better, records, starts) \
+	{name, basis, SMK_STOCK, SMK_UNIT_COUNT, better, false, &(records), starts, NULL, NULL, NULL}
+/* Ratios. */
+#define MONEY_PER(name, better, numerator, denominator) \
+	{name, ANY, SMK_RATIO, SMK_UNIT_MONEY, better, false, NULL, NULL, NULL, numerator, denominator}
+#define RATE_OF(name, better, numerator, denominator) \
+	{name, ANY, SMK_RATIO, SMK_UNIT_RATE, better, false, NULL, NULL, NULL, numerator, denominator}
+#define QUOTIENT_OF(name, better, numerator, denominator) \
+	{name, ANY, SMK_RATIO, SMK_UNIT_QUOTIENT, better, false, NULL, NULL, NULL, numerator, denominator}
+#define COMPUTED(name, unit, better, expression, numerator, denominator) \
+	{name, ANY, SMK_RATIO, unit, better, false, NULL, expression, NULL, numerator, denominator}
+#define END_OF_COLUMNS {NULL, NULL, SMK_COUNT, SMK_UNIT_COUNT, false, false, NULL, NULL, NULL, NULL, NULL}
+
+static const SmkColumn cost_per_lead_columns[] = {
+	SUM_OF("spend", ANY, false, spend_of_marketing, "[amount]", NULL),
+	COUNT_OF("leads", ANY, true, leads_created, NULL),
+	MONEY_PER("cost_per_lead", false, "spend", "leads"),
+	COUNT_OF("mqls", COHORT, true, leads_created, "[is_mql]"),
+	COUNT_OF("mqls", PERIOD, true, leads_mql, NULL),
+	COUNT_OF("sqls", COHORT, true, leads_created, "[is_sql]"),
+	COUNT_OF("sqls", PERIOD, true, leads_sql, NULL),
+	COUNT_OF("customers", COHORT, true, leads_created, "[is_customer]"),
+	COUNT_OF("customers", PERIOD, true, leads_won, NULL),
+	COUNT_OF("disqualified", COHORT, false, leads_created, "[is_disqualified]"),
+	COUNT_OF("disqualified", PERIOD, false, leads_disqualified, NULL),
+	RATE_OF("mql_rate", true, "mqls", "leads"),
+	RATE_OF("disqualified_rate", false, "disqualified", "leads"),
+	MONEY_PER("cost_per_mql", false, "spend", "mqls"),
+	MONEY_PER("cost_per_sql", false, "spend", "sqls"),
+	MONEY_PER("cost_per_customer", false, "spend", "customers"),
+	END_OF_COLUMNS
+};
+
+static const SmkColumn cost_per_opportunity_columns[] = {
+	SUM_OF("spend", ANY, false, spend_of_marketing, "[amount]", NULL),
+	COUNT_OF("opportunities", ANY, true, opportunities_created, NULL),
+	COUNT_OF("won", ANY, true, opportunities_closed, "[won]"),
+	MONEY_PER("cost_per_opportunity", false, "spend", "opportunities"),
+	MONEY_PER("cost_per_won", false, "spend", "won"),
+	END_OF_COLUMNS
+};
+
+static const SmkColumn opportunity_win_rate_columns[] = {
+	COUNT_OF("created", ANY, true, opportunities_created, NULL),
+	COUNT_OF("closed", CLOSED, true, opportunities_closed, "[won] IS NOT NULL"),
+	COUNT_OF("closed", CREATED, true, opportunities_created, "[won] IS NOT NULL"),
+	COUNT_OF("won", CLOSED, true, opportunities_closed, "[won]"),
+	COUNT_OF("won", CREATED, true, opportunities_created, "[won]"),
+	COUNT_OF("lost", CLOSED, false, opportunities_closed, "NOT [won]"),
+	COUNT_OF("lost", CREATED, false, opportunities_created, "NOT [won]"),
+	STOCK_OF("open", CLOSED, true, opportunities_open, "created_at"),
+	COUNT_OF("open", CREATED, true, opportunities_created, "[won] IS NULL"),
+	RATE_OF("win_rate", true, "won", "closed"),
+	COMPUTED("win_rate_low", SMK_UNIT_RATE, true, "smarketing.wilson_low([won], [closed])", "won", "closed"),
+	COMPUTED("win_rate_high", SMK_UNIT_RATE, true, "smarketing.wilson_high([won], [closed])", "won", "closed"),
+	SUM_OF("amount_won", CLOSED, true, opportunities_closed, "[amount]", "[won]"),
+	SUM_OF("amount_won", CREATED, true, opportunities_created, "[amount]", "[won]"),
+	SUM_OF("amount_lost", CLOSED, false, opportunities_closed, "[amount]", "NOT [won]"),
+	SUM_OF("amount_lost", CREATED, false, opportunities_created, "[amount]", "NOT [won]"),
+	RATE_OF("amount_win_rate", true, "amount_won", "amount_closed"),
+	MONEY_PER("average_won", true, "amount_won", "won_with_amount"),
+	QUOTIENT_OF("opportunities_per_won", false, "created", "won"),
+	MEDIAN_HOURS_OF("median_cycle_hours", CLOSED, false, opportunities_closed, "[@closed_at] - [@created_at]", "[won]"),
+	MEDIAN_HOURS_OF("median_cycle_hours", CREATED, false, opportunities_created, "[@closed_at] - [@created_at]",
+					"[won]"),
+	COMPUTED("velocity_per_day", SMK_UNIT_MONEY_PER_DAY, true,
+			 "[won] * ([amount_won] / nullif([won_with_amount], 0)) "
+			 "/ nullif([median_cycle_hours]::numeric / 24, 0)", NULL, NULL),
+	STOCK_OF("open_overdue", CLOSED, false, opportunities_open, "expected_close_at"),
+	COUNT_OF("open_overdue", CREATED, false, opportunities_created,
+			 "[won] IS NULL AND [@expected_close_at] < [period_cut]"),
+	HIDDEN_SUM_OF("amount_closed", CLOSED, opportunities_closed, "[amount]", "[won] IS NOT NULL"),
+	HIDDEN_SUM_OF("amount_closed", CREATED, opportunities_created, "[amount]", "[won] IS NOT NULL"),
+	HIDDEN_COUNT_OF("won_with_amount", CLOSED, opportunities_closed, "[won] AND [amount] IS NOT NULL"),
+	HIDDEN_COUNT_OF("won_with_amount", CREATED, opportunities_created, "[won] AND [amount] IS NOT NULL"),
+	END_OF_COLUMNS
+};
+
+static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
+static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
+
+static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone", NULL};
+static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_zone", NULL};
+static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};
+
+const SmkKpi smk_kpis[] = {
+	{"cost_per_lead", 1, "cost_per_lead", "lead", cost_per_lead_columns, cohort_or_period, cost_per_lead_options},
+	{"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity", cost_per_opportunity_columns, NULL,
+	cost_per_opportunity_options},
+	{"opportunity_win_rate", 8, "win_rate", "opportunity", opportunity_win_rate_columns, closed_or_created,
+	opportunity_win_rate_options}
+};
+
+const int	smk_kpi_count = lengthof(smk_kpis);
+
+/* The KPI of that name, or NULL. */
+const SmkKpi *
+smk_kpi_find(const char *name)
+{
+	for (int i = 0; i < smk_kpi_count; i++)
+		if (strcmp(smk_kpis[i].name, name) == 0)
+			return &smk_kpis[i];
+	return NULL;
+}
+
+/* The column of that name under a basis (NULL: under any), or NULL. */
+const SmkColumn *
+smk_kpi_column(const SmkKpi *kpi, const char *name, const char *basis)
+{
+	for (const SmkColumn *column = kpi->columns; column->name != NULL; column++)
+		if (strcmp(column->name, name) == 0 &&
+			(column->basis == NULL || basis == NULL || strcmp(column->basis, basis) == 0))
+			return column;
+	return NULL;
+}
+
+/* The names of the KPIs, palloc'd, for an error that lists them. */
+const char *
+smk_kpi_list(void)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < smk_kpi_count; i++)
+		appendStringInfo(&list, "%s%s", i ? ", " : "", smk_kpis[i].name);
+	return list.data;
+}
+
+/* True for the first of the entries that share a column's name, hidden ones left out. */
+static bool
+catalogue_is_metric(const SmkKpi *kpi, const SmkColumn *column)
+{
+	return !column->is_hidden && smk_kpi_column(kpi, column->name, NULL) == column;
+}
+
+/* The names of a KPI's metrics, or of its measures, or of every KPI's, palloc'd. */
+static const char *
+catalogue_list(const SmkKpi *only, bool measures_only)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < smk_kpi_count; i++)
+	{
+		if (only != NULL && only != &smk_kpis[i])
+			continue;
+		for (const SmkColumn *column = smk_kpis[i].columns; column->name != NULL; column++)
+			if (catalogue_is_metric(&smk_kpis[i], column) &&
+				!(measures_only && (column->aggregate == SMK_RATIO || column->aggregate == SMK_MEDIAN)))
+				appendStringInfo(&list, "%s%s.%s", list.len ? ", " : "", smk_kpis[i].name, column->name);
+	}
+	return list.data;
+}
+
+/* The measures that kpi_rows can list, of one KPI or (NULL) of all, palloc'd. */
+const char *
+smk_measure_list(const SmkKpi *kpi)
+{
+	return catalogue_list(kpi, true);
+}
+
+/*
+ * The KPI and the column that a metric's name stands for: <function>.<column>, or the bare column where exactly one
+ * function has it or where it is a function's name; a function's name alone is its headline.
+ */
+const SmkKpi *
+smk_metric_resolve(const char *metric, const SmkColumn **column)
+{
+	const char *dot = strchr(metric, '.');
+	const SmkKpi *found = NULL;
+	StringInfoData candidates;
+
+	if (dot != NULL)
+	{
+		const SmkKpi *kpi = smk_kpi_find(pnstrdup(metric, dot - metric));
+
+		*column = kpi ? smk_kpi_column(kpi, dot + 1, NULL) : NULL;
+		if (*column != NULL && !(*column)->is_hidden)
+			return kpi;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("metric \"%s\" does not exist", metric),
+				 errhint("Metrics: %s.", catalogue_list(kpi, false))));
+	}
+	found = smk_kpi_find(metric);
+	if (found != NULL)
+	{
+		*column = smk_kpi_column(found, metric, NULL);
+		if (*column == NULL)
+			*column = smk_kpi_column(found, found->headline, NULL);
+		return found;
+	}
+	initStringInfo(&candidates);
+	for (int i = 0; i < smk_kpi_count; i++)
+	{
+		const SmkColumn *here = smk_kpi_column(&smk_kpis[i], metric, NULL);
+
+		if (here == NULL || here->is_hidden)
+			continue;
+		appendStringInfo(&candidates, "%s%s.%s", candidates.len ? ", " : "", smk_kpis[i].name, metric);
+		if (found != NULL)
+			continue;
+		found = &smk_kpis[i];
+		*column = here;
+	}
+	if (found == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("metric \"%s\" does not exist", metric),
+				 errhint("Metrics: %s.", catalogue_list(NULL, false))));
+	if (strchr(candidates.data, ',') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_FUNCTION),
+				 errmsg("metric \"%s\" is ambiguous", metric),
+				 errhint("Say which: %s.", candidates.data)));
+	return found;
+}
+
+/* The words for a column in one language: its own, else those that every KPI shares for that column's name. */
+const SmkLabel *
+smk_label_find(const SmkLabel *labels, const SmkKpi *kpi, const SmkColumn *column)
+{
+	char	   *qualified = psprintf("%s.%s", kpi->name, column->name);
+	const SmkLabel *shared = NULL;
+
+	for (const SmkLabel *label = labels; label->metric != NULL; label++)
+	{
+		if (strcmp(label->metric, qualified) == 0)
+			return label;
+		if (strcmp(label->metric, column->name) == 0)
+			shared = label;
+	}
+	return shared;
+}

@@ -1,0 +1,22 @@
+/*
+ * compiler.h: a request as one SQL statement.
+ */
+#ifndef SMK_COMPILER_H
+#define SMK_COMPILER_H
+
+#include "kpi/request.h"
+
+/* A column of the statement: a template over the measures of the KPI, or NULL for the missing. */
+typedef struct SmkOutput
+{
+	const char *name;
+	const char *template;
+	const char *cast_to;	/* a type, or NULL where the template gives the right one */
+} SmkOutput;
+
+extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);
+extern const char *smk_unit_type(SmkUnit unit);
+extern char *smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool own_names);
+extern char *smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_limit, int limit);
+
+#endif

@@ -1,0 +1,185 @@
+-- The KPI functions: each returns a named row type, so that a later version can add columns under users' views.
+
+CREATE FUNCTION smarketing.finite_amount(amount pg_catalog.numeric, entity pg_catalog.text, column_name pg_catalog.text)
+RETURNS pg_catalog.numeric
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_finite_amount';
+
+COMMENT ON FUNCTION smarketing.finite_amount(pg_catalog.numeric, pg_catalog.text, pg_catalog.text) IS
+    'the amount; NaN and infinity are an error that names entity and column';
+
+CREATE TYPE smarketing.cost_per_lead_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    spend pg_catalog.numeric,
+    leads pg_catalog.int8,
+    cost_per_lead pg_catalog.numeric,
+    mqls pg_catalog.int8,
+    sqls pg_catalog.int8,
+    customers pg_catalog.int8,
+    disqualified pg_catalog.int8,
+    mql_rate pg_catalog.float8,
+    disqualified_rate pg_catalog.float8,
+    cost_per_mql pg_catalog.numeric,
+    cost_per_sql pg_catalog.numeric,
+    cost_per_customer pg_catalog.numeric
+);
+
+COMMENT ON TYPE smarketing.cost_per_lead_row IS 'a row of smarketing.cost_per_lead()';
+
+CREATE FUNCTION smarketing.cost_per_lead(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.cost_per_lead_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.cost_per_lead(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 1: marketing spend per lead, and per MQL, SQL and customer';
+
+CREATE TYPE smarketing.cost_per_opportunity_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    spend pg_catalog.numeric,
+    opportunities pg_catalog.int8,
+    won pg_catalog.int8,
+    cost_per_opportunity pg_catalog.numeric,
+    cost_per_won pg_catalog.numeric
+);
+
+COMMENT ON TYPE smarketing.cost_per_opportunity_row IS 'a row of smarketing.cost_per_opportunity()';
+
+CREATE FUNCTION smarketing.cost_per_opportunity(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.cost_per_opportunity_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.cost_per_opportunity(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 2: marketing spend per opportunity created, and per opportunity won';
+
+CREATE TYPE smarketing.opportunity_win_rate_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    created pg_catalog.int8,
+    closed pg_catalog.int8,
+    won pg_catalog.int8,
+    lost pg_catalog.int8,
+    open pg_catalog.int8,
+    win_rate pg_catalog.float8,
+    win_rate_low pg_catalog.float8,
+    win_rate_high pg_catalog.float8,
+    amount_won pg_catalog.numeric,
+    amount_lost pg_catalog.numeric,
+    amount_win_rate pg_catalog.float8,
+    average_won pg_catalog.numeric,
+    opportunities_per_won pg_catalog.float8,
+    median_cycle_hours pg_catalog.float8,
+    velocity_per_day pg_catalog.numeric,
+    open_overdue pg_catalog.int8
+);
+
+COMMENT ON TYPE smarketing.opportunity_win_rate_row IS 'a row of smarketing.opportunity_win_rate()';
+
+CREATE FUNCTION smarketing.opportunity_win_rate(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.opportunity_win_rate_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.opportunity_win_rate(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 8: opportunities won of those closed, by number and by amount';
+
+CREATE TYPE smarketing.kpi_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    value pg_catalog.numeric,
+    numerator pg_catalog.numeric,
+    denominator pg_catalog.numeric
+);
+
+COMMENT ON TYPE smarketing.kpi_row IS 'a row of smarketing.kpi()';
+
+CREATE FUNCTION smarketing.kpi(metric pg_catalog.text, since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.kpi_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi';
+
+COMMENT ON FUNCTION smarketing.kpi(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'any metric of the view metrics, with its numerator and denominator';
+
+CREATE FUNCTION smarketing.kpi_sql(kpi pg_catalog.text, since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS pg_catalog.text
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000
+AS 'MODULE_PATHNAME', 'smk_kpi_sql';
+
+COMMENT ON FUNCTION smarketing.kpi_sql(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'the statement that a KPI function runs, with the dimensions under their names';
+
+CREATE FUNCTION smarketing.kpi_explain(kpi pg_catalog.text, since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF pg_catalog.text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100000 ROWS 50
+AS 'MODULE_PATHNAME', 'smk_kpi_explain';
+
+COMMENT ON FUNCTION smarketing.kpi_explain(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'the plan of the statement that a KPI function runs, executed';
+
+CREATE TYPE smarketing.kpi_rows_row AS (
+    entity pg_catalog.text,
+    record_id pg_catalog.text,
+    label pg_catalog.text,
+    at pg_catalog.timestamptz,
+    amount pg_catalog.numeric,
+    weight pg_catalog.numeric
+);
+
+COMMENT ON TYPE smarketing.kpi_rows_row IS 'a row of smarketing.kpi_rows()';
+
+CREATE FUNCTION smarketing.kpi_rows(measure pg_catalog.text, since pg_catalog.timestamptz DEFAULT NULL,
+    until pg_catalog.timestamptz DEFAULT NULL, filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb,
+    options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, max_rows pg_catalog.int4 DEFAULT 1000)
+RETURNS SETOF smarketing.kpi_rows_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000
+AS 'MODULE_PATHNAME', 'smk_kpi_rows';
+
+COMMENT ON FUNCTION smarketing.kpi_rows(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.jsonb, pg_catalog.jsonb, pg_catalog.int4) IS
+    'the records behind a count or a sum: their number, or the sum of amount, is the figure';
+
+CREATE FUNCTION smarketing.metric_catalogue(OUT metric pg_catalog.text, OUT kpi_number pg_catalog.int4,
+    OUT kind pg_catalog.text, OUT label_en pg_catalog.text, OUT label_fr pg_catalog.text, OUT unit pg_catalog.text,
+    OUT better pg_catalog.text, OUT numerator pg_catalog.text, OUT denominator pg_catalog.text,
+    OUT is_additive pg_catalog.bool, OUT definition_en pg_catalog.text, OUT definition_fr pg_catalog.text)
+RETURNS SETOF pg_catalog.record
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 40
+AS 'MODULE_PATHNAME', 'smk_metric_catalogue';
+
+COMMENT ON FUNCTION smarketing.metric_catalogue() IS 'the rows of the view metrics';
+
+CREATE VIEW smarketing.metrics AS
+SELECT known.metric, known.kpi_number, known.kind, known.label_en, known.label_fr, known.unit, known.better,
+       known.numerator, known.denominator, known.is_additive, known.definition_en, known.definition_fr
+FROM smarketing.metric_catalogue() AS known;
+
+COMMENT ON VIEW smarketing.metrics IS 'every metric: what it means, in which unit, what it is divided from, whether it may be added up';
+
+GRANT SELECT ON smarketing.metrics TO PUBLIC;

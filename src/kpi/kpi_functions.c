@@ -1,0 +1,391 @@
+/*
+ * kpi_functions.c: the SQL functions over the compiler. They run the statement as the caller, read only, and hand its
+ * rows on.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "compat.h"
+#include "crm/config.h"
+#include "kpi/catalogue.h"
+#include "kpi/compiler.h"
+#include "kpi/request.h"
+
+/* The six arguments from the position of since on. */
+static void
+read_arguments(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
+{
+	memset(arguments, 0, sizeof(*arguments));
+	arguments->has_since = !PG_ARGISNULL(first);
+	if (arguments->has_since)
+		arguments->since = PG_GETARG_TIMESTAMPTZ(first);
+	arguments->has_until = !PG_ARGISNULL(first + 1);
+	if (arguments->has_until)
+		arguments->until = PG_GETARG_TIMESTAMPTZ(first + 1);
+	if (PG_ARGISNULL(first + 2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"period\" must not be null"),
+				 errhint("Periods: %s, all.", smk_period_names())));
+	arguments->period = text_to_cstring(PG_GETARG_TEXT_PP(first + 2));
+	arguments->by = PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_ARRAYTYPE_P(first + 3);
+	arguments->filter = PG_ARGISNULL(first + 4) ? NULL : PG_GETARG_JSONB_P(first + 4);
+	arguments->options = PG_ARGISNULL(first + 5) ? NULL : PG_GETARG_JSONB_P(first + 5);
+}
+
+/* Opens SPI and the path that the statements are written for; the level closes it. */
+static int
+begin_call(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	return smk_path_only_catalog();
+}
+
+static void
+end_call(int level)
+{
+	AtEOXact_GUC(true, level);
+	SPI_finish();
+}
+
+/* Runs a statement into the function's result. Read only, and with the caller's rights and snapshot. */
+static void
+run_into_result(FunctionCallInfo fcinfo, const char *sql)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	SPIExecuteOptions options = {0};
+	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
+
+	SetTuplestoreDestReceiverParams(receiver, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory, false, NULL,
+									NULL);
+	options.read_only = true;
+	options.must_return_tuples = true;
+	options.dest = receiver;
+	if (SPI_execute_extended(sql, &options) < 0)
+		elog(ERROR, "could not run the statement");
+	receiver->rDestroy(receiver);
+}
+
+/* One output: what is shown of a column of the KPI, or NULL of that type for one that this library does not know. */
+static SmkOutput
+output_of(const SmkRequest *request, const char *name, const char *type)
+{
+	const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
+	SmkOutput	output;
+
+	output.name = quote_identifier(name);
+	output.template = column ? smk_column_template(request->kpi, column) : NULL;
+	output.cast_to = column && strcmp(type, smk_unit_type(column->unit)) == 0 ? NULL : type;
+	return output;
+}
+
+/* The statement that fills a KPI function's row type: every attribute after the dimensions is a column of the KPI. */
+static char *
+compile_for_row(const SmkRequest *request, TupleDesc row)
+{
+	SmkOutput  *outputs = palloc0(row->natts * sizeof(SmkOutput));
+	int			count = 0;
+
+	for (int i = 2 + SMK_MAX_BY; i < row->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(row, i);
+
+		if (!attribute->attisdropped)
+			outputs[count++] = output_of(request, NameStr(attribute->attname), format_type_be(attribute->atttypid));
+	}
+	return smk_compile(request, outputs, count, false);
+}
+
+/* The same statement with dimensions under their own names, for people. */
+static char *
+compile_for_reading(const SmkRequest *request)
+{
+	SmkOutput  *outputs;
+	int			count = 0;
+
+	while (request->kpi->columns[count].name != NULL)
+		count++;
+	outputs = palloc0(count * sizeof(SmkOutput));
+	count = 0;
+	for (const SmkColumn *column = request->kpi->columns; column->name != NULL; column++)
+		if (!column->is_hidden && smk_kpi_column(request->kpi, column->name, NULL) == column)
+			outputs[count++] = output_of(request, column->name, smk_unit_type(column->unit));
+	return smk_compile(request, outputs, count, true);
+}
+
+/* The statement of kpi(): a metric with what it was divided from. */
+static char *
+compile_metric(const SmkRequest *request, const SmkColumn *named, bool own_names)
+{
+	const SmkKpi *kpi = request->kpi;
+	const SmkColumn *column = smk_kpi_column(kpi, named->name, request->basis);
+	SmkOutput	outputs[3] = {{"value", NULL, "numeric"}, {"numerator", NULL, "numeric"}, {"denominator", NULL, "numeric"}};
+
+	outputs[0].template = smk_column_template(kpi, column);
+	if (column->aggregate == SMK_RATIO && column->numerator)
+	{
+		outputs[1].template = psprintf("[%s]", column->numerator);
+		outputs[2].template = psprintf("[%s]", column->denominator);
+	}
+	return smk_compile(request, outputs, 3, own_names);
+}
+
+/* The KPI of that name: an error that lists all where there is none. */
+static const SmkKpi *
+require_kpi(const char *name)
+{
+	const SmkKpi *kpi = smk_kpi_find(name);
+
+	if (kpi == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("KPI \"%s\" does not exist", name),
+				 errhint("KPIs: %s.", smk_kpi_list())));
+	return kpi;
+}
+
+PG_FUNCTION_INFO_V1(smk_kpi_function);
+
+/* A KPI function: its own name says which. */
+Datum
+smk_kpi_function(PG_FUNCTION_ARGS)
+{
+	SmkArguments arguments;
+	const SmkKpi *kpi = require_kpi(get_func_name(fcinfo->flinfo->fn_oid));
+	int			level;
+
+	InitMaterializedSRF(fcinfo, 0);
+	read_arguments(fcinfo, 0, &arguments);
+	level = begin_call();
+	run_into_result(fcinfo, compile_for_row(smk_request(smk_config_load(), kpi, &arguments),
+											((ReturnSetInfo *) fcinfo->resultinfo)->setDesc));
+	end_call(level);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(smk_kpi);
+
+/* kpi(metric, ...): value, numerator, denominator. */
+Datum
+smk_kpi(PG_FUNCTION_ARGS)
+{
+	SmkArguments arguments;
+	const SmkKpi *kpi;
+	const SmkColumn *column;
+	int			level;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"metric\" must not be null")));
+	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
+	InitMaterializedSRF(fcinfo, 0);
+	read_arguments(fcinfo, 1, &arguments);
+	level = begin_call();
+	run_into_result(fcinfo, compile_metric(smk_request(smk_config_load(), kpi, &arguments), column, false));
+	end_call(level);
+	return (Datum) 0;
+}
+
+/* The statement of a KPI's function, or, given a metric that is no KPI, of kpi(); inside of begin_call. */
+static char *
+compile_named(FunctionCallInfo fcinfo)
+{
+	SmkArguments arguments;
+	char	   *name;
+	const SmkKpi *kpi;
+	const SmkColumn *column;
+	SmkRequest *request;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"kpi\" must not be null"),
+						errhint("KPIs: %s.", smk_kpi_list())));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	read_arguments(fcinfo, 1, &arguments);
+	kpi = smk_kpi_find(name);
+	if (kpi != NULL)
+		return compile_for_reading(smk_request(smk_config_load(), kpi, &arguments));
+	if (strchr(name, '.') == NULL)
+		require_kpi(name);
+	kpi = smk_metric_resolve(name, &column);
+	request = smk_request(smk_config_load(), kpi, &arguments);
+	return compile_metric(request, column, true);
+}
+
+PG_FUNCTION_INFO_V1(smk_kpi_sql);
+
+/* kpi_sql(kpi, ...): the statement. */
+Datum
+smk_kpi_sql(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			level = begin_call();
+	char	   *sql = compile_named(fcinfo);
+	text	   *result;
+
+	MemoryContextSwitchTo(context);
+	result = cstring_to_text(sql);
+	end_call(level);
+	PG_RETURN_TEXT_P(result);
+}
+
+PG_FUNCTION_INFO_V1(smk_kpi_explain);
+
+/* kpi_explain(kpi, ...): the statement's plan, executed. */
+Datum
+smk_kpi_explain(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			level;
+	char	   *sql;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	level = begin_call();
+	sql = psprintf("EXPLAIN (ANALYZE, BUFFERS) %s", compile_named(fcinfo));
+	/* EXPLAIN is a utility statement: not for read-only SPI, though it writes nothing. */
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "could not explain the statement");
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		bool		is_null;
+		Datum		line = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &is_null);
+
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &line, &is_null);
+	}
+	end_call(level);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(smk_kpi_rows);
+
+/* kpi_rows(measure, since, until, filter, options, max_rows): the records behind a figure. */
+Datum
+smk_kpi_rows(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	SmkArguments arguments = {0};
+	const SmkKpi *kpi;
+	const SmkColumn *column;
+	SmkRequest *request;
+	bool		has_limit = !PG_ARGISNULL(5);
+	int			limit = has_limit ? PG_GETARG_INT32(5) : 0;
+	int			level;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"measure\" must not be null"),
+						errhint("Measures: %s.", smk_measure_list(NULL))));
+	if (has_limit && limit < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"max_rows\" must not be negative"),
+						errhint("NULL lists all rows.")));
+	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
+	arguments.period = "all";
+	arguments.has_since = !PG_ARGISNULL(1);
+	if (arguments.has_since)
+		arguments.since = PG_GETARG_TIMESTAMPTZ(1);
+	arguments.has_until = !PG_ARGISNULL(2);
+	if (arguments.has_until)
+		arguments.until = PG_GETARG_TIMESTAMPTZ(2);
+	arguments.filter = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	arguments.options = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+
+	InitMaterializedSRF(fcinfo, 0);
+	level = begin_call();
+	request = smk_request(smk_config_load(), kpi, &arguments);
+	column = smk_kpi_column(kpi, column->name, request->basis);
+	if (column->aggregate == SMK_RATIO || column->aggregate == SMK_MEDIAN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" of %s is no measure: it has no records of its own", column->name, kpi->name),
+				 column->numerator
+				 ? errhint("It is computed from %s and %s; ask for the rows of these. Measures: %s.",
+						   column->numerator, column->denominator, smk_measure_list(kpi))
+				 : errhint("Measures: %s.", smk_measure_list(kpi))));
+	run_into_result(fcinfo, smk_compile_rows(request, column, has_limit, limit));
+	if (has_limit && tuplestore_tuple_count(rsinfo->setResult) >= limit)
+	{
+		uint64		total;
+		bool		is_null;
+
+		if (SPI_execute(psprintf("SELECT count(*) FROM (%s) AS record",
+								 smk_compile_rows(request, column, false, 0)), true, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not count the rows");
+		total = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+		if (total > (uint64) limit)
+			ereport(NOTICE,
+					(errmsg("%d of " UINT64_FORMAT " rows are shown", limit, total),
+					 errhint("Argument \"max_rows\" says how many; NULL lists all.")));
+	}
+	end_call(level);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(smk_metric_catalogue);
+
+/* metric_catalogue(): a row a metric. */
+Datum
+smk_metric_catalogue(PG_FUNCTION_ARGS)
+{
+	static const char *const units[] = {"count", "currency", "currency per day", "rate", "quotient", "hours"};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int k = 0; k < smk_kpi_count; k++)
+	{
+		const SmkKpi *kpi = &smk_kpis[k];
+
+		for (const SmkColumn *column = kpi->columns; column->name != NULL; column++)
+		{
+			const SmkLabel *en = smk_label_find(smk_labels_en, kpi, column);
+			const SmkLabel *fr = smk_label_find(smk_labels_fr, kpi, column);
+			Datum		values[12];
+			bool		nulls[12] = {false};
+
+			if (column->is_hidden || smk_kpi_column(kpi, column->name, NULL) != column)
+				continue;
+			if (en == NULL || fr == NULL)
+				elog(ERROR, "metric %s.%s has no words", kpi->name, column->name);
+			values[0] = CStringGetTextDatum(psprintf("%s.%s", kpi->name, column->name));
+			values[1] = Int32GetDatum(kpi->number);
+			values[2] = CStringGetTextDatum(column->aggregate == SMK_RATIO ? "ratio" : "measure");
+			values[3] = CStringGetTextDatum(en->label);
+			values[4] = CStringGetTextDatum(fr->label);
+			values[5] = CStringGetTextDatum(units[column->unit]);
+			values[6] = CStringGetTextDatum(column->higher_is_better ? "higher" : "lower");
+			nulls[7] = column->numerator == NULL;
+			values[7] = nulls[7] ? (Datum) 0 : CStringGetTextDatum(column->numerator);
+			nulls[8] = column->denominator == NULL;
+			values[8] = nulls[8] ? (Datum) 0 : CStringGetTextDatum(column->denominator);
+			values[9] = BoolGetDatum(column->aggregate == SMK_COUNT || column->aggregate == SMK_SUM);
+			values[10] = CStringGetTextDatum(en->definition);
+			values[11] = CStringGetTextDatum(fr->definition);
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		}
+	}
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(smk_finite_amount);
+
+/* finite_amount(amount, entity, column): the amount; NaN and infinity are an error that names where they are. */
+Datum
+smk_finite_amount(PG_FUNCTION_ARGS)
+{
+	Numeric		amount = PG_GETARG_NUMERIC(0);
+
+	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("column \"%s\" of entity \"%s\" has NaN or infinite values",
+						text_to_cstring(PG_GETARG_TEXT_PP(2)), text_to_cstring(PG_GETARG_TEXT_PP(1))),
+				 errhint("Correct them, or leave such rows out with the filter argument of smarketing.bind().")));
+	PG_RETURN_NUMERIC(amount);
+}

@@ -1,0 +1,13 @@
+/*
+ * lead_steps.h: how far a lead came, and when: MQL, SAL, SQL, customer, disqualified.
+ */
+#ifndef SMK_LEAD_STEPS_H
+#define SMK_LEAD_STEPS_H
+
+#include "kpi/records.h"
+
+extern bool smk_lead_step_is_column(const char *name);
+extern char *smk_lead_step(SmkRecords *records, const char *name);
+extern void smk_lead_steps_join(SmkRecords *records, StringInfo from);
+
+#endif

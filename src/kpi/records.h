@@ -1,0 +1,45 @@
+/*
+ * records.h: one record set as SQL: an entity's rows, dated, filtered, with the dimensions asked for.
+ */
+#ifndef SMK_RECORDS_H
+#define SMK_RECORDS_H
+
+#include "lib/stringinfo.h"
+
+#include "kpi/request.h"
+
+/* An entity joined on a key of another, for a dimension. */
+typedef struct SmkJoin
+{
+	const char *alias;
+	SmkBinding *binding;
+	const char *left_key;	/* SQL of the key that points here */
+	Oid			left_type;
+	bool		needed[SMK_MAX_COLUMNS];
+	List	   *dimensions;	/* of SmkDimension: the user's, taken from this entity */
+} SmkJoin;
+
+typedef struct SmkRecords
+{
+	const SmkRequest *request;
+	const SmkRecordSet *set;
+	SmkBinding *binding;	/* NULL: the entity is not bound */
+	bool		is_entry;	/* the rows of our own table for what the CRM does not keep */
+	bool		needed[SMK_MAX_COLUMNS];
+	List	   *dimensions;	/* of SmkDimension: the user's, taken from this entity itself */
+	List	   *joins;		/* of SmkJoin */
+	int			steps;		/* what lead_steps.c has to join, its bits */
+} SmkRecords;
+
+extern SmkRecords *smk_records(const SmkRequest *request, const SmkRecordSet *set, SmkBinding *binding);
+extern bool smk_records_have(SmkRecords *records, const char *template);
+extern char *smk_records_expand(SmkRecords *records, const char *template);
+extern char *smk_records_column(SmkRecords *records, const char *name);
+extern char *smk_records_instant(SmkRecords *records, const char *name);
+extern char *smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure);
+extern char *smk_records_bucket(SmkRecords *records);
+extern char *smk_records_dated_at(SmkRecords *records);
+extern char *smk_records_from(SmkRecords *records, const char *measure, bool any_time, const char *condition);
+extern char *smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw);
+
+#endif

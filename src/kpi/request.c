@@ -1,0 +1,471 @@
+/*
+ * request.c: checks the six arguments of a call.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+
+#include "compat.h"
+#include "crm/reserved.h"
+#include "kpi/request.h"
+#include "smarketing.h"
+
+/* A timestamptz literal in UTC, palloc'd: the same text whatever the session's settings. */
+char *
+smk_timestamp_literal(TimestampTz at)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	char		buffer[MAXDATELEN + 1];
+
+	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, buffer);
+	return psprintf("timestamptz '%s'", buffer);
+}
+
+/* A date literal, palloc'd. */
+char *
+smk_date_literal(DateADT date)
+{
+	struct pg_tm tm;
+	char		buffer[MAXDATELEN + 1];
+
+	memset(&tm, 0, sizeof(tm));
+	j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+	EncodeDateOnly(&tm, USE_ISO_DATES, buffer);
+	return psprintf("date '%s'", buffer);
+}
+
+/* The interval from one period's start to the next. */
+const char *
+smk_period_step(SmkPeriod period)
+{
+	switch (period)
+	{
+		case SMK_DAY:
+			return "1 day";
+		case SMK_WEEK:
+			return "7 days";
+		case SMK_MONTH:
+			return "1 month";
+		case SMK_QUARTER:
+		case SMK_FISCAL_QUARTER:
+			return "3 months";
+		case SMK_YEAR:
+		case SMK_FISCAL_YEAR:
+			return "1 year";
+	}
+	return "";
+}
+
+/* The dimension of that name: an error that lists all where there is none. */
+SmkBy *
+smk_request_by(SmkConfig *config, const char *name)
+{
+	SmkBy	   *by = palloc0(sizeof(SmkBy));
+	ListCell   *cell;
+
+	by->name = name;
+	if (!smk_dimension_is_built_in(name))
+	{
+		StringInfoData others;
+
+		initStringInfo(&others);
+		foreach(cell, config->dimensions)
+		{
+			SmkDimension *dimension = lfirst(cell);
+
+			if (strcmp(dimension->name, name) == 0)
+				by->defined = dimension;
+			appendStringInfo(&others, "%s%s", others.len ? ", " : "", dimension->name);
+		}
+		if (by->defined == NULL)
+			smk_dimension_unknown(name, others.len ? others.data : NULL);
+	}
+	foreach(cell, config->value_map)
+	{
+		SmkMapped  *mapped = lfirst(cell);
+
+		if (strcmp(mapped->scope, name) == 0)
+			by->map = lappend(by->map, mapped);
+	}
+	return by;
+}
+
+/* Reads argument by: at most three dimensions, each once. */
+static void
+request_read_by(SmkRequest *request, ArrayType *array)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			count;
+
+	if (array == NULL)
+		return;
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &count);
+	if (count > SMK_MAX_BY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"by\" names %d dimensions, at most %d are possible", count, SMK_MAX_BY)));
+	for (int i = 0; i < count; i++)
+	{
+		char	   *name;
+		ListCell   *cell;
+
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"by\" must not contain nulls")));
+		name = TextDatumGetCString(items[i]);
+		foreach(cell, request->by)
+			if (strcmp(((SmkBy *) lfirst(cell))->name, name) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("argument \"by\" names dimension \"%s\" twice", name)));
+		request->by = lappend(request->by, smk_request_by(request->config, name));
+	}
+}
+
+/* Adds one value of a filter; false where it is not a scalar. */
+static bool
+filter_add(SmkFilter *filter, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			filter->has_none = true;
+			return true;
+		case jbvString:
+			filter->values = lappend(filter->values, pnstrdup(value->val.string.val, value->val.string.len));
+			break;
+		case jbvNumeric:
+			filter->values = lappend(filter->values,
+									 DatumGetCString(DirectFunctionCall1(numeric_out,
+																		 NumericGetDatum(value->val.numeric))));
+			break;
+		case jbvBool:
+			filter->values = lappend(filter->values, value->val.boolean ? "true" : "false");
+			break;
+		default:
+			return false;
+	}
+	if (strcmp(llast(filter->values), "(none)") == 0)
+		filter->has_none = true;
+	return true;
+}
+
+/*
+ * Reads a filter's condition: a value, a list of them, or {"not": either}. False where it is something else.
+ */
+static bool
+filter_read(SmkFilter *filter, JsonbValue *value)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	item;
+	bool		is_list;
+
+	if (value->type != jbvBinary)
+		return filter_add(filter, value);
+	iterator = JsonbIteratorInit(value->val.binary.data);
+	token = JsonbIteratorNext(&iterator, &item, true);
+	is_list = token == WJB_BEGIN_ARRAY;
+	if (!is_list)
+	{
+		if (token != WJB_BEGIN_OBJECT || filter->is_negated)
+			return false;
+		filter->is_negated = true;
+		if (JsonbIteratorNext(&iterator, &item, true) != WJB_KEY || item.val.string.len != 3 ||
+			strncmp(item.val.string.val, "not", 3) != 0)
+			return false;
+		if (JsonbIteratorNext(&iterator, &item, true) != WJB_VALUE || !filter_read(filter, &item))
+			return false;
+		return JsonbIteratorNext(&iterator, &item, true) == WJB_END_OBJECT;
+	}
+	while ((token = JsonbIteratorNext(&iterator, &item, true)) == WJB_ELEM)
+		if (!filter_add(filter, &item))
+			return false;
+	return token == WJB_END_ARRAY;
+}
+
+/* Calls visit with each key and value of a JSON object. */
+static void
+request_each(SmkRequest *request, Jsonb *json, const char *argument,
+			 void (*visit) (SmkRequest *request, char *key, JsonbValue *value))
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	char	   *key = NULL;
+
+	if (json == NULL)
+		return;
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be a JSON object", argument)));
+	iterator = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE)
+			visit(request, key, &value);
+	}
+}
+
+static void
+request_visit_filter(SmkRequest *request, char *key, JsonbValue *value)
+{
+	SmkFilter  *filter = palloc0(sizeof(SmkFilter));
+
+	filter->by = smk_request_by(request->config, key);
+	if (!filter_read(filter, value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid filter on dimension \"%s\"", key),
+				 errhint("A filter is a value, null for the missing, a list of them, or {\"not\": ...} of these.")));
+	if (filter->values != NIL || filter->has_none)
+		request->filters = lappend(request->filters, filter);
+}
+
+/* An option's value as text: an error for anything else. */
+static char *
+option_text(const char *key, const JsonbValue *value)
+{
+	if (value->type != jbvString)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key)));
+	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+static void
+option_basis(SmkRequest *request, const JsonbValue *value)
+{
+	char	   *basis = option_text("basis", value);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (const char *const *known = request->kpi->bases; *known != NULL; known++)
+	{
+		if (strcmp(*known, basis) == 0)
+		{
+			request->basis = *known;
+			return;
+		}
+		appendStringInfo(&list, "%s%s", list.len ? ", " : "", *known);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"basis\": \"%s\"", basis),
+			 errhint("It takes: %s.", list.data)));
+}
+
+static void
+option_lag(SmkRequest *request, const JsonbValue *value)
+{
+	char	   *text = option_text("lag", value);
+	Interval   *lag = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text),
+															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+
+	if (lag->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"lag\" must not have months or years: \"%s\"", text),
+				 errhint("A month has no fixed length: give days and hours, for example \"30 days\".")));
+	if (lag->day > 36525 || lag->day < -36525 || lag->time > 36525 * USECS_PER_DAY ||
+		lag->time < -36525 * USECS_PER_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"lag\" must not be longer than 100 years: \"%s\"", text)));
+	request->has_lag = lag->day != 0 || lag->time != 0;
+	request->lag = *lag;
+}
+
+static void
+option_kind(SmkRequest *request, JsonbValue *value)
+{
+	SmkFilter	list = {0};
+
+	if (value->type == jbvNull || !filter_read(&list, value) || list.is_negated || list.values == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"kind\" must be a kind, a list of kinds, or \"all\"")));
+	request->kinds = list.values;
+	request->all_kinds = list_length(list.values) == 1 && strcmp(linitial(list.values), "all") == 0;
+}
+
+static void
+request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
+{
+	StringInfoData list;
+	bool		is_known = false;
+
+	initStringInfo(&list);
+	for (const char *const *known = request->kpi->options; *known != NULL; known++)
+	{
+		is_known = is_known || strcmp(*known, key) == 0;
+		appendStringInfo(&list, "%s%s", list.len ? ", " : "", *known);
+	}
+	if (!is_known)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" of %s does not exist", key, request->kpi->name),
+				 errhint("Options: %s.", list.data)));
+	if (strcmp(key, "basis") == 0)
+		option_basis(request, value);
+	else if (strcmp(key, "lag") == 0)
+		option_lag(request, value);
+	else if (strcmp(key, "kind") == 0)
+		option_kind(request, value);
+	else if (strcmp(key, "time_zone") == 0)
+		request->time_zone = option_text(key, value);
+	else
+		elog(ERROR, "option \"%s\" is not read", key);
+}
+
+/* A bound as an instant: one that is midnight in the session's zone means that date in the reporting zone. */
+static TimestampTz
+request_bound(SmkRequest *request, TimestampTz at, const char *name)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			offset;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be finite", name),
+				 errhint("Leave a bound out with NULL.")));
+	if (timestamp2tm(at, &offset, &tm, &fsec, NULL, session_timezone) != 0)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+	if (fsec == 0 && tm.tm_sec == 0 && tm.tm_min == 0 && tm.tm_hour == 0)
+		return smk_zone_first_instant(request->zone,
+									  date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE);
+	return at;
+}
+
+static DateADT
+request_start_of(SmkRequest *request, DateADT date)
+{
+	return smk_period_start_of_date(request->period, date, request->config->fiscal_year_start);
+}
+
+static DateADT
+request_next(SmkRequest *request, DateADT start)
+{
+	return smk_period_next(request->period, start, request->config->fiscal_year_start);
+}
+
+/* Settles since and until where they were left out. */
+static void
+request_default_range(SmkRequest *request, const SmkArguments *arguments)
+{
+	request->has_since = arguments->has_since;
+	if (arguments->has_since)
+		request->since = request_bound(request, arguments->since, "since");
+	request->until = arguments->has_until ? request_bound(request, arguments->until, "until") : request->now;
+	request->is_unbounded = request->is_all && !arguments->has_since && !arguments->has_until;
+	if (!request->is_all && !arguments->has_since)
+	{
+		/* Twelve complete periods, and what has gone of the one that runs. */
+		DateADT		start = request_start_of(request, smk_zone_local_date(request->zone, request->until));
+
+		for (int i = 0; i < 12; i++)
+			start = request_start_of(request, start - 1);
+		request->has_since = true;
+		request->since = smk_zone_first_instant(request->zone, start);
+	}
+	if (request->has_since && request->since >= request->until)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"since\" must be before \"until\""),
+				 errdetail("The range is from %s to %s.", smk_timestamp_literal(request->since),
+						   smk_timestamp_literal(request->until))));
+}
+
+/* Lays the periods out over the range, and marks those that it clips or that still run. */
+static void
+request_lay_periods(SmkRequest *request, const SmkArguments *arguments)
+{
+	DateADT		date;
+	TimestampTz cut = Min(request->until, request->now);
+	int			count = 0;
+
+	request->partial_first = DATEVAL_NOEND;
+	if (request->is_all)
+	{
+		request->first = request->has_since ? smk_zone_local_date(request->zone, request->since) : 0;
+		request->end = request->first + 1;
+		request->partial_from = request->until > request->now ? request->first : request->end;
+		return;
+	}
+	request->first = request_start_of(request, smk_zone_local_date(request->zone, request->since));
+	if (smk_zone_first_instant(request->zone, request->first) < request->since)
+		request->partial_first = request->first;
+	request->partial_from = DATEVAL_NOEND;
+	for (date = request->first; smk_zone_first_instant(request->zone, date) < request->until;)
+	{
+		DateADT		next = request_next(request, date);
+
+		if (++count > SMK_MAX_PERIODS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the range has more than %d periods", SMK_MAX_PERIODS),
+					 errhint("Ask for a shorter range or a longer period.")));
+		if (request->partial_from == DATEVAL_NOEND && smk_zone_first_instant(request->zone, next) > cut)
+			request->partial_from = date;
+		if (request->period == SMK_DAY && smk_zone_first_instant(request->zone, date) ==
+			smk_zone_first_instant(request->zone, next))
+			request->skipped = lappend_int(request->skipped, date);
+		date = next;
+	}
+	request->end = date;
+	if (request->partial_from == DATEVAL_NOEND)
+		request->partial_from = request->end;
+	if (arguments->has_until && request->period != SMK_DAY &&
+		smk_zone_first_instant(request->zone, request->end - 1) == request->until)
+		ereport(NOTICE,
+				(errmsg("the last day of the last period, %s, is left out", smk_date_literal(request->end - 1) + 5),
+				 errdetail("The range ends where that day begins: argument \"until\" is exclusive."),
+				 errhint("Give %s as \"until\" for whole periods.", smk_date_literal(request->end) + 5)));
+}
+
+/*
+ * Checks the arguments of a call. Raises an error for whatever is not known; palloc'd in the current context.
+ */
+SmkRequest *
+smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
+{
+	SmkRequest *request = palloc0(sizeof(SmkRequest));
+
+	request->config = config;
+	request->kpi = kpi;
+	request->time_zone = config->time_zone;
+	request->basis = kpi->bases ? kpi->bases[0] : NULL;
+	request->kinds = list_make1("new");
+	request->now = GetCurrentTransactionStartTimestamp();
+	request_each(request, arguments->options, "options", request_visit_option);
+	request->zone = smk_zone_lookup(request->time_zone);
+
+	request->is_all = strcmp(arguments->period, "all") == 0;
+	if (!request->is_all && !smk_period_parse(arguments->period, &request->period))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("period \"%s\" does not exist", arguments->period),
+				 errhint("Periods: %s, all.", smk_period_names())));
+	request_default_range(request, arguments);
+	request_lay_periods(request, arguments);
+	request_read_by(request, arguments->by);
+	request_each(request, arguments->filter, "filter", request_visit_filter);
+	return request;
+}
