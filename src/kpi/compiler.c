@@ -268,14 +268,19 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, const ch
 static void
 append_part_head(const SmkRequest *request, const char *from, bool is_text, StringInfo sql)
 {
-	appendStringInfo(sql, "SELECT %s%s AS period_start", request->is_all ? "NULL::date" : from,
-					 request->is_all ? "" : ".period_start");
+	if (request->is_all)
+		appendStringInfoString(sql, "SELECT NULL::date AS period_start");
+	else
+		appendStringInfo(sql, "SELECT %s.period_start", from);
 	for (int i = 0; i < list_length(request->by); i++)
 	{
 		SmkBy	   *by = list_nth(request->by, i);
 		char	   *raw = psprintf("%s.by_%d", from, i + 1);
 
-		appendStringInfo(sql, ", %s AS by_%d", is_text ? raw : smk_dimension_text(request, by, raw), i + 1);
+		if (is_text)
+			appendStringInfo(sql, ", %s", raw);
+		else
+			appendStringInfo(sql, ", %s AS by_%d", smk_dimension_text(request, by, raw), i + 1);
 	}
 }
 

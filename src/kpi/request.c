@@ -29,6 +29,7 @@ smk_timestamp_literal(TimestampTz at)
 
 	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+	tm.tm_isdst = 0;			/* unknown, as timestamp2tm leaves it, would drop the offset */
 	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, buffer);
 	return psprintf("timestamptz '%s'", buffer);
 }
