@@ -259,7 +259,7 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, const ch
 		condition = psprintf("%s\n   AND %s", own, condition);
 	appendStringInfo(&sql, "\n%s", smk_records_from(records, first, false, condition ? condition : own));
 	/* The fence: an expression in GROUP BY would be estimated at millions of groups, and sorted. */
-	if (!request->is_all)
+	if (!request->is_all && !smk_records_bucket_is_known(records))
 		appendStringInfoString(&sql, "\nOFFSET 0");
 	return sql.data;
 }
