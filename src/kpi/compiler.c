@@ -315,7 +315,7 @@ compile_part(Compiler *compiler, SmkRecords *records, List *given)
 	append_part_head(request, "record", is_median, &sql);
 	append_measures(compiler, given, is_median ? write_median : write_additive, &sql);
 	if (wants_first(request))
-		appendStringInfoString(&sql, ",\n       min(record.dated_at) AS first_at");
+		appendStringInfoString(&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record",
 					 smk_sql_indent(part_records(records, given, is_median, condition), 4));
 	append_group_by(request, "record", &sql);
@@ -379,7 +379,7 @@ compile_stock_of_range(Compiler *compiler, SmkRecords *records, List *given)
 	append_part_head(request, "record", false, &sql);
 	append_measures(compiler, given, write_count, &sql);
 	if (wants_first(request))
-		appendStringInfoString(&sql, ",\n       min(record.dated_at) AS first_at");
+		appendStringInfoString(&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record", smk_sql_indent(inner.data, 4));
 	append_group_by(request, "record", &sql);
 	compiler->parts = lappend(compiler->parts, sql.data);
@@ -397,7 +397,10 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 	char	   *ends = stock_ends(records);
 	char	   *won = smk_records_column(records, "won");
 	bool		is_fiscal = request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR;
-	char	   *bucket = psprintf("smarketing.period_start('%s', moved.at, %s%s)", smk_period_name(request->period),
+	/* What came before the range is there when its first period begins. */
+	char	   *bucket = psprintf("smarketing.period_start('%s', greatest(moved.at, %s), %s%s)",
+								  smk_period_name(request->period),
+								  smk_timestamp_literal(smk_zone_first_instant(request->zone, request->first)),
 								  quote_literal_cstr(request->time_zone),
 								  is_fiscal ? psprintf(", %d", request->config->fiscal_year_start) : "");
 	StringInfoData inner;
@@ -452,7 +455,7 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 		appendStringInfo(&sql, ",\n           (sum(sum(step.%s)) OVER course)::bigint AS %s", name, name);
 	}
 	appendStringInfo(&sql, ",\n           lead(step.period_start) OVER course AS next_start"
-					 "\n    FROM (\n        SELECT greatest(%s, %s) AS period_start%s%s"
+					 "\n    FROM (\n        SELECT %s AS period_start%s%s"
 					 "\n        FROM (\n            %s) AS record"
 					 "\n        CROSS JOIN LATERAL (VALUES\n        %s) AS moved (at%s)"
 					 "\n        WHERE moved.at < %s\n        OFFSET 0) AS step"
@@ -460,7 +463,7 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 					 "\n    WINDOW course AS (%s%s ORDER BY step.period_start)) AS level"
 					 "\nCROSS JOIN LATERAL generate_series(level.period_start::timestamp,"
 					 "\n    coalesce(level.next_start, %s)::timestamp - interval '1 day', interval '%s') AS day",
-					 bucket, smk_date_literal(request->first), by.data, names.data, smk_sql_indent(inner.data, 12),
+					 bucket, by.data, names.data, smk_sql_indent(inner.data, 12),
 					 moves.data, names.data, smk_timestamp_literal(Min(request->until, request->now)), by.data,
 					 by.len ? "PARTITION BY " : "", by.len ? by.data + 2 : "", smk_date_literal(request->end),
 					 smk_period_step(request->period));

@@ -657,6 +657,12 @@ records_of_kind(SmkRecords *records)
 	if (records->set->kind == SMK_KIND_ANY || (records->set->kind == SMK_KIND_OPTION && request->all_kinds))
 		return NULL;
 	column = smk_records_column(records, "kind");
+	if (column == NULL && records->set->kind == SMK_KIND_OPTION && request->has_kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"kind\" needs column \"kind\" of entity \"%s\", which is not bound",
+						records->binding->entity->name),
+				 errhint("Bind it, or leave the option out to count all.")));
 	if (column == NULL)
 		return NULL;
 	kind = smk_request_by(request->config, "kind");
