@@ -393,10 +393,10 @@ smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw)
 	{
 		SmkMapped  *mapped = lfirst(cell);
 
-		appendStringInfo(&result, " WHEN %s THEN %s", quote_literal_cstr(mapped->label),
+		appendStringInfo(&result, "\n           WHEN %s THEN %s", quote_literal_cstr(mapped->label),
 						 quote_literal_cstr(mapped->value));
 	}
-	appendStringInfo(&result, " ELSE %s::text END, '(none)')", raw);
+	appendStringInfo(&result, "\n           ELSE %s::text END, '(none)')", raw);
 	return result.data;
 }
 
