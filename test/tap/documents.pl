@@ -1,7 +1,8 @@
 # Every SQL example in README.md and docs/ runs, and gives the output that stands below it.
 #
 # A block marked ```sql is run as psql would run it; a block marked ```text that follows it is what psql must print.
-# The blocks of one document share a session, on a copy of the sample CRM as the README binds it.
+# The blocks of one document share a session, on a copy of the sample CRM as test/sample/bind.sql binds it.
+# With SMK_REFRESH=1 the outputs are written into the documents instead: read the difference before you commit it.
 use strict;
 use warnings;
 use Test::More;
@@ -55,6 +56,40 @@ sub tidy
 	return $text;
 }
 
+# Puts what was printed in the place of the outputs.
+sub refresh
+{
+	my ($file, $got) = @_;
+	open(my $in, '<', $file) or die "$file: $!";
+	my @lines = <$in>;
+	close($in);
+	my ($new, $sql, $kind) = ('', undef, undef);
+	for my $i (0 .. $#lines)
+	{
+		if (!defined $kind && $lines[$i] =~ /^```(\w*)\s*$/)
+		{
+			$kind = $1;
+			$sql = $i + 1 if $kind eq 'sql';
+			$new .= $lines[$i];
+			$new .= tidy($got->{$sql} // '') if $kind eq 'text' && defined $sql;
+		}
+		elsif (defined $kind && $lines[$i] =~ /^```\s*$/)
+		{
+			undef $sql if $kind eq 'text';
+			undef $kind;
+			$new .= $lines[$i];
+		}
+		else
+		{
+			$new .= $lines[$i] unless defined $kind && $kind eq 'text' && defined $sql;
+		}
+	}
+	open(my $out, '>', $file) or die "$file: $!";
+	print $out $new;
+	close($out);
+	return;
+}
+
 run("createdb $template");
 run("psql -Xq -v ON_ERROR_STOP=1 -d $template -f $root/test/sample/crm.sql");
 run("psql -Xq -v ON_ERROR_STOP=1 -d $template -c 'CREATE EXTENSION smarketing'");
@@ -75,9 +110,10 @@ foreach my $document (@documents)
 		print $script "\\echo \@\@\@ $example->[0]\n$example->[1]\n";
 	}
 	close($script);
-	my $output = `psql -X -P pager=off -d $database -f example.sql 2>&1`;
+	my $output = `psql -Xq -P pager=off -d $database -f example.sql 2>&1`;
 	$output =~ s/^psql:example\.sql:\d+: //mg;
 	my %got = $output =~ /^\@\@\@ (\d+)\n(.*?)(?=^\@\@\@ |\z)/msg;
+	refresh($document, \%got) if $ENV{SMK_REFRESH};
 	foreach my $example (@examples)
 	{
 		my ($line, $sql, $expected) = @$example;
