@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -368,25 +369,25 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		elog(ERROR, "option \"%s\" is not read", key);
 }
 
-/* A bound as an instant: one that is midnight in the session's zone means that date in the reporting zone. */
+/*
+ * A bound as an instant: one that is midnight in the session's zone (the day's first instant, where there is no
+ * midnight) means that date in the reporting zone.
+ */
 static TimestampTz
 request_bound(SmkRequest *request, TimestampTz at, const char *name)
 {
-	struct pg_tm tm;
-	fsec_t		fsec;
-	int			offset;
+	SmkZone		session = {0};
+	DateADT		date;
 
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must be finite", name),
 				 errhint("Leave a bound out with NULL.")));
-	if (timestamp2tm(at, &offset, &tm, &fsec, NULL, session_timezone) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
-	if (fsec == 0 && tm.tm_sec == 0 && tm.tm_min == 0 && tm.tm_hour == 0)
-		return smk_zone_first_instant(request->zone,
-									  date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE);
-	return at;
+	session.kind = SMK_ZONE_FULL;
+	session.tz = session_timezone;
+	date = smk_zone_local_date(&session, at);
+	return smk_zone_first_instant(&session, date) == at ? smk_zone_first_instant(request->zone, date) : at;
 }
 
 static DateADT
