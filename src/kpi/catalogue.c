@@ -12,12 +12,12 @@ static const SmkRecordSet spend_of_marketing = {
 static const SmkRecordSet leads_created = {"leads created", "lead", "created_at", SMK_KIND_ANY,
 										   false,			NULL,	NULL};
 static const SmkRecordSet leads_mql = {
-	"leads that became MQL", "lead", "mql_time", SMK_KIND_ANY, false, NULL, NULL};
+	"leads that became MQL", "lead", "mql_time", SMK_KIND_ANY, false, "[is_mql]", NULL};
 static const SmkRecordSet leads_sql = {
-	"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, NULL, NULL};
-static const SmkRecordSet leads_won = {"leads won", "lead", "customer_time", SMK_KIND_ANY, false, NULL, NULL};
+	"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, "[is_sql]", NULL};
+static const SmkRecordSet leads_won = {"leads won", "lead", "customer_time", SMK_KIND_ANY, false, "[is_customer]", NULL};
 static const SmkRecordSet leads_disqualified = {
-	"leads disqualified", "lead", "disqualified_time", SMK_KIND_ANY, false, NULL, NULL};
+	"leads disqualified", "lead", "disqualified_time", SMK_KIND_ANY, false, "[is_disqualified]", NULL};
 static const SmkRecordSet opportunities_created = {
 	"opportunities created", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, NULL};
 static const SmkRecordSet opportunities_closed = {

@@ -303,6 +303,25 @@ append_group_by(const SmkRequest *request, const char *alias, StringInfo sql)
 		appendStringInfo(sql, "\nGROUP BY %s", list.data + 2);
 }
 
+/* The condition that a record counts for one of the measures; NULL where one of them takes every record. */
+static char *
+any_condition(SmkRecords *records, List *given)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, given)
+	{
+		const char *condition = ((Measure *) lfirst(cell))->column->condition;
+
+		if (condition == NULL)
+			return NULL;
+		appendStringInfo(&sql, "%s%s", sql.len ? " OR " : "", smk_records_expand(records, condition));
+	}
+	return list_length(given) > 1 ? psprintf("(%s)", sql.data) : sql.data;
+}
+
 /* The part of a record set's counts and sums, or of one median. */
 static void
 compile_part(Compiler *compiler, SmkRecords *records, List *given)
@@ -314,8 +333,7 @@ compile_part(Compiler *compiler, SmkRecords *records, List *given)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	if (is_median && first->condition)
-		condition = smk_records_expand(records, first->condition);
+	condition = any_condition(records, given);
 	appendStringInfo(&sql, "-- %s\n", first->records->name);
 	append_part_head(request, "record", is_median, &sql);
 	append_measures(compiler, given, is_median ? write_median : write_additive, &sql);
@@ -358,6 +376,7 @@ compile_stock_of_range(Compiler *compiler, SmkRecords *records, List *given)
 {
 	const SmkRequest *request = compiler->request;
 	char *cut = smk_timestamp_literal(Min(request->until, request->now));
+	char *created = smk_records_instant(records, records->set->at);
 	char *ends = stock_ends(records);
 	char *won = smk_records_column(records, "won");
 	const char *first = ((Measure *) linitial(given))->column->name;
@@ -380,7 +399,10 @@ compile_stock_of_range(Compiler *compiler, SmkRecords *records, List *given)
 	}
 	appendStringInfo(
 		&inner, "\n%s",
-		smk_records_from(records, first, true, psprintf("(%s IS NULL OR %s >= %s)", won, ends, cut)));
+		smk_records_from(records, first, true,
+						 psprintf("(%s < %s%s)\n   AND (%s IS NULL OR %s >= %s)", created, cut,
+								  request->is_unbounded ? psprintf(" OR %s IS NULL", created) : "", won, ends,
+								  cut)));
 	appendStringInfo(&sql, "-- %s\n", records->set->name);
 	append_part_head(request, "record", false, &sql);
 	append_measures(compiler, given, write_count, &sql);
