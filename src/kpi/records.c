@@ -59,14 +59,14 @@ smk_records_column(SmkRecords *records, const char *name)
 	if (strcmp(name, "period_cut") == 0)
 	{
 		const SmkRequest *request = records->request;
-		char *now = smk_timestamp_literal(request->now);
+		char *cut = smk_timestamp_literal(Min(request->now, request->until));
 
 		if (request->is_all)
-			return smk_timestamp_literal(Min(request->now, request->until));
+			return cut;
 		return psprintf("least((smarketing.period_end('%s', %s, %s, %d)::timestamp AT TIME ZONE %s), %s)",
 						smk_period_name(request->period), smk_records_instant(records, records->set->at),
 						quote_literal_cstr(request->time_zone), request->config->fiscal_year_start,
-						quote_literal_cstr(request->time_zone), now);
+						quote_literal_cstr(request->time_zone), cut);
 	}
 	column = records_bound(records, name);
 	if (column < 0)
