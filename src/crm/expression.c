@@ -275,8 +275,8 @@ smk_expression_require(const SmkExpression *expression, SmkType type, const SmkP
 		case SMK_TYPE_STAGE:
 			get_type_category_preferred(expression->type, &category, &is_preferred);
 			fits = category != TYPCATEGORY_ARRAY && category != TYPCATEGORY_COMPOSITE &&
-				   expression->type != JSONOID && expression->type != JSONBOID &&
-				   expression->type != BYTEAOID;
+				   category != TYPCATEGORY_PSEUDOTYPE && expression->type != JSONOID &&
+				   expression->type != JSONBOID && expression->type != BYTEAOID;
 			hint = "Take one text out of it, for example with ->> 'key'.";
 			break;
 	}

@@ -15,7 +15,8 @@ static const SmkRecordSet leads_mql = {
 	"leads that became MQL", "lead", "mql_time", SMK_KIND_ANY, false, "[is_mql]", NULL};
 static const SmkRecordSet leads_sql = {
 	"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, "[is_sql]", NULL};
-static const SmkRecordSet leads_won = {"leads won", "lead", "customer_time", SMK_KIND_ANY, false, "[is_customer]", NULL};
+static const SmkRecordSet leads_won = {"leads won",		"lead", "customer_time", SMK_KIND_ANY, false,
+									   "[is_customer]", NULL};
 static const SmkRecordSet leads_disqualified = {
 	"leads disqualified", "lead", "disqualified_time", SMK_KIND_ANY, false, "[is_disqualified]", NULL};
 static const SmkRecordSet opportunities_created = {
@@ -29,6 +30,10 @@ static const SmkRecordSet opportunities_open = {"opportunities open at the end o
 												false,
 												NULL,
 												"closed_at"};
+
+/* From creation to closing; an infinite time has no distance. */
+#define CYCLE                                                                                                \
+	"CASE WHEN isfinite([@created_at]) AND isfinite([@closed_at]) THEN [@closed_at] - [@created_at] END"
 
 #define ANY NULL
 #define COHORT "cohort"
@@ -131,10 +136,8 @@ static const SmkColumn opportunity_win_rate_columns[] = {
 	RATE_OF("amount_win_rate", true, "amount_won", "amount_closed"),
 	MONEY_PER("average_won", true, "amount_won", "won_with_amount"),
 	QUOTIENT_OF("opportunities_per_won", false, "created", "won"),
-	MEDIAN_HOURS_OF("median_cycle_hours", CLOSED, false, opportunities_closed, "[@closed_at] - [@created_at]",
-					"[won]"),
-	MEDIAN_HOURS_OF("median_cycle_hours", CREATED, false, opportunities_created,
-					"[@closed_at] - [@created_at]", "[won]"),
+	MEDIAN_HOURS_OF("median_cycle_hours", CLOSED, false, opportunities_closed, CYCLE, "[won]"),
+	MEDIAN_HOURS_OF("median_cycle_hours", CREATED, false, opportunities_created, CYCLE, "[won]"),
 	COMPUTED("velocity_per_day", SMK_UNIT_MONEY_PER_DAY, true,
 			 "[won] * ([amount_won] / nullif([won_with_amount], 0)) "
 			 "/ nullif([median_cycle_hours]::numeric / 24, 0)",

@@ -192,7 +192,7 @@ static char *
 write_median(const SmkColumn *measure)
 {
 	return psprintf(
-		"percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM %s)::double precision / 3600)",
+		"percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM (%s))::double precision / 3600)",
 		record_template(measure->value));
 }
 

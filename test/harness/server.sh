@@ -42,6 +42,7 @@ smk_build() {
 smk_server_start() {
     smk_build || return 1
     export PGHOST=$smk_tmp/run PGPORT=5499 PGUSER=postgres PGDATABASE=postgres
+    export PGCLIENTENCODING=UTF8
     unset PGPASSWORD PGSERVICE PGOPTIONS PGTZ PGSSLMODE
     smk_as_user mkdir -p "$smk_tmp/run"
     smk_as_user initdb -D "$smk_tmp/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$smk_tmp/initdb.log" || {
