@@ -151,6 +151,26 @@ smk_lead_step(SmkRecords *records, const char *name)
 	return facts.len ? psprintf("(%s)", facts.data) : NULL;
 }
 
+/*
+ * A condition that keeps the rows of the leads in the range, where these are few of all: folding the history
+ * of every lead that there ever was would be for nothing. Empty where it would not pay.
+ */
+static char *
+few_leads_only(SmkRecords *records, const char *reference, Oid type)
+{
+	const SmkEntity *entity = records->binding->entity;
+	int key = smk_entity_column(entity, entity->key);
+	Oid key_type = smk_source_key_type(records->binding, key);
+	bool needed[SMK_MAX_COLUMNS] = {false};
+	const char *cast = type == key_type ? "" : "::text";
+
+	if (!smk_records_are_few(records))
+		return "";
+	needed[key] = true;
+	return psprintf("\n      AND %s%s IN (\n          SELECT chosen.lead_id%s\n          %s)", reference,
+					cast, cast, smk_sql_indent(smk_records_chosen(records, "chosen", needed), 10));
+}
+
 /* The stage changes of each lead, folded to the first time of each step that was asked for. */
 static void
 join_changes(SmkRecords *records, StringInfo from)
@@ -187,12 +207,12 @@ join_changes(SmkRecords *records, StringInfo from)
 		"\nLEFT JOIN (\n"
 		"    SELECT stage_change.lead_id%s\n"
 		"    FROM %s AS stage_change\n"
-		"    WHERE stage_change.lead_id IS NOT NULL AND (%s)\n"
+		"    WHERE stage_change.lead_id IS NOT NULL AND (%s)%s\n"
 		"    GROUP BY stage_change.lead_id) AS change\n"
 		"    ON %s",
 		columns.data,
 		smk_sql_indent(smk_source_select(change, needed, NIL, change->entity - smk_entities, NULL), 9),
-		where.data,
+		where.data, few_leads_only(records, "stage_change.lead_id", smk_source_key_type(change, lead_id)),
 		smk_source_keys_equal(
 			"change.lead_id", smk_source_key_type(change, lead_id), "lead.lead_id",
 			smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, "lead_id"))));
@@ -242,16 +262,21 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 		int lead_account = smk_entity_column(lead_entity, "account_id");
 		int lead_created = smk_entity_column(lead_entity, "created_at");
 
+		char *sibling;
+
 		lead_needed[key] = lead_needed[lead_account] = lead_needed[lead_created] = true;
+		sibling = smk_records_chosen(records, "chosen", lead_needed);
+		if (sibling)
+			sibling = psprintf("(SELECT chosen.*\n %s)", smk_sql_indent(sibling, 1));
+		else
+			sibling = smk_source_select(records->binding, lead_needed, NIL, lead_entity - smk_entities, NULL);
 		appendStringInfo(
 			from,
 			"    FROM %s AS sibling\n"
 			"    JOIN %s AS opportunity\n"
 			"        ON %s\n"
 			"       AND %s >= %s\n",
-			smk_sql_indent(
-				smk_source_select(records->binding, lead_needed, NIL, lead_entity - smk_entities, NULL), 9),
-			select,
+			smk_sql_indent(sibling, 9), select,
 			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
 								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
 			created_at, smk_source_instant(records->binding, lead_created, "sibling.created_at", zone));
@@ -264,15 +289,15 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			smk_source_keys_equal("account_conversion.lead_id", lead_key, "lead.lead_id", lead_key));
 	}
 	else
-		appendStringInfo(from,
-						 "    FROM %s AS opportunity\n"
-						 "    WHERE opportunity.lead_id IS NOT NULL\n"
-						 "    GROUP BY opportunity.lead_id) AS conversion\n"
-						 "    ON %s",
-						 select,
-						 smk_source_keys_equal("conversion.lead_id",
-											   smk_source_key_type(opportunity, lead_id), "lead.lead_id",
-											   lead_key));
+		appendStringInfo(
+			from,
+			"    FROM %s AS opportunity\n"
+			"    WHERE opportunity.lead_id IS NOT NULL%s\n"
+			"    GROUP BY opportunity.lead_id) AS conversion\n"
+			"    ON %s",
+			select, few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
+			smk_source_keys_equal("conversion.lead_id", smk_source_key_type(opportunity, lead_id),
+								  "lead.lead_id", lead_key));
 }
 
 /* Adds the joins that the steps asked for need, and notes the lead's columns that they join on. */

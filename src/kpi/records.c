@@ -6,8 +6,10 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
@@ -606,13 +608,10 @@ date_at_or_after(const SmkRequest *request, TimestampTz at)
 	return smk_zone_first_instant(request->zone, date) < at ? date + 1 : date;
 }
 
-/* The exact condition that a record falls into the range. */
+/* The exact condition that a time, an instant or a local date, falls into the range. */
 static char *
-records_in_range(SmkRecords *records)
+range_condition(const SmkRequest *request, const char *at, bool is_date)
 {
-	const SmkRequest *request = records->request;
-	bool is_date;
-	char *at = records_at(records, &is_date);
 	char *until = is_date ? smk_date_literal(date_at_or_after(request, request->until))
 						  : smk_timestamp_literal(request->until);
 
@@ -624,6 +623,16 @@ records_in_range(SmkRecords *records)
 	if (request->is_unbounded)
 		return psprintf("(%s < %s OR %s IS NULL)", at, until, at);
 	return psprintf("%s < %s", at, until);
+}
+
+/* The exact condition that a record falls into the range. */
+static char *
+records_in_range(SmkRecords *records)
+{
+	bool is_date;
+	char *at = records_at(records, &is_date);
+
+	return range_condition(records->request, at, is_date);
 }
 
 /* An instant as a constant of the type of the relation's own column. */
@@ -665,6 +674,62 @@ records_raw_range(const SmkRecords *records)
 	appendStringInfo(&result, "%s < %s", expression->text,
 					 raw_literal(records, expression->type, request->until - lag + USECS_PER_DAY));
 	return result.data;
+}
+
+/*
+ * The records of the range once more, under an alias, as FROM and WHERE with the needed columns: for what is
+ * folded by record. NULL where the range does not limit the entity's own rows.
+ */
+char *
+smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed)
+{
+	const SmkRequest *request = records->request;
+	int column = records_bound(records, records->set->at);
+	bool columns[SMK_MAX_COLUMNS];
+
+	if (column < 0 || request->is_unbounded || (request->has_lag && records->set->takes_lag))
+		return NULL;
+	memcpy(columns, needed, sizeof(columns));
+	columns[column] = true;
+	return psprintf("FROM %s AS %s\nWHERE %s",
+					smk_source_select(records->binding, columns, NIL, records_position(records),
+									  records_raw_range(records)),
+					alias,
+					range_condition(request, psprintf("%s.%s", alias, quote_identifier(records->set->at)),
+									records_at_is_date(records)));
+}
+
+/* How many rows the planner expects of a statement. */
+static double
+expected_rows(const char *sql)
+{
+	SPIPlanPtr plan = SPI_prepare(sql, 0, NULL);
+	CachedPlan *cached;
+	double rows;
+
+	if (plan == NULL || (cached = SPI_plan_get_cached_plan(plan)) == NULL)
+		elog(ERROR, "could not plan \"%s\"", sql);
+	rows = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
+	ReleaseCachedPlan(cached, NULL);
+	SPI_freeplan(plan);
+	return rows;
+}
+
+/* True where the range chooses less than a fifth of the entity's rows, as the planner expects. */
+bool
+smk_records_are_few(SmkRecords *records)
+{
+	if (!records->few_is_known)
+	{
+		bool needed[SMK_MAX_COLUMNS] = {false};
+		char *chosen = smk_records_chosen(records, "chosen", needed);
+		char *all = smk_source_select(records->binding, needed, NIL, records_position(records), NULL);
+
+		records->are_few = chosen != NULL && expected_rows(psprintf("SELECT 1 %s", chosen)) * 5 <
+												 expected_rows(psprintf("SELECT 1 FROM %s AS source", all));
+		records->few_is_known = true;
+	}
+	return records->are_few;
 }
 
 /* The condition that a record is of the kinds that the set takes; NULL where it takes all. */

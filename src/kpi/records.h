@@ -29,6 +29,8 @@ typedef struct SmkRecords
 	List *dimensions; /* of SmkDimension: the user's, taken from this entity itself */
 	List *joins;	  /* of SmkJoin */
 	int steps;		  /* what lead_steps.c has to join, its bits */
+	bool few_is_known;
+	bool are_few; /* of smk_records_are_few */
 } SmkRecords;
 
 extern SmkRecords *smk_records(const SmkRequest *request, const SmkRecordSet *set, SmkBinding *binding);
@@ -40,6 +42,8 @@ extern char *smk_records_dimension(SmkRecords *records, const SmkBy *by, const c
 extern char *smk_records_bucket(SmkRecords *records);
 extern bool smk_records_bucket_is_known(SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);
+extern char *smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed);
+extern bool smk_records_are_few(SmkRecords *records);
 extern char *smk_records_from(SmkRecords *records, const char *measure, bool any_time, const char *condition);
 extern char *smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw);
 
