@@ -18,7 +18,7 @@ static const SmkRecordSet opportunities_created =
 static const SmkRecordSet opportunities_closed =
 {"opportunities closed", "opportunity", "closed_at", SMK_KIND_OPTION, false, "[won] IS NOT NULL", NULL};
 static const SmkRecordSet opportunities_open =
-{"opportunities open at the period's end", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, "closed_at"};
+{"opportunities open at the end of the period", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, "closed_at"};
 
 #define ANY NULL
 #define COHORT "cohort"

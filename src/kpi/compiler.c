@@ -259,7 +259,7 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, const ch
 		condition = psprintf("%s\n   AND %s", own, condition);
 	appendStringInfo(&sql, "\n%s", smk_records_from(records, first, false, condition ? condition : own));
 	/* The fence: an expression in GROUP BY would be estimated at millions of groups, and sorted. */
-	if (!request->is_all)
+	if (!request->is_all && !smk_records_bucket_is_known(records))
 		appendStringInfoString(&sql, "\nOFFSET 0");
 	return sql.data;
 }
@@ -268,14 +268,19 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, const ch
 static void
 append_part_head(const SmkRequest *request, const char *from, bool is_text, StringInfo sql)
 {
-	appendStringInfo(sql, "SELECT %s%s AS period_start", request->is_all ? "NULL::date" : from,
-					 request->is_all ? "" : ".period_start");
+	if (request->is_all)
+		appendStringInfoString(sql, "SELECT NULL::date AS period_start");
+	else
+		appendStringInfo(sql, "SELECT %s.period_start", from);
 	for (int i = 0; i < list_length(request->by); i++)
 	{
 		SmkBy	   *by = list_nth(request->by, i);
 		char	   *raw = psprintf("%s.by_%d", from, i + 1);
 
-		appendStringInfo(sql, ", %s AS by_%d", is_text ? raw : smk_dimension_text(request, by, raw), i + 1);
+		if (is_text)
+			appendStringInfo(sql, ", %s", raw);
+		else
+			appendStringInfo(sql, ", %s AS by_%d", smk_dimension_text(request, by, raw), i + 1);
 	}
 }
 
@@ -310,7 +315,7 @@ compile_part(Compiler *compiler, SmkRecords *records, List *given)
 	append_part_head(request, "record", is_median, &sql);
 	append_measures(compiler, given, is_median ? write_median : write_additive, &sql);
 	if (wants_first(request))
-		appendStringInfoString(&sql, ",\n       min(record.dated_at) AS first_at");
+		appendStringInfoString(&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record",
 					 smk_sql_indent(part_records(records, given, is_median, condition), 4));
 	append_group_by(request, "record", &sql);
@@ -374,7 +379,7 @@ compile_stock_of_range(Compiler *compiler, SmkRecords *records, List *given)
 	append_part_head(request, "record", false, &sql);
 	append_measures(compiler, given, write_count, &sql);
 	if (wants_first(request))
-		appendStringInfoString(&sql, ",\n       min(record.dated_at) AS first_at");
+		appendStringInfoString(&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record", smk_sql_indent(inner.data, 4));
 	append_group_by(request, "record", &sql);
 	compiler->parts = lappend(compiler->parts, sql.data);
@@ -392,7 +397,10 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 	char	   *ends = stock_ends(records);
 	char	   *won = smk_records_column(records, "won");
 	bool		is_fiscal = request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR;
-	char	   *bucket = psprintf("smarketing.period_start('%s', moved.at, %s%s)", smk_period_name(request->period),
+	/* What came before the range is there when its first period begins. */
+	char	   *bucket = psprintf("smarketing.period_start('%s', greatest(moved.at, %s), %s%s)",
+								  smk_period_name(request->period),
+								  smk_timestamp_literal(smk_zone_first_instant(request->zone, request->first)),
 								  quote_literal_cstr(request->time_zone),
 								  is_fiscal ? psprintf(", %d", request->config->fiscal_year_start) : "");
 	StringInfoData inner;
@@ -447,7 +455,7 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 		appendStringInfo(&sql, ",\n           (sum(sum(step.%s)) OVER course)::bigint AS %s", name, name);
 	}
 	appendStringInfo(&sql, ",\n           lead(step.period_start) OVER course AS next_start"
-					 "\n    FROM (\n        SELECT greatest(%s, %s) AS period_start%s%s"
+					 "\n    FROM (\n        SELECT %s AS period_start%s%s"
 					 "\n        FROM (\n            %s) AS record"
 					 "\n        CROSS JOIN LATERAL (VALUES\n        %s) AS moved (at%s)"
 					 "\n        WHERE moved.at < %s\n        OFFSET 0) AS step"
@@ -455,7 +463,7 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 					 "\n    WINDOW course AS (%s%s ORDER BY step.period_start)) AS level"
 					 "\nCROSS JOIN LATERAL generate_series(level.period_start::timestamp,"
 					 "\n    coalesce(level.next_start, %s)::timestamp - interval '1 day', interval '%s') AS day",
-					 bucket, smk_date_literal(request->first), by.data, names.data, smk_sql_indent(inner.data, 12),
+					 bucket, by.data, names.data, smk_sql_indent(inner.data, 12),
 					 moves.data, names.data, smk_timestamp_literal(Min(request->until, request->now)), by.data,
 					 by.len ? "PARTITION BY " : "", by.len ? by.data + 2 : "", smk_date_literal(request->end),
 					 smk_period_step(request->period));

@@ -7,7 +7,9 @@
 #include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 
 #include "compat.h"
 #include "kpi/lead_steps.h"
@@ -391,10 +393,10 @@ smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw)
 	{
 		SmkMapped  *mapped = lfirst(cell);
 
-		appendStringInfo(&result, " WHEN %s THEN %s", quote_literal_cstr(mapped->label),
+		appendStringInfo(&result, "\n           WHEN %s THEN %s", quote_literal_cstr(mapped->label),
 						 quote_literal_cstr(mapped->value));
 	}
-	appendStringInfo(&result, " ELSE %s::text END, '(none)')", raw);
+	appendStringInfo(&result, "\n           ELSE %s::text END, '(none)')", raw);
 	return result.data;
 }
 
@@ -503,6 +505,12 @@ records_at(SmkRecords *records, bool *is_date)
 	return at;
 }
 
+static bool
+period_is_fiscal(const SmkRequest *request)
+{
+	return request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR;
+}
+
 /* SQL for the start of the period in which a record falls. */
 char *
 smk_records_bucket(SmkRecords *records)
@@ -510,13 +518,52 @@ smk_records_bucket(SmkRecords *records)
 	const SmkRequest *request = records->request;
 	bool		is_date;
 	char	   *at = records_at(records, &is_date);
-	bool		is_fiscal = request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR;
-	char	   *month = is_fiscal ? psprintf(", %d", request->config->fiscal_year_start) : pstrdup("");
+	char	   *month = period_is_fiscal(request) ? psprintf(", %d", request->config->fiscal_year_start) : pstrdup("");
 
 	if (is_date)
 		return psprintf("smarketing.period_start('%s', %s%s)", smk_period_name(request->period), at, month);
 	return psprintf("smarketing.period_start('%s', %s, %s%s)", smk_period_name(request->period), at,
 					quote_literal_cstr(request->time_zone), month);
+}
+
+/*
+ * True where extended statistics tell the planner how many periods there are: then the bucket needs no fence. Their
+ * expression must be the bucket over the relation's own column, as it stands in the statement.
+ */
+bool
+smk_records_bucket_is_known(SmkRecords *records)
+{
+	int			column = records_bound(records, records->set->at);
+	const SmkExpression *at = column >= 0 ? &records->binding->columns[column] : NULL;
+	StringInfoData wanted;
+	Relation	relation;
+	List	   *statistics;
+	ListCell   *cell;
+	bool		found = false;
+
+	if (at == NULL || at->raw_column == NULL || at->type == TIMESTAMPOID ||
+		(records->request->has_lag && records->set->takes_lag))
+		return false;
+	initStringInfo(&wanted);
+	appendStringInfo(&wanted, "smarketing.period_start('%s'::text, %s", smk_period_name(records->request->period),
+					 quote_identifier(at->raw_column));
+	if (at->type != DATEOID)
+		appendStringInfo(&wanted, ", %s::text", quote_literal_cstr(records->request->time_zone));
+	if (period_is_fiscal(records->request))
+		appendStringInfo(&wanted, ", %d", records->request->config->fiscal_year_start);
+	appendStringInfoChar(&wanted, ')');
+
+	relation = relation_open(records->binding->relid, NoLock);
+	statistics = RelationGetStatExtList(relation);
+	foreach(cell, statistics)
+	{
+		Datum		expressions = DirectFunctionCall1(pg_get_statisticsobjdef_columns,
+													  ObjectIdGetDatum(lfirst_oid(cell)));
+
+		found = found || strstr(TextDatumGetCString(expressions), wanted.data) != NULL;
+	}
+	relation_close(relation, NoLock);
+	return found;
 }
 
 /* SQL for the instant that dates a record. */
@@ -610,6 +657,12 @@ records_of_kind(SmkRecords *records)
 	if (records->set->kind == SMK_KIND_ANY || (records->set->kind == SMK_KIND_OPTION && request->all_kinds))
 		return NULL;
 	column = smk_records_column(records, "kind");
+	if (column == NULL && records->set->kind == SMK_KIND_OPTION && request->has_kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"kind\" needs column \"kind\" of entity \"%s\", which is not bound",
+						records->binding->entity->name),
+				 errhint("Bind it, or leave the option out to count all.")));
 	if (column == NULL)
 		return NULL;
 	kind = smk_request_by(request->config, "kind");

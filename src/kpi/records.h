@@ -38,6 +38,7 @@ extern char *smk_records_column(SmkRecords *records, const char *name);
 extern char *smk_records_instant(SmkRecords *records, const char *name);
 extern char *smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure);
 extern char *smk_records_bucket(SmkRecords *records);
+extern bool smk_records_bucket_is_known(SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);
 extern char *smk_records_from(SmkRecords *records, const char *measure, bool any_time, const char *condition);
 extern char *smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw);

@@ -29,6 +29,7 @@ smk_timestamp_literal(TimestampTz at)
 
 	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+	tm.tm_isdst = 0;			/* unknown, as timestamp2tm leaves it, would drop the offset */
 	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, buffer);
 	return psprintf("timestamptz '%s'", buffer);
 }
@@ -291,17 +292,51 @@ option_lag(SmkRequest *request, const JsonbValue *value)
 	request->lag = *lag;
 }
 
+/* Raises an error for a kind that nothing has: a slip of the pen would count nothing. */
+static void
+kind_require(SmkConfig *config, const char *kind)
+{
+	static const char *const known[] = {"new", "upsell", "cross_sell", "renewal"};
+	StringInfoData list;
+	ListCell   *cell;
+
+	initStringInfo(&list);
+	for (size_t i = 0; i < lengthof(known); i++)
+	{
+		if (strcmp(known[i], kind) == 0)
+			return;
+		appendStringInfo(&list, "%s%s", i ? ", " : "", known[i]);
+	}
+	foreach(cell, config->value_map)
+	{
+		SmkMapped  *mapped = lfirst(cell);
+
+		if (strcmp(mapped->scope, "kind") == 0 && strcmp(mapped->value, kind) == 0)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("kind \"%s\" does not exist", kind),
+			 errhint("Kinds: %s, all. The CRM's own words become kinds with smarketing.map_value('kind', ...).",
+					 list.data)));
+}
+
 static void
 option_kind(SmkRequest *request, JsonbValue *value)
 {
 	SmkFilter	list = {0};
+	ListCell   *cell;
 
 	if (value->type == jbvNull || !filter_read(&list, value) || list.is_negated || list.values == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"kind\" must be a kind, a list of kinds, or \"all\"")));
-	request->kinds = list.values;
 	request->all_kinds = list_length(list.values) == 1 && strcmp(linitial(list.values), "all") == 0;
+	if (!request->all_kinds)
+		foreach(cell, list.values)
+			kind_require(request->config, lfirst(cell));
+	request->kinds = list.values;
+	request->has_kind = true;
 }
 
 static void
@@ -424,6 +459,7 @@ request_lay_periods(SmkRequest *request, const SmkArguments *arguments)
 					 errhint("Ask for a shorter range or a longer period.")));
 		if (request->partial_from == DATEVAL_NOEND && smk_zone_first_instant(request->zone, next) > cut)
 			request->partial_from = date;
+		CHECK_FOR_INTERRUPTS();
 		if (request->period == SMK_DAY && smk_zone_first_instant(request->zone, date) ==
 			smk_zone_first_instant(request->zone, next))
 			request->skipped = lappend_int(request->skipped, date);

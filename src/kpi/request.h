@@ -63,6 +63,7 @@ typedef struct SmkRequest
 	const char *basis;		/* NULL where the KPI has none */
 	bool		has_lag;
 	Interval	lag;
+	bool		has_kind;	/* options.kind was given */
 	bool		all_kinds;
 	List	   *kinds;		/* of char * */
 } SmkRequest;

@@ -1,0 +1,83 @@
+-- The tour of make demo: what a person would ask first, with figures rounded for reading.
+\pset null '-'
+\pset linestyle unicode
+\pset border 1
+
+\echo
+\echo 'smarketing on a sample CRM: 20,000 leads, two years, 6 channels, 8 reps (all invented)'
+\echo '======================================================================================'
+\echo
+\echo 'CREATE EXTENSION smarketing;'
+CREATE EXTENSION smarketing;
+\echo 'SELECT smarketing.bind(''lead'', ''crm.contact'', ''{"lead_id": "id", "created_at": "created_on", ...}'');'
+\echo '...  (all of it: test/sample/bind.sql)'
+\o /dev/null
+\i :bind
+\o
+
+\echo
+\echo 'What is bound'
+SELECT entity, source, count(*) AS columns, count(problem) AS problems
+FROM smarketing.bindings
+GROUP BY entity, source
+ORDER BY entity;
+
+\echo
+\echo '1. Cost per lead, by quarter: is it getting dearer?'
+\echo '   SELECT * FROM smarketing.cost_per_lead(''2024-11-01'', ''2026-11-01'', ''quarter'');'
+SELECT period_start AS quarter, CASE WHEN is_partial THEN 'clipped' ELSE '' END AS range, round(spend) AS spend, leads,
+       round(cost_per_lead, 2) AS "per lead", mqls, round(cost_per_mql, 2) AS "per mql",
+       customers, round(cost_per_customer) AS "per customer"
+FROM smarketing.cost_per_lead('2024-11-01', '2026-11-01', 'quarter');
+
+\echo
+\echo '   ... by channel: which channel brings customers, not just leads?'
+\echo '   SELECT * FROM smarketing.cost_per_lead(''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'');'
+SELECT by_1 AS channel, round(spend) AS spend, leads, round(cost_per_lead, 2) AS "per lead",
+       round(mql_rate::numeric * 100, 1) AS "% mql", round(disqualified_rate::numeric * 100, 1) AS "% disqualified",
+       customers, round(cost_per_customer) AS "per customer"
+FROM smarketing.cost_per_lead('2025-11-01', '2026-11-01', 'all', '{channel}')
+ORDER BY cost_per_customer;
+
+\echo
+\echo '2. Cost per opportunity, by campaign (new business)'
+\echo '   SELECT * FROM smarketing.cost_per_opportunity(''2025-11-01'', ''2026-11-01'', ''all'', ''{channel,campaign}'');'
+SELECT by_1 AS channel, by_2 AS campaign, round(spend) AS spend, opportunities, won,
+       round(cost_per_opportunity) AS "per opportunity", round(cost_per_won) AS "per won"
+FROM smarketing.cost_per_opportunity('2025-11-01', '2026-11-01', 'all', '{channel,campaign}')
+ORDER BY cost_per_opportunity NULLS LAST;
+
+\echo
+\echo '8. Win rate, by rep: who closes what they open? (95 % interval: few deals, wide interval)'
+\echo '   SELECT * FROM smarketing.opportunity_win_rate(''2025-11-01'', ''2026-11-01'', ''all'', ''{rep,team}'');'
+SELECT by_1 AS rep, by_2 AS team, closed, won, round(win_rate::numeric * 100, 1) AS "% won",
+       format('%s to %s', round(win_rate_low::numeric * 100), round(win_rate_high::numeric * 100)) AS interval,
+       round(amount_won) AS "amount won", round(median_cycle_hours::numeric / 24) AS days,
+       open, open_overdue AS overdue
+FROM smarketing.opportunity_win_rate('2025-11-01', '2026-11-01', 'all', '{rep,team}')
+ORDER BY win_rate DESC;
+
+\echo
+\echo '   ... by month'
+SELECT period_start AS month, created, closed, won, lost, open, round(win_rate::numeric * 100, 1) AS "% won",
+       round(amount_won) AS "amount won", round(velocity_per_day) AS "velocity per day"
+FROM smarketing.opportunity_win_rate('2026-05-01', '2026-11-01');
+
+\echo
+\echo 'Any metric, with what it was divided from'
+\echo '   SELECT * FROM smarketing.kpi(''cost_per_lead'', ''2026-08-01'', ''2026-11-01'', ''month'', ''{origin}'');'
+SELECT period_start AS month, by_1 AS origin, round(value, 2) AS value, numerator, denominator
+FROM smarketing.kpi('cost_per_lead', '2026-08-01', '2026-11-01', 'month', '{origin}');
+
+\echo
+\echo 'One figure opened: the customers that LinkedIn brought in August 2026'
+\echo '   SELECT * FROM smarketing.kpi_rows(''customers'', ''2026-08-01'', ''2026-09-01'', ''{"channel": "LinkedIn Ads"}'', max_rows => 6);'
+SELECT entity, record_id, label, at::timestamp(0) AS at
+FROM smarketing.kpi_rows('customers', '2026-08-01', '2026-09-01', '{"channel": "LinkedIn Ads"}', max_rows => 6);
+
+\echo
+\echo '... and the statement behind cost per lead by channel'
+\echo '   SELECT smarketing.kpi_sql(''cost_per_lead.cost_per_lead'', ''2026-08-01'', ''2026-09-01'', ''month'', ''{channel}'');'
+\pset tuples_only on
+\pset format unaligned
+SELECT smarketing.kpi_sql('cost_per_lead.cost_per_lead', '2026-08-01', '2026-09-01', 'month', '{channel}');
