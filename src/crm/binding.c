@@ -1,6 +1,6 @@
 /*
- * binding.c: the functions that configure: bind, unbind, configure, define_dimension, map_stage, map_value, and the
- * catalogues behind the views that show it.
+ * binding.c: the functions that configure: bind, unbind, configure, define_dimension, map_stage, map_value,
+ * and the catalogues behind the views that show it.
  */
 #include "postgres.h"
 
@@ -43,8 +43,7 @@ binding_entity(const char *name)
 
 	if (entity == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("entity \"%s\" does not exist", name),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("entity \"%s\" does not exist", name),
 				 errhint("Entities: %s.", smk_entity_list())));
 	return entity;
 }
@@ -53,11 +52,11 @@ binding_entity(const char *name)
 static uint64
 binding_write(const char *sql, int nargs, const char **args)
 {
-	Oid			types[5];
-	Datum		values[5];
-	char		nulls[5];
+	Oid types[5];
+	Datum values[5];
+	char nulls[5];
 
-	int			level = smk_path_only_catalog();
+	int level = smk_path_only_catalog();
 
 	Assert(nargs <= 5);
 	for (int i = 0; i < nargs; i++)
@@ -76,8 +75,8 @@ binding_write(const char *sql, int nargs, const char **args)
 static char *
 binding_type_name(Oid type)
 {
-	int			level = smk_path_only_catalog();
-	char	   *name = format_type_be(type);
+	int level = smk_path_only_catalog();
+	char *name = format_type_be(type);
 
 	AtEOXact_GUC(true, level);
 	return name;
@@ -91,19 +90,19 @@ binding_check_zone(const char *zone)
 }
 
 /* A JSON object's values by key: calls the visitor with each, NULL for a JSON null. */
-typedef void (*JsonVisitor) (const char *key, const char *value, void *state);
+typedef void (*JsonVisitor)(const char *key, const char *value, void *state);
 
 static void
 binding_each_text(Jsonb *json, const char *argument, JsonVisitor visit, void *state)
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
-	JsonbValue	value;
-	char	   *key = NULL;
+	JsonbValue value;
+	char *key = NULL;
 
 	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"%s\" must be a JSON object", argument)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be a JSON object", argument)));
 	iterator = JsonbIteratorInit(&json->root);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
@@ -116,11 +115,12 @@ binding_each_text(Jsonb *json, const char *argument, JsonVisitor visit, void *st
 			else if (value.type == jbvNull)
 				visit(key, NULL, state);
 			else
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("key \"%s\" of argument \"%s\" must be text", key, argument),
-						 errhint("Give an SQL expression as JSON text, for example {\"%s\": \"name_of_a_column\"}; a text "
-								 "constant is written \"'value'\".", key)));
+				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("key \"%s\" of argument \"%s\" must be text", key, argument),
+								errhint("Give an SQL expression as JSON text, for example {\"%s\": "
+										"\"name_of_a_column\"}; a text "
+										"constant is written \"'value'\".",
+										key)));
 		}
 	}
 }
@@ -129,14 +129,14 @@ typedef struct BindColumns
 {
 	const SmkEntity *entity;
 	const char *text[SMK_MAX_COLUMNS];
-	bool		is_left_out[SMK_MAX_COLUMNS];
+	bool is_left_out[SMK_MAX_COLUMNS];
 } BindColumns;
 
 static void
 bind_visit(const char *key, const char *value, void *state)
 {
 	BindColumns *columns = state;
-	int			i = smk_entity_column(columns->entity, key);
+	int i = smk_entity_column(columns->entity, key);
 
 	if (i < 0)
 		ereport(ERROR,
@@ -169,19 +169,23 @@ bind_complete(BindColumns *columns, Relation relation)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("column \"%s\" of entity \"%s\" cannot be bound yet", column->name, entity->name),
-					 errhint("Leave it out with {\"%s\": null}; bind a view that converts or spreads the amounts in the "
-							 "meantime.", column->name)));
+					 errhint("Leave it out with {\"%s\": null}; bind a view that converts or spreads the "
+							 "amounts in the "
+							 "meantime.",
+							 column->name)));
 	}
 	if (entity->one_of[0] && columns->text[smk_entity_column(entity, entity->one_of[0])] == NULL &&
 		columns->text[smk_entity_column(entity, entity->one_of[1])] == NULL)
-		appendStringInfo(&missing, "%s%s or %s", missing.len ? ", " : "", entity->one_of[0], entity->one_of[1]);
+		appendStringInfo(&missing, "%s%s or %s", missing.len ? ", " : "", entity->one_of[0],
+						 entity->one_of[1]);
 	if (missing.len)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("entity \"%s\" needs: %s", entity->name, missing.data),
 				 errhint("Say which expression over %s gives each, for example smarketing.bind('%s', '%s', "
-						 "'{\"%s\": \"name_of_a_column\"}').", RelationGetRelationName(relation), entity->name,
-						 RelationGetRelationName(relation), entity->columns[0].name)));
+						 "'{\"%s\": \"name_of_a_column\"}').",
+						 RelationGetRelationName(relation), entity->name, RelationGetRelationName(relation),
+						 entity->columns[0].name)));
 }
 
 /* The qualified and quoted name by which the relation is found again. */
@@ -193,9 +197,8 @@ bind_relation_name(Relation relation)
 	if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 	{
 		schema = "pg_temp";
-		ereport(WARNING,
-				(errmsg("relation \"%s\" is temporary", RelationGetRelationName(relation)),
-				 errdetail("The binding holds in this session only.")));
+		ereport(WARNING, (errmsg("relation \"%s\" is temporary", RelationGetRelationName(relation)),
+						  errdetail("The binding holds in this session only.")));
 	}
 	else
 		schema = get_namespace_name(RelationGetNamespace(relation));
@@ -210,31 +213,29 @@ smk_bind(PG_FUNCTION_ARGS)
 {
 	BindColumns columns = {0};
 	const SmkEntity *entity;
-	Relation	relation;
+	Relation relation;
 	SmkExpression expressions[SMK_MAX_COLUMNS];
 	SmkExpression filter = {0};
-	SmkPurpose	purpose = {"column", NULL, NULL};
+	SmkPurpose purpose = {"column", NULL, NULL};
 	const char *zone;
 	const char *args[4];
 
 	entity = columns.entity = binding_entity(binding_text_argument(fcinfo, 0, "entity"));
 	purpose.entity = entity->name;
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", PG_ARGISNULL(1) ? "source" : "columns")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"%s\" must not be null", PG_ARGISNULL(1) ? "source" : "columns")));
 	zone = binding_text_argument(fcinfo, 4, "time_zone");
 	binding_check_zone(zone);
 	if (entity->is_later)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("entity \"%s\" cannot be bound yet", entity->name)));
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("entity \"%s\" cannot be bound yet", entity->name)));
 
 	relation = relation_open(PG_GETARG_OID(1), AccessShareLock);
 	if (strchr("rpvmf", relation->rd_rel->relkind) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table, view, materialized view or foreign table",
-						RelationGetRelationName(relation))));
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not a table, view, materialized view or foreign table",
+							   RelationGetRelationName(relation))));
 	binding_each_text(PG_GETARG_JSONB_P(2), "columns", bind_visit, &columns);
 	bind_complete(&columns, relation);
 	for (int i = 0; entity->columns[i].name != NULL; i++)
@@ -244,7 +245,7 @@ smk_bind(PG_FUNCTION_ARGS)
 		if (text == NULL)
 			continue;
 		if (strcmp(text, entity->columns[i].name) == 0 && get_attnum(RelationGetRelid(relation), text) > 0)
-			text = quote_identifier(text);	/* its name may be a key word */
+			text = quote_identifier(text); /* its name may be a key word */
 		purpose.name = entity->columns[i].name;
 		smk_expression_canonical(text, relation, entity->name, &purpose, &expressions[i]);
 		smk_expression_require(&expressions[i], entity->columns[i].type, &purpose);
@@ -252,7 +253,8 @@ smk_bind(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3))
 	{
 		purpose.kind = purpose.name = "filter";
-		smk_expression_canonical(text_to_cstring(PG_GETARG_TEXT_PP(3)), relation, entity->name, &purpose, &filter);
+		smk_expression_canonical(text_to_cstring(PG_GETARG_TEXT_PP(3)), relation, entity->name, &purpose,
+								 &filter);
 		smk_expression_require(&filter, SMK_TYPE_BOOLEAN, &purpose);
 	}
 
@@ -261,9 +263,11 @@ smk_bind(PG_FUNCTION_ARGS)
 	args[1] = bind_relation_name(relation);
 	args[2] = filter.text;
 	args[3] = zone;
-	binding_write("INSERT INTO smarketing.binding (entity, relation, filter, time_zone) VALUES ($1, $2, $3, $4) "
-				  "ON CONFLICT (entity) DO UPDATE SET relation = excluded.relation, filter = excluded.filter, "
-				  "time_zone = excluded.time_zone", 4, args);
+	binding_write(
+		"INSERT INTO smarketing.binding (entity, relation, filter, time_zone) VALUES ($1, $2, $3, $4) "
+		"ON CONFLICT (entity) DO UPDATE SET relation = excluded.relation, filter = excluded.filter, "
+		"time_zone = excluded.time_zone",
+		4, args);
 	binding_write("DELETE FROM smarketing.binding_column WHERE entity OPERATOR(pg_catalog.=) $1", 1, args);
 	for (int i = 0; entity->columns[i].name != NULL; i++)
 	{
@@ -273,7 +277,8 @@ smk_bind(PG_FUNCTION_ARGS)
 		args[2] = expressions[i].text;
 		args[3] = binding_type_name(expressions[i].type);
 		binding_write("INSERT INTO smarketing.binding_column (entity, column_name, expression, type_name) "
-					  "VALUES ($1, $2, $3, $4)", 4, args);
+					  "VALUES ($1, $2, $3, $4)",
+					  4, args);
 	}
 	SPI_finish();
 	relation_close(relation, NoLock);
@@ -291,8 +296,7 @@ smk_unbind(PG_FUNCTION_ARGS)
 	args[0] = binding_entity(binding_text_argument(fcinfo, 0, "entity"))->name;
 	SPI_connect();
 	if (binding_write("DELETE FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("entity \"%s\" is not bound", args[0])));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("entity \"%s\" is not bound", args[0])));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -314,17 +318,15 @@ configure_check(const SmkSetting *setting, const char *value)
 	else if (strcmp(setting->name, "spend_without_dimension") == 0)
 	{
 		if (strcmp(value, "leads") == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("value \"leads\" of setting \"%s\" is not supported yet", setting->name)));
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("value \"leads\" of setting \"%s\" is not supported yet", setting->name)));
 		if (strcmp(value, "error") != 0 && strcmp(value, "none") != 0)
 			known = "error, none";
 	}
 	if (known)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for setting \"%s\": \"%s\"", setting->name, value),
-				 errhint("It takes: %s.", known)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid value for setting \"%s\": \"%s\"", setting->name, value),
+						errhint("It takes: %s.", known)));
 }
 
 PG_FUNCTION_INFO_V1(smk_configure);
@@ -348,16 +350,16 @@ smk_configure(PG_FUNCTION_ARGS)
 	}
 	if (setting == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("setting \"%s\" does not exist", args[0]),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("setting \"%s\" does not exist", args[0]),
 				 errhint("Settings: %s.", names.data)));
 	if (setting->is_later)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("setting \"%s\" is not supported yet", args[0])));
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("setting \"%s\" is not supported yet", args[0])));
 	if (args[1])
 		configure_check(setting, args[1]);
 	SPI_connect();
-	binding_write("DELETE FROM smarketing.setting WHERE name OPERATOR(pg_catalog.=) $1 AND NOT is_default", 1, args);
+	binding_write("DELETE FROM smarketing.setting WHERE name OPERATOR(pg_catalog.=) $1 AND NOT is_default", 1,
+				  args);
 	if (args[1])
 		binding_write("INSERT INTO smarketing.setting (name, value) VALUES ($1, $2)", 2, args);
 	SPI_finish();
@@ -369,26 +371,21 @@ static void
 dimension_check_name(const char *name)
 {
 	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid name for a dimension: \"%s\"", name),
-				 errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid name for a dimension: \"%s\"", name),
+						errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
 	if (smk_dimension_is_built_in(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_RESERVED_NAME),
-				 errmsg("dimension \"%s\" is built in", name),
-				 errhint("Bind the column of that name with smarketing.bind(), or give the dimension another name.")));
+		ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("dimension \"%s\" is built in", name),
+						errhint("Bind the column of that name with smarketing.bind(), or give the dimension "
+								"another name.")));
 	if (smk_name_is_reserved(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_RESERVED_NAME),
-				 errmsg("a dimension may not be called \"%s\"", name),
-				 errhint("A column of the KPI functions has that name.")));
+		ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("a dimension may not be called \"%s\"", name),
+						errhint("A column of the KPI functions has that name.")));
 }
 
 typedef struct DimensionColumns
 {
 	const char *dimension;
-	int			count;
+	int count;
 } DimensionColumns;
 
 /* Checks and stores one entity's expression. */
@@ -397,10 +394,10 @@ dimension_visit(const char *key, const char *value, void *state)
 {
 	DimensionColumns *columns = state;
 	const SmkEntity *entity = binding_entity(key);
-	SmkPurpose	purpose = {"dimension", columns->dimension, entity->name};
+	SmkPurpose purpose = {"dimension", columns->dimension, entity->name};
 	SmkExpression expression;
-	Relation	relation;
-	char	   *source;
+	Relation relation;
+	char *source;
 	const char *args[4];
 
 	if (value == NULL)
@@ -422,7 +419,8 @@ dimension_visit(const char *key, const char *value, void *state)
 	args[2] = expression.text;
 	args[3] = binding_type_name(expression.type);
 	binding_write("INSERT INTO smarketing.dimension_column (dimension, entity, expression, type_name) "
-				  "VALUES ($1, $2, $3, $4)", 4, args);
+				  "VALUES ($1, $2, $3, $4)",
+				  4, args);
 	columns->count++;
 }
 
@@ -441,22 +439,25 @@ smk_define_dimension(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (PG_ARGISNULL(1))
 	{
-		if (binding_write("DELETE FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1, args) == 0)
+		if (binding_write("DELETE FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1, args) ==
+			0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("dimension \"%s\" does not exist", args[0])));
 	}
 	else
 	{
 		binding_write("INSERT INTO smarketing.dimension (name, label) VALUES ($1, $2) "
-					  "ON CONFLICT (name) DO UPDATE SET label = excluded.label", 2, args);
-		binding_write("DELETE FROM smarketing.dimension_column WHERE dimension OPERATOR(pg_catalog.=) $1", 1, args);
+					  "ON CONFLICT (name) DO UPDATE SET label = excluded.label",
+					  2, args);
+		binding_write("DELETE FROM smarketing.dimension_column WHERE dimension OPERATOR(pg_catalog.=) $1", 1,
+					  args);
 		binding_each_text(PG_GETARG_JSONB_P(1), "columns", dimension_visit, &columns);
 		if (columns.count == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("dimension \"%s\" has no entity", args[0]),
-					 errhint("Say where it comes from, for example smarketing.define_dimension('%s', "
-							 "'{\"account\": \"name_of_a_column\"}').", args[0])));
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("dimension \"%s\" has no entity", args[0]),
+							errhint("Say where it comes from, for example smarketing.define_dimension('%s', "
+									"'{\"account\": \"name_of_a_column\"}').",
+									args[0])));
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -475,18 +476,20 @@ smk_map_stage(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (PG_ARGISNULL(1))
 		binding_write("DELETE FROM smarketing.stage_map WHERE label OPERATOR(pg_catalog.=) $1 "
-					  "AND pipeline IS NOT DISTINCT FROM $2", 2, args);
+					  "AND pipeline IS NOT DISTINCT FROM $2",
+					  2, args);
 	else
 	{
-		Oid			stage_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
-		Oid			out;
-		bool		is_varlena;
+		Oid stage_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+		Oid out;
+		bool is_varlena;
 
 		getTypeOutputInfo(stage_type, &out, &is_varlena);
 		args[2] = OidOutputFunctionCall(out, PG_GETARG_DATUM(1));
 		binding_write("INSERT INTO smarketing.stage_map (label, pipeline, stage) "
 					  "VALUES ($1, $2, $3::smarketing.funnel_stage) "
-					  "ON CONFLICT (label, pipeline) DO UPDATE SET stage = excluded.stage", 3, args);
+					  "ON CONFLICT (label, pipeline) DO UPDATE SET stage = excluded.stage",
+					  3, args);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -502,7 +505,8 @@ dimension_require(const char *name)
 	if (smk_dimension_is_built_in(name) ||
 		binding_write("SELECT 1 FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1, args) > 0)
 		return;
-	binding_write("SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.dimension", 0, NULL);
+	binding_write("SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.dimension", 0,
+				  NULL);
 	smk_dimension_unknown(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }
 
@@ -522,18 +526,19 @@ smk_map_value(PG_FUNCTION_ARGS)
 	if (args[2] && strcmp(args[0], "origin") == 0 && strcmp(args[2], "marketing") != 0 &&
 		strcmp(args[2], "sales") != 0 && strcmp(args[2], "partner") != 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("origin \"%s\" does not exist", args[2]),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("origin \"%s\" does not exist", args[2]),
 				 errhint("Origins: marketing, sales, partner. The label is a channel.")));
 	if (strcmp(args[0], "target") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("values of dimension \"target\" cannot be mapped")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("values of dimension \"target\" cannot be mapped")));
 	if (args[2] == NULL)
 		binding_write("DELETE FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
-					  "AND label OPERATOR(pg_catalog.=) $2", 2, args);
+					  "AND label OPERATOR(pg_catalog.=) $2",
+					  2, args);
 	else
 		binding_write("INSERT INTO smarketing.value_map (dimension, label, value) VALUES ($1, $2, $3) "
-					  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value", 3, args);
+					  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value",
+					  3, args);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -549,8 +554,8 @@ smk_setting_catalogue(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < smk_setting_count; i++)
 	{
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum values[3];
+		bool nulls[3] = {false};
 
 		if (smk_settings[i].is_later)
 			continue;
@@ -575,8 +580,8 @@ smk_entity_catalogue(PG_FUNCTION_ARGS)
 	for (int i = 0; i < smk_entity_count; i++)
 		for (const SmkEntityColumn *column = smk_entities[i].columns; column->name != NULL; column++)
 		{
-			Datum		values[4];
-			bool		nulls[4] = {false};
+			Datum values[4];
+			bool nulls[4] = {false};
 
 			if (column->is_later)
 				continue;
@@ -594,13 +599,13 @@ static void
 binding_verify(const char *entity, const char *kind, const char *name, const char *expression)
 {
 	const char *args[1];
-	SmkPurpose	purpose;
+	SmkPurpose purpose;
 	SmkExpression result;
 	const SmkEntity *known = smk_entity_find(entity);
-	SmkType		type = SMK_TYPE_TEXT;
-	Oid			relid;
-	char	   *source;
-	Relation	relation;
+	SmkType type = SMK_TYPE_TEXT;
+	Oid relid;
+	char *source;
+	Relation relation;
 
 	args[0] = entity;
 	if (known == NULL || SPI_connect() != SPI_OK_CONNECT)
@@ -629,14 +634,15 @@ binding_verify(const char *entity, const char *kind, const char *name, const cha
 
 PG_FUNCTION_INFO_V1(smk_binding_problem);
 
-/* binding_problem(entity, kind, name, expression): the message of the error that its use would raise, or NULL. */
+/* binding_problem(entity, kind, name, expression): the message of the error that its use would raise, or
+ * NULL. */
 Datum
 smk_binding_problem(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	char	   *texts[4];
-	char	   *volatile problem = NULL;
+	char *texts[4];
+	char *volatile problem = NULL;
 
 	for (int i = 0; i < 4; i++)
 	{
@@ -647,7 +653,7 @@ smk_binding_problem(PG_FUNCTION_ARGS)
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
-		int			level = smk_path_only_catalog();
+		int level = smk_path_only_catalog();
 
 		binding_verify(texts[0], texts[1], texts[2], texts[3]);
 		AtEOXact_GUC(true, level);
@@ -655,7 +661,7 @@ smk_binding_problem(PG_FUNCTION_ARGS)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();

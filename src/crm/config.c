@@ -24,19 +24,20 @@
 #include "smarketing.h"
 
 const SmkSetting smk_settings[] = {
-	{"time_zone", "UTC", "the reporting time zone, in which periods are cut; at first the database's own", false},
+	{"time_zone", "UTC", "the reporting time zone, in which periods are cut; at first the database's own",
+	 false},
 	{"currency", NULL, "the currency of all figures", true},
-	{"on_missing_rate", "error", "what an exchange rate that is missing does: error, or null for NULL figures", true},
+	{"on_missing_rate", "error",
+	 "what an exchange rate that is missing does: error, or null for NULL figures", true},
 	{"fiscal_year_start", "1", "the month in which fiscal years begin, 1 to 12", false},
 	{"language", "en", "the language of readings: en or fr", true},
 	{"gross_margin", NULL, "the share of revenue that is margin, 0 to 1", true},
 	{"customer_basis", "auto", "what makes a customer: subscription, opportunity, revenue or auto", true},
 	{"active_within", "12 months", "how long a customer without subscription is active after revenue", true},
 	{"spend_without_dimension", "error",
-	"what spend does that lacks a dimension: error, or none to show it under (none)", false}
-};
+	 "what spend does that lacks a dimension: error, or none to show it under (none)", false}};
 
-const int	smk_setting_count = lengthof(smk_settings);
+const int smk_setting_count = lengthof(smk_settings);
 
 /* One value of the current row of SPI as palloc'd text, or NULL. */
 static char *
@@ -51,7 +52,7 @@ config_query(const char *sql, SPIPlanPtr *plan)
 {
 	if (*plan == NULL)
 	{
-		SPIPlanPtr	made = SPI_prepare(sql, 0, NULL);
+		SPIPlanPtr made = SPI_prepare(sql, 0, NULL);
 
 		if (made == NULL || SPI_keepplan(made) != 0)
 			elog(ERROR, "could not prepare \"%s\"", sql);
@@ -68,16 +69,17 @@ config_load_bindings(SmkConfig *config)
 
 	config_query("SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression "
 				 "FROM smarketing.binding b LEFT JOIN smarketing.binding_column c "
-				 "ON c.entity OPERATOR(pg_catalog.=) b.entity", &plan);
+				 "ON c.entity OPERATOR(pg_catalog.=) b.entity",
+				 &plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		const SmkEntity *entity = smk_entity_find(config_text(row, 1));
 		SmkBinding *binding;
-		int			column;
-		char	   *name;
+		int column;
+		char *name;
 
 		if (entity == NULL)
-			continue;			/* bound by a newer version of the extension */
+			continue; /* bound by a newer version of the extension */
 		binding = config->bindings[entity - smk_entities];
 		if (binding == NULL)
 		{
@@ -103,11 +105,12 @@ config_load_dimensions(SmkConfig *config)
 
 	config_query("SELECT d.name, c.entity, c.expression FROM smarketing.dimension d "
 				 "LEFT JOIN smarketing.dimension_column c ON c.dimension OPERATOR(pg_catalog.=) d.name "
-				 "ORDER BY d.name", &plan);
+				 "ORDER BY d.name",
+				 &plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
-		char	   *name = config_text(row, 1);
-		char	   *entity_name = config_text(row, 2);
+		char *name = config_text(row, 1);
+		char *entity_name = config_text(row, 2);
 		const SmkEntity *entity = entity_name ? smk_entity_find(entity_name) : NULL;
 
 		if (dimension == NULL || strcmp(dimension->name, name) != 0)
@@ -126,12 +129,12 @@ config_load_dimensions(SmkConfig *config)
 static List *
 config_load_map(const char *sql, SPIPlanPtr *plan)
 {
-	List	   *result = NIL;
+	List *result = NIL;
 
 	config_query(sql, plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
-		SmkMapped  *mapped = palloc(sizeof(SmkMapped));
+		SmkMapped *mapped = palloc(sizeof(SmkMapped));
 
 		mapped->scope = config_text(row, 1);
 		mapped->label = config_text(row, 2);
@@ -150,8 +153,8 @@ config_load_settings(SmkConfig *config)
 	config_query("SELECT name, value FROM smarketing.setting ORDER BY is_default, recorded_at", &plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
-		char	   *name = config_text(row, 1);
-		char	   *value = config_text(row, 2);
+		char *name = config_text(row, 1);
+		char *value = config_text(row, 2);
 
 		if (strcmp(name, "time_zone") == 0 && config->time_zone == NULL)
 			config->time_zone = value;
@@ -176,14 +179,16 @@ smk_config_load(void)
 {
 	static SPIPlanPtr stage_plan = NULL;
 	static SPIPlanPtr value_plan = NULL;
-	SmkConfig  *config = palloc0(sizeof(SmkConfig));
+	SmkConfig *config = palloc0(sizeof(SmkConfig));
 
 	config->bindings = palloc0(smk_entity_count * sizeof(SmkBinding *));
 	config_load_settings(config);
 	config_load_bindings(config);
 	config_load_dimensions(config);
-	config->stage_map = config_load_map("SELECT pipeline, label, stage FROM smarketing.stage_map", &stage_plan);
-	config->value_map = config_load_map("SELECT dimension, label, value FROM smarketing.value_map", &value_plan);
+	config->stage_map =
+		config_load_map("SELECT pipeline, label, stage FROM smarketing.stage_map", &stage_plan);
+	config->value_map =
+		config_load_map("SELECT dimension, label, value FROM smarketing.value_map", &value_plan);
 	return config;
 }
 
@@ -196,11 +201,12 @@ smk_config_binding(const SmkConfig *config, const char *entity)
 	return found ? config->bindings[found - smk_entities] : NULL;
 }
 
-/* The relation of that qualified name as it is now, locked for reading; InvalidOid where it is gone and may be. */
+/* The relation of that qualified name as it is now, locked for reading; InvalidOid where it is gone and may
+ * be. */
 Oid
 smk_relation_resolve(const char *relation, bool missing_ok)
 {
-	RangeVar   *name = makeRangeVarFromNameList(stringToQualifiedNameList(relation, NULL));
+	RangeVar *name = makeRangeVarFromNameList(stringToQualifiedNameList(relation, NULL));
 
 	return RangeVarGetRelid(name, AccessShareLock, missing_ok);
 }
@@ -209,23 +215,25 @@ smk_relation_resolve(const char *relation, bool missing_ok)
 static bool
 config_is_unique(Relation relation, const SmkBinding *binding)
 {
-	const char *column = binding->columns[smk_entity_column(binding->entity, binding->entity->key)].raw_column;
-	bool		found = false;
-	List	   *indexes;
-	ListCell   *cell;
+	const char *column =
+		binding->columns[smk_entity_column(binding->entity, binding->entity->key)].raw_column;
+	bool found = false;
+	List *indexes;
+	ListCell *cell;
 
 	if (column == NULL || (relation->rd_rel->relkind != RELKIND_RELATION &&
 						   relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE))
 		return false;
 	indexes = RelationGetIndexList(relation);
-	foreach(cell, indexes)
+	foreach (cell, indexes)
 	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		if (index->rd_index->indisunique && index->rd_index->indisvalid && index->rd_index->indimmediate &&
 			index->rd_index->indnkeyatts == 1 && index->rd_index->indkey.values[0] != 0 &&
 			RelationGetIndexPredicate(index) == NIL &&
-			strcmp(get_attname(RelationGetRelid(relation), index->rd_index->indkey.values[0], false), column) == 0)
+			strcmp(get_attname(RelationGetRelid(relation), index->rd_index->indkey.values[0], false),
+				   column) == 0)
 			found = true;
 		index_close(index, AccessShareLock);
 	}
@@ -234,25 +242,28 @@ config_is_unique(Relation relation, const SmkBinding *binding)
 }
 
 /*
- * Looks at the bound relation as it is now: fills the types and plain columns of what is bound. An error names the
- * binding, since whoever reads a figure did not write it.
+ * Looks at the bound relation as it is now: fills the types and plain columns of what is bound. An error
+ * names the binding, since whoever reads a figure did not write it.
  */
 void
 smk_binding_open(SmkBinding *binding)
 {
-	Relation	relation;
-	SmkPurpose	purpose = {"column", NULL, binding->entity->name};
+	Relation relation;
+	SmkPurpose purpose = {"column", NULL, binding->entity->name};
 	SmkExpression filter;
 
 	if (OidIsValid(binding->relid))
 		return;
 	binding->relid = smk_relation_resolve(binding->relation, true);
 	if (!OidIsValid(binding->relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("entity \"%s\" is bound to %s, which does not exist", binding->entity->name, binding->relation),
-				 errhint("Bind it again with smarketing.bind('%s', ...), or forget it with smarketing.unbind('%s').",
-						 binding->entity->name, binding->entity->name)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("entity \"%s\" is bound to %s, which does not exist", binding->entity->name,
+					binding->relation),
+			 errhint(
+				 "Bind it again with smarketing.bind('%s', ...), or forget it with smarketing.unbind('%s').",
+				 binding->entity->name, binding->entity->name)));
 	relation = relation_open(binding->relid, NoLock);
 	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
 	{
@@ -274,15 +285,15 @@ smk_binding_open(SmkBinding *binding)
 }
 
 /*
- * True once spend_entry has a row. Looked up below the executor: a reader without a right on the table must learn
- * whether there is spend (never entered is not zero), and learns nothing else.
+ * True once spend_entry has a row. Looked up below the executor: a reader without a right on the table must
+ * learn whether there is spend (never entered is not zero), and learns nothing else.
  */
 bool
 smk_spend_was_entered(void)
 {
-	Relation	relation = table_open(smk_relation_resolve("smarketing.spend_entry", false), NoLock);
+	Relation relation = table_open(smk_relation_resolve("smarketing.spend_entry", false), NoLock);
 	TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
-	bool		found = heap_getnext(scan, ForwardScanDirection) != NULL;
+	bool found = heap_getnext(scan, ForwardScanDirection) != NULL;
 
 	table_endscan(scan);
 	table_close(relation, NoLock);

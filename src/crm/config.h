@@ -12,45 +12,46 @@
 typedef struct SmkBinding
 {
 	const SmkEntity *entity;
-	char	   *relation;	/* qualified and quoted */
-	char	   *filter;		/* canonical expression, or NULL */
-	char	   *time_zone;	/* of source times that have none */
-	SmkExpression columns[SMK_MAX_COLUMNS];	/* text NULL: not bound; type and raw_column filled by smk_binding_open */
-	Oid			relid;		/* InvalidOid until opened */
-	bool		key_is_unique;	/* a unique index on the key: a join cannot multiply rows */
+	char *relation;	 /* qualified and quoted */
+	char *filter;	 /* canonical expression, or NULL */
+	char *time_zone; /* of source times that have none */
+	SmkExpression
+		columns[SMK_MAX_COLUMNS]; /* text NULL: not bound; type and raw_column filled by smk_binding_open */
+	Oid relid;					  /* InvalidOid until opened */
+	bool key_is_unique;			  /* a unique index on the key: a join cannot multiply rows */
 } SmkBinding;
 
 /* A dimension of the user's: one expression an entity that has it. */
 typedef struct SmkDimension
 {
-	char	   *name;
-	char	   *alias;		/* under which statements carry it: a name that no column of ours has */
-	SmkExpression *columns;	/* by entity; text NULL: the entity lacks it */
+	char *name;
+	char *alias;			/* under which statements carry it: a name that no column of ours has */
+	SmkExpression *columns; /* by entity; text NULL: the entity lacks it */
 } SmkDimension;
 
 /* A row of stage_map or value_map. */
 typedef struct SmkMapped
 {
-	char	   *scope;		/* the pipeline (NULL: any) or the dimension */
-	char	   *label;
-	char	   *value;
+	char *scope; /* the pipeline (NULL: any) or the dimension */
+	char *label;
+	char *value;
 } SmkMapped;
 
 typedef struct SmkConfig
 {
-	SmkBinding **bindings;	/* by entity; NULL: not bound */
-	List	   *dimensions;	/* of SmkDimension */
-	List	   *stage_map;	/* of SmkMapped */
-	List	   *value_map;	/* of SmkMapped */
-	char	   *time_zone;
-	char	   *spend_without_dimension;
-	int			fiscal_year_start;
+	SmkBinding **bindings; /* by entity; NULL: not bound */
+	List *dimensions;	   /* of SmkDimension */
+	List *stage_map;	   /* of SmkMapped */
+	List *value_map;	   /* of SmkMapped */
+	char *time_zone;
+	char *spend_without_dimension;
+	int fiscal_year_start;
 } SmkConfig;
 
 extern SmkConfig *smk_config_load(void);
 extern SmkBinding *smk_config_binding(const SmkConfig *config, const char *entity);
 extern void smk_binding_open(SmkBinding *binding);
-extern Oid	smk_relation_resolve(const char *relation, bool missing_ok);
+extern Oid smk_relation_resolve(const char *relation, bool missing_ok);
 extern bool smk_spend_was_entered(void);
 
 /* A setting: its name, its default, what it means, and whether it is computed with already. */
@@ -59,7 +60,7 @@ typedef struct SmkSetting
 	const char *name;
 	const char *default_value;
 	const char *meaning;
-	bool		is_later;
+	bool is_later;
 } SmkSetting;
 
 extern const SmkSetting smk_settings[];

@@ -5,138 +5,98 @@
 
 #include "crm/entity.h"
 
-static const SmkEntityColumn lead_columns[] = {
-	{"lead_id", SMK_TYPE_KEY, true, false},
-	{"created_at", SMK_TYPE_TIME, true, false},
-	{"account_id", SMK_TYPE_KEY, false, false},
-	{"label", SMK_TYPE_TEXT, false, false},
-	{"stage", SMK_TYPE_STAGE, false, false},
-	{"pipeline", SMK_TYPE_TEXT, false, false},
-	{"mql_at", SMK_TYPE_TIME, false, false},
-	{"sal_at", SMK_TYPE_TIME, false, false},
-	{"sql_at", SMK_TYPE_TIME, false, false},
-	{"assigned_at", SMK_TYPE_TIME, false, false},
-	{"score", SMK_TYPE_NUMBER, false, false},
-	{"channel", SMK_TYPE_TEXT, false, false},
-	{"campaign", SMK_TYPE_TEXT, false, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{"segment", SMK_TYPE_TEXT, false, false},
-	{"disqualified_at", SMK_TYPE_TIME, false, false},
-	{"disqualified_reason", SMK_TYPE_TEXT, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+static const SmkEntityColumn lead_columns[] = {{"lead_id", SMK_TYPE_KEY, true, false},
+											   {"created_at", SMK_TYPE_TIME, true, false},
+											   {"account_id", SMK_TYPE_KEY, false, false},
+											   {"label", SMK_TYPE_TEXT, false, false},
+											   {"stage", SMK_TYPE_STAGE, false, false},
+											   {"pipeline", SMK_TYPE_TEXT, false, false},
+											   {"mql_at", SMK_TYPE_TIME, false, false},
+											   {"sal_at", SMK_TYPE_TIME, false, false},
+											   {"sql_at", SMK_TYPE_TIME, false, false},
+											   {"assigned_at", SMK_TYPE_TIME, false, false},
+											   {"score", SMK_TYPE_NUMBER, false, false},
+											   {"channel", SMK_TYPE_TEXT, false, false},
+											   {"campaign", SMK_TYPE_TEXT, false, false},
+											   {"owner", SMK_TYPE_KEY, false, false},
+											   {"segment", SMK_TYPE_TEXT, false, false},
+											   {"disqualified_at", SMK_TYPE_TIME, false, false},
+											   {"disqualified_reason", SMK_TYPE_TEXT, false, false},
+											   {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn stage_change_columns[] = {
-	{"at", SMK_TYPE_TIME, true, false},
-	{"stage", SMK_TYPE_STAGE, true, false},
-	{"lead_id", SMK_TYPE_KEY, false, false},
-	{"opportunity_id", SMK_TYPE_KEY, false, false},
-	{"pipeline", SMK_TYPE_TEXT, false, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+	{"at", SMK_TYPE_TIME, true, false},		   {"stage", SMK_TYPE_STAGE, true, false},
+	{"lead_id", SMK_TYPE_KEY, false, false},   {"opportunity_id", SMK_TYPE_KEY, false, false},
+	{"pipeline", SMK_TYPE_TEXT, false, false}, {"owner", SMK_TYPE_KEY, false, false},
+	{NULL, SMK_TYPE_TEXT, false, false}};
 
-static const SmkEntityColumn opportunity_columns[] = {
-	{"opportunity_id", SMK_TYPE_KEY, true, false},
-	{"created_at", SMK_TYPE_TIME, true, false},
-	{"lead_id", SMK_TYPE_KEY, false, false},
-	{"account_id", SMK_TYPE_KEY, false, false},
-	{"label", SMK_TYPE_TEXT, false, false},
-	{"amount", SMK_TYPE_NUMBER, false, false},
-	{"currency", SMK_TYPE_TEXT, false, true},
-	{"closed_at", SMK_TYPE_TIME, false, false},
-	{"won", SMK_TYPE_BOOLEAN, false, false},
-	{"expected_close_at", SMK_TYPE_TIME, false, false},
-	{"kind", SMK_TYPE_TEXT, false, false},
-	{"channel", SMK_TYPE_TEXT, false, false},
-	{"campaign", SMK_TYPE_TEXT, false, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{"segment", SMK_TYPE_TEXT, false, false},
-	{"product", SMK_TYPE_TEXT, false, false},
-	{"stage", SMK_TYPE_STAGE, false, false},
-	{"pipeline", SMK_TYPE_TEXT, false, false},
-	{"probability", SMK_TYPE_NUMBER, false, false},
-	{"lost_reason", SMK_TYPE_TEXT, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+static const SmkEntityColumn opportunity_columns[] = {{"opportunity_id", SMK_TYPE_KEY, true, false},
+													  {"created_at", SMK_TYPE_TIME, true, false},
+													  {"lead_id", SMK_TYPE_KEY, false, false},
+													  {"account_id", SMK_TYPE_KEY, false, false},
+													  {"label", SMK_TYPE_TEXT, false, false},
+													  {"amount", SMK_TYPE_NUMBER, false, false},
+													  {"currency", SMK_TYPE_TEXT, false, true},
+													  {"closed_at", SMK_TYPE_TIME, false, false},
+													  {"won", SMK_TYPE_BOOLEAN, false, false},
+													  {"expected_close_at", SMK_TYPE_TIME, false, false},
+													  {"kind", SMK_TYPE_TEXT, false, false},
+													  {"channel", SMK_TYPE_TEXT, false, false},
+													  {"campaign", SMK_TYPE_TEXT, false, false},
+													  {"owner", SMK_TYPE_KEY, false, false},
+													  {"segment", SMK_TYPE_TEXT, false, false},
+													  {"product", SMK_TYPE_TEXT, false, false},
+													  {"stage", SMK_TYPE_STAGE, false, false},
+													  {"pipeline", SMK_TYPE_TEXT, false, false},
+													  {"probability", SMK_TYPE_NUMBER, false, false},
+													  {"lost_reason", SMK_TYPE_TEXT, false, false},
+													  {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn spend_columns[] = {
-	{"at", SMK_TYPE_TIME, true, false},
-	{"amount", SMK_TYPE_NUMBER, true, false},
-	{"ends_at", SMK_TYPE_TIME, false, true},
-	{"currency", SMK_TYPE_TEXT, false, true},
-	{"channel", SMK_TYPE_TEXT, false, false},
-	{"campaign", SMK_TYPE_TEXT, false, false},
-	{"kind", SMK_TYPE_TEXT, false, false},
-	{"segment", SMK_TYPE_TEXT, false, false},
-	{"product", SMK_TYPE_TEXT, false, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+	{"at", SMK_TYPE_TIME, true, false},		  {"amount", SMK_TYPE_NUMBER, true, false},
+	{"ends_at", SMK_TYPE_TIME, false, true},  {"currency", SMK_TYPE_TEXT, false, true},
+	{"channel", SMK_TYPE_TEXT, false, false}, {"campaign", SMK_TYPE_TEXT, false, false},
+	{"kind", SMK_TYPE_TEXT, false, false},	  {"segment", SMK_TYPE_TEXT, false, false},
+	{"product", SMK_TYPE_TEXT, false, false}, {"owner", SMK_TYPE_KEY, false, false},
+	{NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn touch_columns[] = {
-	{"at", SMK_TYPE_TIME, true, false},
-	{"channel", SMK_TYPE_TEXT, true, false},
-	{"lead_id", SMK_TYPE_KEY, false, false},
-	{"account_id", SMK_TYPE_KEY, false, false},
-	{"campaign", SMK_TYPE_TEXT, false, false},
-	{"kind", SMK_TYPE_TEXT, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+	{"at", SMK_TYPE_TIME, true, false},		   {"channel", SMK_TYPE_TEXT, true, false},
+	{"lead_id", SMK_TYPE_KEY, false, false},   {"account_id", SMK_TYPE_KEY, false, false},
+	{"campaign", SMK_TYPE_TEXT, false, false}, {"kind", SMK_TYPE_TEXT, false, false},
+	{NULL, SMK_TYPE_TEXT, false, false}};
 
-static const SmkEntityColumn activity_columns[] = {
-	{"lead_id", SMK_TYPE_KEY, true, false},
-	{"at", SMK_TYPE_TIME, true, false},
-	{"kind", SMK_TYPE_TEXT, true, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{"is_automatic", SMK_TYPE_BOOLEAN, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+static const SmkEntityColumn activity_columns[] = {{"lead_id", SMK_TYPE_KEY, true, false},
+												   {"at", SMK_TYPE_TIME, true, false},
+												   {"kind", SMK_TYPE_TEXT, true, false},
+												   {"owner", SMK_TYPE_KEY, false, false},
+												   {"is_automatic", SMK_TYPE_BOOLEAN, false, false},
+												   {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn revenue_columns[] = {
-	{"account_id", SMK_TYPE_KEY, true, false},
-	{"at", SMK_TYPE_TIME, true, false},
-	{"amount", SMK_TYPE_NUMBER, true, false},
-	{"currency", SMK_TYPE_TEXT, false, true},
-	{"kind", SMK_TYPE_TEXT, false, false},
-	{"product", SMK_TYPE_TEXT, false, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{"segment", SMK_TYPE_TEXT, false, false},
-	{"channel", SMK_TYPE_TEXT, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+	{"account_id", SMK_TYPE_KEY, true, false}, {"at", SMK_TYPE_TIME, true, false},
+	{"amount", SMK_TYPE_NUMBER, true, false},  {"currency", SMK_TYPE_TEXT, false, true},
+	{"kind", SMK_TYPE_TEXT, false, false},	   {"product", SMK_TYPE_TEXT, false, false},
+	{"owner", SMK_TYPE_KEY, false, false},	   {"segment", SMK_TYPE_TEXT, false, false},
+	{"channel", SMK_TYPE_TEXT, false, false},  {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn subscription_columns[] = {
-	{"account_id", SMK_TYPE_KEY, true, false},
-	{"starts_at", SMK_TYPE_TIME, true, false},
-	{"amount", SMK_TYPE_NUMBER, true, false},
-	{"ends_at", SMK_TYPE_TIME, false, false},
-	{"currency", SMK_TYPE_TEXT, false, true},
-	{"product", SMK_TYPE_TEXT, false, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{"segment", SMK_TYPE_TEXT, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+	{"account_id", SMK_TYPE_KEY, true, false}, {"starts_at", SMK_TYPE_TIME, true, false},
+	{"amount", SMK_TYPE_NUMBER, true, false},  {"ends_at", SMK_TYPE_TIME, false, false},
+	{"currency", SMK_TYPE_TEXT, false, true},  {"product", SMK_TYPE_TEXT, false, false},
+	{"owner", SMK_TYPE_KEY, false, false},	   {"segment", SMK_TYPE_TEXT, false, false},
+	{NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn account_columns[] = {
-	{"account_id", SMK_TYPE_KEY, true, false},
-	{"label", SMK_TYPE_TEXT, false, false},
-	{"segment", SMK_TYPE_TEXT, false, false},
-	{"owner", SMK_TYPE_KEY, false, false},
-	{"is_target", SMK_TYPE_BOOLEAN, false, false},
-	{"tier", SMK_TYPE_TEXT, false, false},
-	{"customer_since", SMK_TYPE_TIME, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+	{"account_id", SMK_TYPE_KEY, true, false},		 {"label", SMK_TYPE_TEXT, false, false},
+	{"segment", SMK_TYPE_TEXT, false, false},		 {"owner", SMK_TYPE_KEY, false, false},
+	{"is_target", SMK_TYPE_BOOLEAN, false, false},	 {"tier", SMK_TYPE_TEXT, false, false},
+	{"customer_since", SMK_TYPE_TIME, false, false}, {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn owner_columns[] = {
-	{"owner", SMK_TYPE_KEY, true, false},
-	{"label", SMK_TYPE_TEXT, false, false},
-	{"team", SMK_TYPE_TEXT, false, false},
-	{"manager", SMK_TYPE_TEXT, false, false},
-	{"is_active", SMK_TYPE_BOOLEAN, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}
-};
+	{"owner", SMK_TYPE_KEY, true, false},		   {"label", SMK_TYPE_TEXT, false, false},
+	{"team", SMK_TYPE_TEXT, false, false},		   {"manager", SMK_TYPE_TEXT, false, false},
+	{"is_active", SMK_TYPE_BOOLEAN, false, false}, {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn no_columns[] = {{NULL, SMK_TYPE_TEXT, false, false}};
 
@@ -152,19 +112,14 @@ const SmkEntity smk_entities[] = {
 	{"account", account_columns, "account_id", {NULL, NULL}, false},
 	{"owner", owner_columns, "owner", {NULL, NULL}, false},
 	{"goal", no_columns, NULL, {NULL, NULL}, true},
-	{"exchange_rate", no_columns, NULL, {NULL, NULL}, true}
-};
+	{"exchange_rate", no_columns, NULL, {NULL, NULL}, true}};
 
-const int	smk_entity_count = lengthof(smk_entities);
+const int smk_entity_count = lengthof(smk_entities);
 
 const SmkLink smk_links[] = {
-	{"lead_id", "lead"},
-	{"opportunity_id", "opportunity"},
-	{"account_id", "account"},
-	{"owner", "owner"}
-};
+	{"lead_id", "lead"}, {"opportunity_id", "opportunity"}, {"account_id", "account"}, {"owner", "owner"}};
 
-const int	smk_link_count = lengthof(smk_links);
+const int smk_link_count = lengthof(smk_links);
 
 /* The entity of that name, or NULL. */
 const SmkEntity *
@@ -190,7 +145,7 @@ smk_entity_column(const SmkEntity *entity, const char *name)
 int
 smk_entity_width(const SmkEntity *entity)
 {
-	int			n = 0;
+	int n = 0;
 
 	while (entity->columns[n].name != NULL)
 		n++;

@@ -1,6 +1,7 @@
 /*
- * expression.c: SQL expressions that a user gives over a relation of the CRM: parsed by the server itself, refused
- * where they could do more than compute a value, and kept as the canonical text that the server deparses.
+ * expression.c: SQL expressions that a user gives over a relation of the CRM: parsed by the server itself,
+ * refused where they could do more than compute a value, and kept as the canonical text that the server
+ * deparses.
  */
 #include "postgres.h"
 
@@ -23,14 +24,15 @@
 #include "compat.h"
 #include "crm/expression.h"
 
-/* Opens a level of settings in which only the catalog is searched; close it with AtEOXact_GUC(true, level). */
+/* Opens a level of settings in which only the catalog is searched; close it with AtEOXact_GUC(true, level).
+ */
 int
 smk_path_only_catalog(void)
 {
-	int			level = NewGUCNestLevel();
+	int level = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	return level;
 }
 
@@ -38,11 +40,12 @@ smk_path_only_catalog(void)
 static void
 expression_refuse(const SmkPurpose *purpose, const char *what)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s \"%s\" of entity \"%s\": %s", purpose->kind, purpose->name, purpose->entity, what),
-			 errhint("Give one SQL expression over the columns of the relation that computes a value and does "
-					 "nothing else; what needs more than that goes into a view of yours.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 errmsg("%s \"%s\" of entity \"%s\": %s", purpose->kind, purpose->name, purpose->entity, what),
+		 errhint("Give one SQL expression over the columns of the relation that computes a value and does "
+				 "nothing else; what needs more than that goes into a view of yours.")));
 }
 
 /* True where the text has a comment outside of quotes: it would be lost, or swallow what follows it. */
@@ -57,8 +60,9 @@ expression_has_comment(const char *text)
 			return true;
 		if (*p == '\'' || *p == '"')
 		{
-			char		quote = *p;
-			bool		escapes = quote == '\'' && p > text && (p[-1] == 'e' || p[-1] == 'E') &&
+			char quote = *p;
+			bool escapes =
+				quote == '\'' && p > text && (p[-1] == 'e' || p[-1] == 'E') &&
 				(p == text + 1 || !(isalnum((unsigned char) p[-2]) || p[-2] == '_' || p[-2] == '$'));
 
 			for (p++; *p && *p != quote; p++)
@@ -67,10 +71,11 @@ expression_has_comment(const char *text)
 			if (*p)
 				p++;
 		}
-		else if (*p == '$' && (p == text || !(isalnum((unsigned char) p[-1]) || p[-1] == '_' || IS_HIGHBIT_SET(p[-1]))))
+		else if (*p == '$' &&
+				 (p == text || !(isalnum((unsigned char) p[-1]) || p[-1] == '_' || IS_HIGHBIT_SET(p[-1]))))
 		{
 			const char *end = p + 1;
-			char	   *tag;
+			char *tag;
 			const char *close;
 
 			while (isalnum((unsigned char) *end) || *end == '_' || IS_HIGHBIT_SET(*end))
@@ -95,9 +100,9 @@ expression_has_comment(const char *text)
 static Node *
 expression_parse(const char *text, const SmkPurpose *purpose)
 {
-	List	   *statements;
+	List *statements;
 	SelectStmt *select;
-	ResTarget  *target;
+	ResTarget *target;
 
 	if (expression_has_comment(text))
 		expression_refuse(purpose, "comments are not allowed");
@@ -127,7 +132,7 @@ expression_writes_walker(Node *node, void *context)
 		return false;
 	if (IsA(node, Query))
 	{
-		Query	   *query = (Query *) node;
+		Query *query = (Query *) node;
 
 		if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
 			return true;
@@ -140,18 +145,19 @@ expression_writes_walker(Node *node, void *context)
 static Node *
 expression_analyse(const char *text, Relation relation, const char *refname, const SmkPurpose *purpose)
 {
-	Node	   *raw = expression_parse(text, purpose);
+	Node *raw = expression_parse(text, purpose);
 	ParseState *pstate = make_parsestate(NULL);
 	ParseNamespaceItem *item;
-	Node	   *expression;
+	Node *expression;
 
 	pstate->p_sourcetext = text;
-	item = addRangeTableEntryForRelation(pstate, relation, AccessShareLock, makeAlias(refname, NIL), false, true);
+	item = addRangeTableEntryForRelation(pstate, relation, AccessShareLock, makeAlias(refname, NIL), false,
+										 true);
 	addNSItemToQuery(pstate, item, true, true, true);
 	expression = transformExpr(pstate, raw, EXPR_KIND_SELECT_TARGET);
 	if (exprType(expression) == UNKNOWNOID)
-		expression = coerce_type(pstate, expression, UNKNOWNOID, TEXTOID, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST,
-								 -1);
+		expression = coerce_type(pstate, expression, UNKNOWNOID, TEXTOID, -1, COERCION_IMPLICIT,
+								 COERCE_IMPLICIT_CAST, -1);
 	assign_expr_collations(pstate, expression);
 
 	if (pstate->p_hasAggs)
@@ -168,7 +174,8 @@ expression_analyse(const char *text, Relation relation, const char *refname, con
 	return expression;
 }
 
-/* Analyses and, when wanted, deparses; an error of the parser's is raised again with what the expression was for. */
+/* Analyses and, when wanted, deparses; an error of the parser's is raised again with what the expression was
+ * for. */
 static void
 expression_process(const char *text, Relation relation, const char *refname, const char *alias, bool deparse,
 				   const SmkPurpose *purpose, SmkExpression *result)
@@ -177,25 +184,26 @@ expression_process(const char *text, Relation relation, const char *refname, con
 
 	PG_TRY();
 	{
-		Node	   *expression = expression_analyse(text, relation, refname, purpose);
+		Node *expression = expression_analyse(text, relation, refname, purpose);
 
 		result->type = getBaseType(exprType(expression));
 		result->raw_column = NULL;
 		if (IsA(expression, Var) && ((Var *) expression)->varattno > 0)
-			result->raw_column = get_attname(RelationGetRelid(relation), ((Var *) expression)->varattno, false);
+			result->raw_column =
+				get_attname(RelationGetRelid(relation), ((Var *) expression)->varattno, false);
 		if (deparse)
 		{
-			int			level = smk_path_only_catalog();
+			int level = smk_path_only_catalog();
 
-			result->text = deparse_expression(expression, deparse_context_for(alias, RelationGetRelid(relation)), true,
-											  false);
+			result->text = deparse_expression(
+				expression, deparse_context_for(alias, RelationGetRelid(relation)), true, false);
 			AtEOXact_GUC(true, level);
 		}
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-		char	   *prefix;
+		ErrorData *error;
+		char *prefix;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
@@ -205,20 +213,20 @@ expression_process(const char *text, Relation relation, const char *refname, con
 			strncmp(error->message, prefix, strlen(prefix)) == 0)
 			PG_RE_THROW();
 		FlushErrorState();
-		ereport(ERROR,
-				(errcode(error->sqlerrcode),
-				 errmsg("%s: %s", prefix, error->message),
-				 error->detail ? errdetail_internal("%s", error->detail) : 0,
-				 error->hint ? errhint("%s", error->hint)
-				 : errhint("The expression is: %s. Relation \"%s\" must offer what it names; bind the entity again "
-						   "with another expression otherwise.",
-						   text, RelationGetRelationName(relation))));
+		ereport(ERROR, (errcode(error->sqlerrcode), errmsg("%s: %s", prefix, error->message),
+						error->detail ? errdetail_internal("%s", error->detail) : 0,
+						error->hint ? errhint("%s", error->hint)
+									: errhint("The expression is: %s. Relation \"%s\" must offer what it "
+											  "names; bind the entity again "
+											  "with another expression otherwise.",
+											  text, RelationGetRelationName(relation))));
 	}
 	PG_END_TRY();
 }
 
 /*
- * Checks a user's expression and gives its canonical text. The user may prefix columns with the relation's name.
+ * Checks a user's expression and gives its canonical text. The user may prefix columns with the relation's
+ * name.
  */
 void
 smk_expression_canonical(const char *text, Relation relation, const char *alias, const SmkPurpose *purpose,
@@ -239,22 +247,23 @@ smk_expression_check(const char *text, Relation relation, const char *alias, con
 void
 smk_expression_require(const SmkExpression *expression, SmkType type, const SmkPurpose *purpose)
 {
-	bool		fits = false;
-	char		category;
-	bool		is_preferred;
+	bool fits = false;
+	char category;
+	bool is_preferred;
 	const char *hint = NULL;
 
 	switch (type)
 	{
 		case SMK_TYPE_TIME:
 			fits = expression->type == TIMESTAMPTZOID || expression->type == TIMESTAMPOID ||
-				expression->type == DATEOID;
+				   expression->type == DATEOID;
 			hint = "Cast it, for example with to_timestamp(...) or ::timestamptz.";
 			break;
 		case SMK_TYPE_NUMBER:
-			fits = expression->type == NUMERICOID || expression->type == INT2OID || expression->type == INT4OID ||
-				expression->type == INT8OID || expression->type == FLOAT4OID || expression->type == FLOAT8OID ||
-				expression->type == CASHOID;
+			fits = expression->type == NUMERICOID || expression->type == INT2OID ||
+				   expression->type == INT4OID || expression->type == INT8OID ||
+				   expression->type == FLOAT4OID || expression->type == FLOAT8OID ||
+				   expression->type == CASHOID;
 			hint = "Cast it with ::numeric.";
 			break;
 		case SMK_TYPE_BOOLEAN:
@@ -265,15 +274,15 @@ smk_expression_require(const SmkExpression *expression, SmkType type, const SmkP
 		case SMK_TYPE_TEXT:
 		case SMK_TYPE_STAGE:
 			get_type_category_preferred(expression->type, &category, &is_preferred);
-			fits = category != TYPCATEGORY_ARRAY && category != TYPCATEGORY_COMPOSITE && expression->type != JSONOID &&
-				expression->type != JSONBOID && expression->type != BYTEAOID;
+			fits = category != TYPCATEGORY_ARRAY && category != TYPCATEGORY_COMPOSITE &&
+				   expression->type != JSONOID && expression->type != JSONBOID &&
+				   expression->type != BYTEAOID;
 			hint = "Take one text out of it, for example with ->> 'key'.";
 			break;
 	}
 	if (!fits)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("%s \"%s\" of entity \"%s\" must be %s, not %s", purpose->kind, purpose->name, purpose->entity,
-						smk_type_name(type), format_type_be(expression->type)),
-				 errhint("%s", hint)));
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("%s \"%s\" of entity \"%s\" must be %s, not %s", purpose->kind, purpose->name,
+							   purpose->entity, smk_type_name(type), format_type_be(expression->type)),
+						errhint("%s", hint)));
 }

@@ -11,24 +11,24 @@
 
 typedef struct SmkExpression
 {
-	char	   *text;		/* as the server deparses it, columns prefixed with the alias */
-	Oid			type;		/* its type, domains resolved */
-	char	   *raw_column;	/* the relation's column, where the expression is nothing else; or NULL */
+	char *text;		  /* as the server deparses it, columns prefixed with the alias */
+	Oid type;		  /* its type, domains resolved */
+	char *raw_column; /* the relation's column, where the expression is nothing else; or NULL */
 } SmkExpression;
 
 /* What an expression is for: the words of its errors. */
 typedef struct SmkPurpose
 {
-	const char *kind;		/* "column", "dimension", "filter" */
+	const char *kind; /* "column", "dimension", "filter" */
 	const char *name;
 	const char *entity;
 } SmkPurpose;
 
-extern void smk_expression_canonical(const char *text, Relation relation, const char *alias, const SmkPurpose *purpose,
-									 SmkExpression *result);
-extern void smk_expression_check(const char *text, Relation relation, const char *alias, const SmkPurpose *purpose,
-								 SmkExpression *result);
+extern void smk_expression_canonical(const char *text, Relation relation, const char *alias,
+									 const SmkPurpose *purpose, SmkExpression *result);
+extern void smk_expression_check(const char *text, Relation relation, const char *alias,
+								 const SmkPurpose *purpose, SmkExpression *result);
 extern void smk_expression_require(const SmkExpression *expression, SmkType type, const SmkPurpose *purpose);
-extern int	smk_path_only_catalog(void);
+extern int smk_path_only_catalog(void);
 
 #endif

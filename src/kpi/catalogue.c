@@ -7,18 +7,28 @@
 
 #include "kpi/catalogue.h"
 
-static const SmkRecordSet spend_of_marketing = {"marketing spend", "spend", "at", SMK_KIND_MARKETING, true, NULL, NULL};
-static const SmkRecordSet leads_created = {"leads created", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
-static const SmkRecordSet leads_mql = {"leads that became MQL", "lead", "mql_time", SMK_KIND_ANY, false, NULL, NULL};
-static const SmkRecordSet leads_sql = {"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, NULL, NULL};
-static const SmkRecordSet leads_won = {"leads won", "lead", "customer_time", SMK_KIND_ANY, false, NULL, NULL};
-static const SmkRecordSet leads_disqualified = {"leads disqualified", "lead", "disqualified_time", SMK_KIND_ANY, false, NULL, NULL};
-static const SmkRecordSet opportunities_created =
-{"opportunities created", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, NULL};
-static const SmkRecordSet opportunities_closed =
-{"opportunities closed", "opportunity", "closed_at", SMK_KIND_OPTION, false, "[won] IS NOT NULL", NULL};
-static const SmkRecordSet opportunities_open =
-{"opportunities open at the end of the period", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, "closed_at"};
+static const SmkRecordSet spend_of_marketing = {
+	"marketing spend", "spend", "at", SMK_KIND_MARKETING, true, NULL, NULL};
+static const SmkRecordSet leads_created = {"leads created", "lead", "created_at", SMK_KIND_ANY,
+										   false,			NULL,	NULL};
+static const SmkRecordSet leads_mql = {
+	"leads that became MQL", "lead", "mql_time", SMK_KIND_ANY, false, "[is_mql]", NULL};
+static const SmkRecordSet leads_sql = {
+	"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, "[is_sql]", NULL};
+static const SmkRecordSet leads_won = {"leads won", "lead", "customer_time", SMK_KIND_ANY, false, "[is_customer]", NULL};
+static const SmkRecordSet leads_disqualified = {
+	"leads disqualified", "lead", "disqualified_time", SMK_KIND_ANY, false, "[is_disqualified]", NULL};
+static const SmkRecordSet opportunities_created = {
+	"opportunities created", "opportunity", "created_at", SMK_KIND_OPTION, false, NULL, NULL};
+static const SmkRecordSet opportunities_closed = {
+	"opportunities closed", "opportunity", "closed_at", SMK_KIND_OPTION, false, "[won] IS NOT NULL", NULL};
+static const SmkRecordSet opportunities_open = {"opportunities open at the end of the period",
+												"opportunity",
+												"created_at",
+												SMK_KIND_OPTION,
+												false,
+												NULL,
+												"closed_at"};
 
 #define ANY NULL
 #define COHORT "cohort"
@@ -27,28 +37,51 @@ static const SmkRecordSet opportunities_open =
 #define CREATED "created"
 
 /* Measures. */
-#define COUNT_OF(name, basis, better, records, condition) \
-	{name, basis, SMK_COUNT, SMK_UNIT_COUNT, better, false, &(records), NULL, condition, NULL, NULL}
-#define HIDDEN_COUNT_OF(name, basis, records, condition) \
-	{name, basis, SMK_COUNT, SMK_UNIT_COUNT, true, true, &(records), NULL, condition, NULL, NULL}
-#define SUM_OF(name, basis, better, records, value, condition) \
-	{name, basis, SMK_SUM, SMK_UNIT_MONEY, better, false, &(records), value, condition, NULL, NULL}
-#define HIDDEN_SUM_OF(name, basis, records, value, condition) \
-	{name, basis, SMK_SUM, SMK_UNIT_MONEY, true, true, &(records), value, condition, NULL, NULL}
-#define MEDIAN_HOURS_OF(name, basis, better, records, value, condition) \
-	{name, basis, SMK_MEDIAN, SMK_UNIT_HOURS, better, false, &(records), value, condition, NULL, NULL}
-#define STOCK_OF(name, basis, better, records, starts) \
-	{name, basis, SMK_STOCK, SMK_UNIT_COUNT, better, false, &(records), starts, NULL, NULL, NULL}
+#define COUNT_OF(name, basis, better, records, condition)                                                    \
+	{                                                                                                        \
+		name, basis, SMK_COUNT, SMK_UNIT_COUNT, better, false, &(records), NULL, condition, NULL, NULL       \
+	}
+#define HIDDEN_COUNT_OF(name, basis, records, condition)                                                     \
+	{                                                                                                        \
+		name, basis, SMK_COUNT, SMK_UNIT_COUNT, true, true, &(records), NULL, condition, NULL, NULL          \
+	}
+#define SUM_OF(name, basis, better, records, value, condition)                                               \
+	{                                                                                                        \
+		name, basis, SMK_SUM, SMK_UNIT_MONEY, better, false, &(records), value, condition, NULL, NULL        \
+	}
+#define HIDDEN_SUM_OF(name, basis, records, value, condition)                                                \
+	{                                                                                                        \
+		name, basis, SMK_SUM, SMK_UNIT_MONEY, true, true, &(records), value, condition, NULL, NULL           \
+	}
+#define MEDIAN_HOURS_OF(name, basis, better, records, value, condition)                                      \
+	{                                                                                                        \
+		name, basis, SMK_MEDIAN, SMK_UNIT_HOURS, better, false, &(records), value, condition, NULL, NULL     \
+	}
+#define STOCK_OF(name, basis, better, records, starts)                                                       \
+	{                                                                                                        \
+		name, basis, SMK_STOCK, SMK_UNIT_COUNT, better, false, &(records), starts, NULL, NULL, NULL          \
+	}
 /* Ratios. */
-#define MONEY_PER(name, better, numerator, denominator) \
-	{name, ANY, SMK_RATIO, SMK_UNIT_MONEY, better, false, NULL, NULL, NULL, numerator, denominator}
-#define RATE_OF(name, better, numerator, denominator) \
-	{name, ANY, SMK_RATIO, SMK_UNIT_RATE, better, false, NULL, NULL, NULL, numerator, denominator}
-#define QUOTIENT_OF(name, better, numerator, denominator) \
-	{name, ANY, SMK_RATIO, SMK_UNIT_QUOTIENT, better, false, NULL, NULL, NULL, numerator, denominator}
-#define COMPUTED(name, unit, better, expression, numerator, denominator) \
-	{name, ANY, SMK_RATIO, unit, better, false, NULL, expression, NULL, numerator, denominator}
-#define END_OF_COLUMNS {NULL, NULL, SMK_COUNT, SMK_UNIT_COUNT, false, false, NULL, NULL, NULL, NULL, NULL}
+#define MONEY_PER(name, better, numerator, denominator)                                                      \
+	{                                                                                                        \
+		name, ANY, SMK_RATIO, SMK_UNIT_MONEY, better, false, NULL, NULL, NULL, numerator, denominator        \
+	}
+#define RATE_OF(name, better, numerator, denominator)                                                        \
+	{                                                                                                        \
+		name, ANY, SMK_RATIO, SMK_UNIT_RATE, better, false, NULL, NULL, NULL, numerator, denominator         \
+	}
+#define QUOTIENT_OF(name, better, numerator, denominator)                                                    \
+	{                                                                                                        \
+		name, ANY, SMK_RATIO, SMK_UNIT_QUOTIENT, better, false, NULL, NULL, NULL, numerator, denominator     \
+	}
+#define COMPUTED(name, unit, better, expression, numerator, denominator)                                     \
+	{                                                                                                        \
+		name, ANY, SMK_RATIO, unit, better, false, NULL, expression, NULL, numerator, denominator            \
+	}
+#define END_OF_COLUMNS                                                                                       \
+	{                                                                                                        \
+		NULL, NULL, SMK_COUNT, SMK_UNIT_COUNT, false, false, NULL, NULL, NULL, NULL, NULL                    \
+	}
 
 static const SmkColumn cost_per_lead_columns[] = {
 	SUM_OF("spend", ANY, false, spend_of_marketing, "[amount]", NULL),
@@ -67,8 +100,7 @@ static const SmkColumn cost_per_lead_columns[] = {
 	MONEY_PER("cost_per_mql", false, "spend", "mqls"),
 	MONEY_PER("cost_per_sql", false, "spend", "sqls"),
 	MONEY_PER("cost_per_customer", false, "spend", "customers"),
-	END_OF_COLUMNS
-};
+	END_OF_COLUMNS};
 
 static const SmkColumn cost_per_opportunity_columns[] = {
 	SUM_OF("spend", ANY, false, spend_of_marketing, "[amount]", NULL),
@@ -76,8 +108,7 @@ static const SmkColumn cost_per_opportunity_columns[] = {
 	COUNT_OF("won", ANY, true, opportunities_closed, "[won]"),
 	MONEY_PER("cost_per_opportunity", false, "spend", "opportunities"),
 	MONEY_PER("cost_per_won", false, "spend", "won"),
-	END_OF_COLUMNS
-};
+	END_OF_COLUMNS};
 
 static const SmkColumn opportunity_win_rate_columns[] = {
 	COUNT_OF("created", ANY, true, opportunities_created, NULL),
@@ -91,7 +122,8 @@ static const SmkColumn opportunity_win_rate_columns[] = {
 	COUNT_OF("open", CREATED, true, opportunities_created, "[won] IS NULL"),
 	RATE_OF("win_rate", true, "won", "closed"),
 	COMPUTED("win_rate_low", SMK_UNIT_RATE, true, "smarketing.wilson_low([won], [closed])", "won", "closed"),
-	COMPUTED("win_rate_high", SMK_UNIT_RATE, true, "smarketing.wilson_high([won], [closed])", "won", "closed"),
+	COMPUTED("win_rate_high", SMK_UNIT_RATE, true, "smarketing.wilson_high([won], [closed])", "won",
+			 "closed"),
 	SUM_OF("amount_won", CLOSED, true, opportunities_closed, "[amount]", "[won]"),
 	SUM_OF("amount_won", CREATED, true, opportunities_created, "[amount]", "[won]"),
 	SUM_OF("amount_lost", CLOSED, false, opportunities_closed, "[amount]", "NOT [won]"),
@@ -99,12 +131,14 @@ static const SmkColumn opportunity_win_rate_columns[] = {
 	RATE_OF("amount_win_rate", true, "amount_won", "amount_closed"),
 	MONEY_PER("average_won", true, "amount_won", "won_with_amount"),
 	QUOTIENT_OF("opportunities_per_won", false, "created", "won"),
-	MEDIAN_HOURS_OF("median_cycle_hours", CLOSED, false, opportunities_closed, "[@closed_at] - [@created_at]", "[won]"),
-	MEDIAN_HOURS_OF("median_cycle_hours", CREATED, false, opportunities_created, "[@closed_at] - [@created_at]",
+	MEDIAN_HOURS_OF("median_cycle_hours", CLOSED, false, opportunities_closed, "[@closed_at] - [@created_at]",
 					"[won]"),
+	MEDIAN_HOURS_OF("median_cycle_hours", CREATED, false, opportunities_created,
+					"[@closed_at] - [@created_at]", "[won]"),
 	COMPUTED("velocity_per_day", SMK_UNIT_MONEY_PER_DAY, true,
 			 "[won] * ([amount_won] / nullif([won_with_amount], 0)) "
-			 "/ nullif([median_cycle_hours]::numeric / 24, 0)", NULL, NULL),
+			 "/ nullif([median_cycle_hours]::numeric / 24, 0)",
+			 NULL, NULL),
 	STOCK_OF("open_overdue", CLOSED, false, opportunities_open, "expected_close_at"),
 	COUNT_OF("open_overdue", CREATED, false, opportunities_created,
 			 "[won] IS NULL AND [@expected_close_at] < [period_cut]"),
@@ -112,8 +146,7 @@ static const SmkColumn opportunity_win_rate_columns[] = {
 	HIDDEN_SUM_OF("amount_closed", CREATED, opportunities_created, "[amount]", "[won] IS NOT NULL"),
 	HIDDEN_COUNT_OF("won_with_amount", CLOSED, opportunities_closed, "[won] AND [amount] IS NOT NULL"),
 	HIDDEN_COUNT_OF("won_with_amount", CREATED, opportunities_created, "[won] AND [amount] IS NOT NULL"),
-	END_OF_COLUMNS
-};
+	END_OF_COLUMNS};
 
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
@@ -122,15 +155,14 @@ static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone",
 static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_zone", NULL};
 static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};
 
-const SmkKpi smk_kpis[] = {
-	{"cost_per_lead", 1, "cost_per_lead", "lead", cost_per_lead_columns, cohort_or_period, cost_per_lead_options},
-	{"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity", cost_per_opportunity_columns, NULL,
-	cost_per_opportunity_options},
-	{"opportunity_win_rate", 8, "win_rate", "opportunity", opportunity_win_rate_columns, closed_or_created,
-	opportunity_win_rate_options}
-};
+const SmkKpi smk_kpis[] = {{"cost_per_lead", 1, "cost_per_lead", "lead", cost_per_lead_columns,
+							cohort_or_period, cost_per_lead_options},
+						   {"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity",
+							cost_per_opportunity_columns, NULL, cost_per_opportunity_options},
+						   {"opportunity_win_rate", 8, "win_rate", "opportunity",
+							opportunity_win_rate_columns, closed_or_created, opportunity_win_rate_options}};
 
-const int	smk_kpi_count = lengthof(smk_kpis);
+const int smk_kpi_count = lengthof(smk_kpis);
 
 /* The KPI of that name, or NULL. */
 const SmkKpi *
@@ -199,8 +231,8 @@ smk_measure_list(const SmkKpi *kpi)
 }
 
 /*
- * The KPI and the column that a metric's name stands for: <function>.<column>, or the bare column where exactly one
- * function has it or where it is a function's name; a function's name alone is its headline.
+ * The KPI and the column that a metric's name stands for: <function>.<column>, or the bare column where
+ * exactly one function has it or where it is a function's name; a function's name alone is its headline.
  */
 const SmkKpi *
 smk_metric_resolve(const char *metric, const SmkColumn **column)
@@ -217,8 +249,7 @@ smk_metric_resolve(const char *metric, const SmkColumn **column)
 		if (*column != NULL && !(*column)->is_hidden)
 			return kpi;
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("metric \"%s\" does not exist", metric),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("metric \"%s\" does not exist", metric),
 				 errhint("Metrics: %s.", catalogue_list(kpi, false))));
 	}
 	found = smk_kpi_find(metric);
@@ -244,22 +275,20 @@ smk_metric_resolve(const char *metric, const SmkColumn **column)
 	}
 	if (found == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("metric \"%s\" does not exist", metric),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("metric \"%s\" does not exist", metric),
 				 errhint("Metrics: %s.", catalogue_list(NULL, false))));
 	if (strchr(candidates.data, ',') != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_AMBIGUOUS_FUNCTION),
-				 errmsg("metric \"%s\" is ambiguous", metric),
-				 errhint("Say which: %s.", candidates.data)));
+		ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_FUNCTION), errmsg("metric \"%s\" is ambiguous", metric),
+						errhint("Say which: %s.", candidates.data)));
 	return found;
 }
 
-/* The words for a column in one language: its own, else those that every KPI shares for that column's name. */
+/* The words for a column in one language: its own, else those that every KPI shares for that column's name.
+ */
 const SmkLabel *
 smk_label_find(const SmkLabel *labels, const SmkKpi *kpi, const SmkColumn *column)
 {
-	char	   *qualified = psprintf("%s.%s", kpi->name, column->name);
+	char *qualified = psprintf("%s.%s", kpi->name, column->name);
 	const SmkLabel *shared = NULL;
 
 	for (const SmkLabel *label = labels; label->metric != NULL; label++)

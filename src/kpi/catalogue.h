@@ -1,7 +1,8 @@
 /*
  * catalogue.h: the KPIs as data: record sets, measures over them, and expressions over measures.
  *
- * In a template, [name] stands for a column of the record (measures) or for a measure of the KPI (ratios), and
+ * In a template, [name] stands for a column of the record (measures) or for a measure of the KPI (ratios),
+ * and
  * [@name] for the instant of a time column, also where that is a date.
  */
 #ifndef SMK_CATALOGUE_H
@@ -13,8 +14,8 @@
 typedef enum SmkKindRule
 {
 	SMK_KIND_ANY,
-	SMK_KIND_MARKETING,		/* spend: marketing, and what has no kind */
-	SMK_KIND_OPTION			/* opportunities: options.kind, new business unless told otherwise */
+	SMK_KIND_MARKETING, /* spend: marketing, and what has no kind */
+	SMK_KIND_OPTION		/* opportunities: options.kind, new business unless told otherwise */
 } SmkKindRule;
 
 /* A set of records: an entity's rows, each dated by one column. */
@@ -24,55 +25,56 @@ typedef struct SmkRecordSet
 	const char *entity;
 	const char *at;
 	SmkKindRule kind;
-	bool		takes_lag;
-	const char *condition;	/* template: which rows belong to it, or NULL for all */
-	const char *ends;		/* of a stock: the column that tells when a record leaves it */
+	bool takes_lag;
+	const char *condition; /* template: which rows belong to it, or NULL for all */
+	const char *ends;	   /* of a stock: the column that tells when a record leaves it */
 } SmkRecordSet;
 
 typedef enum SmkAggregate
 {
-	SMK_COUNT,				/* the records for which the condition holds */
-	SMK_SUM,				/* the sum of value over them */
-	SMK_MEDIAN,				/* its median; not additive */
-	SMK_STOCK,				/* how many are there at the period's end: from value until the set's ends */
-	SMK_RATIO				/* computed from measures */
+	SMK_COUNT,	/* the records for which the condition holds */
+	SMK_SUM,	/* the sum of value over them */
+	SMK_MEDIAN, /* its median; not additive */
+	SMK_STOCK,	/* how many are there at the period's end: from value until the set's ends */
+	SMK_RATIO	/* computed from measures */
 } SmkAggregate;
 
 typedef enum SmkUnit
 {
-	SMK_UNIT_COUNT,			/* bigint */
-	SMK_UNIT_MONEY,			/* numeric, 6 decimals */
+	SMK_UNIT_COUNT, /* bigint */
+	SMK_UNIT_MONEY, /* numeric, 6 decimals */
 	SMK_UNIT_MONEY_PER_DAY,
-	SMK_UNIT_RATE,			/* double precision, 0 to 1 */
-	SMK_UNIT_QUOTIENT,		/* double precision */
-	SMK_UNIT_HOURS			/* double precision */
+	SMK_UNIT_RATE,	   /* double precision, 0 to 1 */
+	SMK_UNIT_QUOTIENT, /* double precision */
+	SMK_UNIT_HOURS	   /* double precision */
 } SmkUnit;
 
 /* A column of a KPI: a measure or a ratio. */
 typedef struct SmkColumn
 {
 	const char *name;
-	const char *basis;		/* holds under this value of options.basis; NULL: under every one */
+	const char *basis; /* holds under this value of options.basis; NULL: under every one */
 	SmkAggregate aggregate;
-	SmkUnit		unit;
-	bool		higher_is_better;
-	bool		is_hidden;	/* only for ratios to compute with */
-	const SmkRecordSet *records;	/* measures: of which set */
-	const char *value;		/* measures: template of the value; ratios: of the expression, or NULL for the quotient */
-	const char *condition;	/* measures: template, or NULL for all records */
-	const char *numerator;	/* ratios */
+	SmkUnit unit;
+	bool higher_is_better;
+	bool is_hidden;				 /* only for ratios to compute with */
+	const SmkRecordSet *records; /* measures: of which set */
+	const char
+		*value; /* measures: template of the value; ratios: of the expression, or NULL for the quotient */
+	const char *condition; /* measures: template, or NULL for all records */
+	const char *numerator; /* ratios */
 	const char *denominator;
 } SmkColumn;
 
 typedef struct SmkKpi
 {
 	const char *name;
-	int			number;
+	int number;
 	const char *headline;
-	const char *entity;		/* without this one there is no KPI */
+	const char *entity;			/* without this one there is no KPI */
 	const SmkColumn *columns;	/* in the order of the function's columns; the last has no name */
 	const char *const *bases;	/* values of options.basis, the default first; or NULL */
-	const char *const *options;	/* known options; the last is NULL */
+	const char *const *options; /* known options; the last is NULL */
 } SmkKpi;
 
 extern const SmkKpi smk_kpis[];

@@ -1,6 +1,6 @@
 /*
- * compiler.c: a request as one SQL statement: a part a record set, each grouped by period and raw dimensions; their
- * union grouped once more by the dimensions as shown; and expressions over that.
+ * compiler.c: a request as one SQL statement: a part a record set, each grouped by period and raw dimensions;
+ * their union grouped once more by the dimensions as shown; and expressions over that.
  */
 #include "postgres.h"
 
@@ -14,15 +14,15 @@
 typedef struct Measure
 {
 	const SmkColumn *column;
-	bool		is_available;
+	bool is_available;
 } Measure;
 
 typedef struct Compiler
 {
 	const SmkRequest *request;
-	List	   *measures;	/* of Measure */
-	List	   *parts;		/* of char *: SQL */
-	SmkBinding *entry;		/* our own table of spend, where it has rows */
+	List *measures;	   /* of Measure */
+	List *parts;	   /* of char *: SQL */
+	SmkBinding *entry; /* our own table of spend, where it has rows */
 } Compiler;
 
 /* The type of a unit's figures. */
@@ -50,11 +50,11 @@ smk_column_template(const SmkKpi *kpi, const SmkColumn *column)
 {
 	if (column->aggregate != SMK_RATIO)
 		return column->unit == SMK_UNIT_MONEY
-			? psprintf("round([%s], least(scale([%s]), 6))", column->name, column->name)
-			: psprintf("[%s]", column->name);
+				   ? psprintf("round([%s], least(scale([%s]), 6))", column->name, column->name)
+				   : psprintf("[%s]", column->name);
 	if (column->value != NULL)
 		return column->unit == SMK_UNIT_MONEY_PER_DAY ? psprintf("round(%s, 6)", column->value)
-			: pstrdup(column->value);
+													  : pstrdup(column->value);
 	if (column->unit == SMK_UNIT_MONEY)
 		return psprintf("smarketing.money_per([%s], [%s])", column->numerator, column->denominator);
 	if (smk_kpi_column(kpi, column->numerator, NULL)->unit == SMK_UNIT_MONEY)
@@ -72,10 +72,10 @@ template_names(List *names, const char *template)
 	{
 		const char *close = strchr(open, ']');
 		const char *start = open[1] == '@' ? open + 2 : open + 1;
-		char	   *name = pnstrdup(start, close - start);
-		ListCell   *cell;
+		char *name = pnstrdup(start, close - start);
+		ListCell *cell;
 
-		foreach(cell, names)
+		foreach (cell, names)
 			if (strcmp(lfirst(cell), name) == 0)
 				break;
 		if (cell == NULL)
@@ -87,7 +87,7 @@ template_names(List *names, const char *template)
 
 /* The template with each name replaced by what replace gives for it. */
 static char *
-template_replace(const char *template, char *(*replace) (void *state, const char *name), void *state)
+template_replace(const char *template, char *(*replace)(void *state, const char *name), void *state)
 {
 	StringInfoData result;
 
@@ -99,7 +99,7 @@ template_replace(const char *template, char *(*replace) (void *state, const char
 
 		if (*template != '[')
 		{
-			appendStringInfoChar(&result, *template++);
+			appendStringInfoChar(&result, *template ++);
 			continue;
 		}
 		close = strchr(template, ']');
@@ -132,8 +132,8 @@ append_dimensions(SmkRecords *records, bool as_text, const char *measure, String
 
 	for (int i = 0; i < list_length(request->by); i++)
 	{
-		SmkBy	   *by = list_nth(request->by, i);
-		char	   *raw = smk_records_dimension(records, by, measure);
+		SmkBy *by = list_nth(request->by, i);
+		char *raw = smk_records_dimension(records, by, measure);
 
 		appendStringInfo(sql, ", %s AS by_%d", as_text ? smk_dimension_text(request, by, raw) : raw, i + 1);
 	}
@@ -156,41 +156,44 @@ wants_first(const SmkRequest *request)
 
 /* A part's select list: one column a measure of the statement, those that this part does not give as NULL. */
 static void
-append_measures(const Compiler *compiler, List *given, char *(*write) (const SmkColumn *measure), StringInfo sql)
+append_measures(const Compiler *compiler, List *given, char *(*write)(const SmkColumn *measure),
+				StringInfo sql)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, compiler->measures)
+	foreach (cell, compiler->measures)
 	{
-		Measure    *measure = lfirst(cell);
+		Measure *measure = lfirst(cell);
 
 		if (!measure->is_available)
 			continue;
 		appendStringInfo(sql, ",\n       %s AS %s",
 						 list_member_ptr(given, measure)
-						 ? write(measure->column)
-						 : psprintf("NULL::%s", smk_unit_type(measure->column->unit)), measure->column->name);
+							 ? write(measure->column)
+							 : psprintf("NULL::%s", smk_unit_type(measure->column->unit)),
+						 measure->column->name);
 	}
 }
 
 static char *
 write_additive(const SmkColumn *measure)
 {
-	char	   *filter = measure->condition
-		? psprintf(" FILTER (WHERE %s)", record_template(measure->condition)) : "";
+	char *filter =
+		measure->condition ? psprintf(" FILTER (WHERE %s)", record_template(measure->condition)) : "";
 
 	if (measure->aggregate == SMK_COUNT)
 		return psprintf("count(*)%s", filter);
 	/* [amount] of the entity: NaN and infinity must not become a figure. */
-	return psprintf("smarketing.finite_amount(sum(%s)%s, '%s', '%s')", record_template(measure->value), filter,
-					measure->records->entity, (char *) linitial(template_names(NIL, measure->value)));
+	return psprintf("smarketing.finite_amount(sum(%s)%s, '%s', '%s')", record_template(measure->value),
+					filter, measure->records->entity, (char *) linitial(template_names(NIL, measure->value)));
 }
 
 static char *
 write_median(const SmkColumn *measure)
 {
-	return psprintf("percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM %s)::double precision / 3600)",
-					record_template(measure->value));
+	return psprintf(
+		"percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM %s)::double precision / 3600)",
+		record_template(measure->value));
 }
 
 static char *
@@ -210,13 +213,14 @@ static bool
 given_as_instant(List *given, const char *name)
 {
 	const char *mark = psprintf("[@%s]", name);
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, given)
+	foreach (cell, given)
 	{
 		const SmkColumn *column = ((Measure *) lfirst(cell))->column;
 
-		if ((column->value && strstr(column->value, mark)) || (column->condition && strstr(column->condition, mark)))
+		if ((column->value && strstr(column->value, mark)) ||
+			(column->condition && strstr(column->condition, mark)))
 			return true;
 	}
 	return false;
@@ -230,8 +234,8 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, const ch
 	const char *first = ((Measure *) linitial(given))->column->name;
 	const char *own = records->set->condition ? smk_records_expand(records, records->set->condition) : NULL;
 	StringInfoData sql;
-	List	   *names = NIL;
-	ListCell   *cell;
+	List *names = NIL;
+	ListCell *cell;
 
 	initStringInfo(&sql);
 	if (!request->is_all)
@@ -241,19 +245,20 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, const ch
 	else
 		appendStringInfoString(&sql, "SELECT true AS is_there");
 	append_dimensions(records, dimensions_as_text, first, &sql);
-	foreach(cell, given)
+	foreach (cell, given)
 	{
 		const SmkColumn *column = ((Measure *) lfirst(cell))->column;
 
 		names = template_names(template_names(names, column->value), column->condition);
 	}
-	foreach(cell, names)
+	foreach (cell, names)
 	{
 		const char *name = lfirst(cell);
 
 		appendStringInfo(&sql, ",\n    %s AS %s",
 						 given_as_instant(given, name) ? smk_records_instant(records, name)
-						 : smk_records_column(records, name), quote_identifier(name));
+													   : smk_records_column(records, name),
+						 quote_identifier(name));
 	}
 	if (own && condition)
 		condition = psprintf("%s\n   AND %s", own, condition);
@@ -274,8 +279,8 @@ append_part_head(const SmkRequest *request, const char *from, bool is_text, Stri
 		appendStringInfo(sql, "SELECT %s.period_start", from);
 	for (int i = 0; i < list_length(request->by); i++)
 	{
-		SmkBy	   *by = list_nth(request->by, i);
-		char	   *raw = psprintf("%s.by_%d", from, i + 1);
+		SmkBy *by = list_nth(request->by, i);
+		char *raw = psprintf("%s.by_%d", from, i + 1);
 
 		if (is_text)
 			appendStringInfo(sql, ", %s", raw);
@@ -298,24 +303,43 @@ append_group_by(const SmkRequest *request, const char *alias, StringInfo sql)
 		appendStringInfo(sql, "\nGROUP BY %s", list.data + 2);
 }
 
+/* The condition that a record counts for one of the measures; NULL where one of them takes every record. */
+static char *
+any_condition(SmkRecords *records, List *given)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, given)
+	{
+		const char *condition = ((Measure *) lfirst(cell))->column->condition;
+
+		if (condition == NULL)
+			return NULL;
+		appendStringInfo(&sql, "%s%s", sql.len ? " OR " : "", smk_records_expand(records, condition));
+	}
+	return list_length(given) > 1 ? psprintf("(%s)", sql.data) : sql.data;
+}
+
 /* The part of a record set's counts and sums, or of one median. */
 static void
 compile_part(Compiler *compiler, SmkRecords *records, List *given)
 {
 	const SmkRequest *request = compiler->request;
 	const SmkColumn *first = ((Measure *) linitial(given))->column;
-	bool		is_median = first->aggregate == SMK_MEDIAN;
-	char	   *condition = NULL;
+	bool is_median = first->aggregate == SMK_MEDIAN;
+	char *condition = NULL;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	if (is_median && first->condition)
-		condition = smk_records_expand(records, first->condition);
+	condition = any_condition(records, given);
 	appendStringInfo(&sql, "-- %s\n", first->records->name);
 	append_part_head(request, "record", is_median, &sql);
 	append_measures(compiler, given, is_median ? write_median : write_additive, &sql);
 	if (wants_first(request))
-		appendStringInfoString(&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
+		appendStringInfoString(
+			&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record",
 					 smk_sql_indent(part_records(records, given, is_median, condition), 4));
 	append_group_by(request, "record", &sql);
@@ -326,7 +350,7 @@ compile_part(Compiler *compiler, SmkRecords *records, List *given)
 static char *
 stock_starts(SmkRecords *records, const SmkColumn *measure)
 {
-	char	   *created = smk_records_instant(records, records->set->at);
+	char *created = smk_records_instant(records, records->set->at);
 
 	if (strcmp(measure->value, records->set->at) == 0)
 		return created;
@@ -337,7 +361,7 @@ stock_starts(SmkRecords *records, const SmkColumn *measure)
 static char *
 stock_ends(SmkRecords *records)
 {
-	char	   *ends = smk_records_instant(records, records->set->ends);
+	char *ends = smk_records_instant(records, records->set->ends);
 
 	if (ends == NULL)
 		return pstrdup("NULL::timestamptz");
@@ -351,65 +375,71 @@ static void
 compile_stock_of_range(Compiler *compiler, SmkRecords *records, List *given)
 {
 	const SmkRequest *request = compiler->request;
-	char	   *cut = smk_timestamp_literal(Min(request->until, request->now));
-	char	   *ends = stock_ends(records);
-	char	   *won = smk_records_column(records, "won");
+	char *cut = smk_timestamp_literal(Min(request->until, request->now));
+	char *created = smk_records_instant(records, records->set->at);
+	char *ends = stock_ends(records);
+	char *won = smk_records_column(records, "won");
 	const char *first = ((Measure *) linitial(given))->column->name;
 	StringInfoData inner;
 	StringInfoData sql;
-	ListCell   *cell;
+	ListCell *cell;
 
 	initStringInfo(&inner);
 	initStringInfo(&sql);
 	appendStringInfo(&inner, "SELECT %s AS dated_at", smk_records_dated_at(records));
 	append_dimensions(records, false, first, &inner);
-	foreach(cell, given)
+	foreach (cell, given)
 	{
 		const SmkColumn *measure = ((Measure *) lfirst(cell))->column;
-		char	   *starts = stock_starts(records, measure);
+		char *starts = stock_starts(records, measure);
 
 		if (request->is_unbounded && strcmp(measure->value, records->set->at) == 0)
 			starts = psprintf("coalesce(%s, '-infinity')", starts);
 		appendStringInfo(&inner, ", coalesce(%s < %s, false) AS is_%s", starts, cut, measure->name);
 	}
-	appendStringInfo(&inner, "\n%s",
-					 smk_records_from(records, first, true,
-									  psprintf("(%s IS NULL OR %s >= %s)", won, ends, cut)));
+	appendStringInfo(
+		&inner, "\n%s",
+		smk_records_from(records, first, true,
+						 psprintf("(%s < %s%s)\n   AND (%s IS NULL OR %s >= %s)", created, cut,
+								  request->is_unbounded ? psprintf(" OR %s IS NULL", created) : "", won, ends,
+								  cut)));
 	appendStringInfo(&sql, "-- %s\n", records->set->name);
 	append_part_head(request, "record", false, &sql);
 	append_measures(compiler, given, write_count, &sql);
 	if (wants_first(request))
-		appendStringInfoString(&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
+		appendStringInfoString(
+			&sql, ",\n       min(record.dated_at) FILTER (WHERE isfinite(record.dated_at)) AS first_at");
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record", smk_sql_indent(inner.data, 4));
 	append_group_by(request, "record", &sql);
 	compiler->parts = lappend(compiler->parts, sql.data);
 }
 
 /*
- * The part of a stock by period: each record adds one when it comes and takes one when it leaves; the running sum is
- * the level, written into every period until it changes. Days before the first period open with their sum.
+ * The part of a stock by period: each record adds one when it comes and takes one when it leaves; the running
+ * sum is the level, written into every period until it changes. Days before the first period open with their
+ * sum.
  */
 static void
 compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 {
 	const SmkRequest *request = compiler->request;
 	const char *first = ((Measure *) linitial(given))->column->name;
-	char	   *ends = stock_ends(records);
-	char	   *won = smk_records_column(records, "won");
-	bool		is_fiscal = request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR;
+	char *ends = stock_ends(records);
+	char *won = smk_records_column(records, "won");
+	bool is_fiscal = request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR;
 	/* What came before the range is there when its first period begins. */
-	char	   *bucket = psprintf("smarketing.period_start('%s', greatest(moved.at, %s), %s%s)",
-								  smk_period_name(request->period),
-								  smk_timestamp_literal(smk_zone_first_instant(request->zone, request->first)),
-								  quote_literal_cstr(request->time_zone),
-								  is_fiscal ? psprintf(", %d", request->config->fiscal_year_start) : "");
+	char *bucket = psprintf("smarketing.period_start('%s', greatest(moved.at, %s), %s%s)",
+							smk_period_name(request->period),
+							smk_timestamp_literal(smk_zone_first_instant(request->zone, request->first)),
+							quote_literal_cstr(request->time_zone),
+							is_fiscal ? psprintf(", %d", request->config->fiscal_year_start) : "");
 	StringInfoData inner;
 	StringInfoData moves;
 	StringInfoData names;
 	StringInfoData by;
 	StringInfoData sql;
-	ListCell   *cell;
-	int			n = 0;
+	ListCell *cell;
+	int n = 0;
 
 	initStringInfo(&inner);
 	initStringInfo(&moves);
@@ -419,7 +449,7 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 
 	appendStringInfo(&inner, "SELECT %s AS ends_at", ends);
 	append_dimensions(records, true, first, &inner);
-	foreach(cell, given)
+	foreach (cell, given)
 	{
 		const SmkColumn *measure = ((Measure *) lfirst(cell))->column;
 
@@ -427,20 +457,22 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 		appendStringInfo(&names, ", %s", measure->name);
 		for (int way = 1; way >= -1; way -= 2)
 		{
-			appendStringInfo(&moves, "%s(CASE WHEN record.%s_from < coalesce(record.ends_at, 'infinity') THEN %s%s END",
-							 moves.len ? ",\n        " : "", measure->name, way > 0 ? "record." : "record.ends_at",
-							 way > 0 ? psprintf("%s_from", measure->name) : "");
+			appendStringInfo(
+				&moves, "%s(CASE WHEN record.%s_from < coalesce(record.ends_at, 'infinity') THEN %s%s END",
+				moves.len ? ",\n        " : "", measure->name, way > 0 ? "record." : "record.ends_at",
+				way > 0 ? psprintf("%s_from", measure->name) : "");
 			for (int i = 0; i < list_length(given); i++)
 				appendStringInfo(&moves, ", %d", i == n ? way : 0);
 			appendStringInfoChar(&moves, ')');
 		}
 		n++;
 	}
-	appendStringInfo(&inner, "\n%s\nOFFSET 0",
-					 smk_records_from(records, first, true,
-									  psprintf("%s < %s\n   AND (%s IS NULL OR %s IS NOT NULL)",
-											   smk_records_instant(records, records->set->at),
-											   smk_timestamp_literal(Min(request->until, request->now)), won, ends)));
+	appendStringInfo(
+		&inner, "\n%s\nOFFSET 0",
+		smk_records_from(records, first, true,
+						 psprintf("%s < %s\n   AND (%s IS NULL OR %s IS NOT NULL)",
+								  smk_records_instant(records, records->set->at),
+								  smk_timestamp_literal(Min(request->until, request->now)), won, ends)));
 
 	append_by(request, "", &by);
 	appendStringInfo(&sql, "-- %s\n", records->set->name);
@@ -448,28 +480,29 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 	append_by(request, "level.", &sql);
 	append_measures(compiler, given, write_stock, &sql);
 	appendStringInfo(&sql, "\nFROM (\n    SELECT step.period_start%s", by.data);
-	foreach(cell, given)
+	foreach (cell, given)
 	{
 		const char *name = ((Measure *) lfirst(cell))->column->name;
 
 		appendStringInfo(&sql, ",\n           (sum(sum(step.%s)) OVER course)::bigint AS %s", name, name);
 	}
-	appendStringInfo(&sql, ",\n           lead(step.period_start) OVER course AS next_start"
-					 "\n    FROM (\n        SELECT %s AS period_start%s%s"
-					 "\n        FROM (\n            %s) AS record"
-					 "\n        CROSS JOIN LATERAL (VALUES\n        %s) AS moved (at%s)"
-					 "\n        WHERE moved.at < %s\n        OFFSET 0) AS step"
-					 "\n    GROUP BY step.period_start%s"
-					 "\n    WINDOW course AS (%s%s ORDER BY step.period_start)) AS level"
-					 "\nCROSS JOIN LATERAL generate_series(level.period_start::timestamp,"
-					 "\n    coalesce(level.next_start, %s)::timestamp - interval '1 day', interval '%s') AS day",
-					 bucket, by.data, names.data, smk_sql_indent(inner.data, 12),
-					 moves.data, names.data, smk_timestamp_literal(Min(request->until, request->now)), by.data,
-					 by.len ? "PARTITION BY " : "", by.len ? by.data + 2 : "", smk_date_literal(request->end),
-					 smk_period_step(request->period));
+	appendStringInfo(
+		&sql,
+		",\n           lead(step.period_start) OVER course AS next_start"
+		"\n    FROM (\n        SELECT %s AS period_start%s%s"
+		"\n        FROM (\n            %s) AS record"
+		"\n        CROSS JOIN LATERAL (VALUES\n        %s) AS moved (at%s)"
+		"\n        WHERE moved.at < %s\n        OFFSET 0) AS step"
+		"\n    GROUP BY step.period_start%s"
+		"\n    WINDOW course AS (%s%s ORDER BY step.period_start)) AS level"
+		"\nCROSS JOIN LATERAL generate_series(level.period_start::timestamp,"
+		"\n    coalesce(level.next_start, %s)::timestamp - interval '1 day', interval '%s') AS day",
+		bucket, by.data, names.data, smk_sql_indent(inner.data, 12), moves.data, names.data,
+		smk_timestamp_literal(Min(request->until, request->now)), by.data, by.len ? "PARTITION BY " : "",
+		by.len ? by.data + 2 : "", smk_date_literal(request->end), smk_period_step(request->period));
 	appendStringInfoString(&sql, "\nWHERE ");
 	n = 0;
-	foreach(cell, given)
+	foreach (cell, given)
 		appendStringInfo(&sql, "%slevel.%s > 0", n++ ? " OR " : "", ((Measure *) lfirst(cell))->column->name);
 	compiler->parts = lappend(compiler->parts, sql.data);
 }
@@ -487,9 +520,10 @@ measure_is_available(const Compiler *compiler, const SmkColumn *column, SmkBindi
 	if (!compiler->request->is_unbounded && smk_records_column(records, column->records->at) == NULL)
 		return false;
 	if (column->aggregate == SMK_STOCK)
-		return smk_records_column(records, column->value) != NULL && smk_records_column(records, "won") != NULL;
-	return smk_records_have(records, column->records->condition) && smk_records_have(records, column->value) &&
-		smk_records_have(records, column->condition);
+		return smk_records_column(records, column->value) != NULL &&
+			   smk_records_column(records, "won") != NULL;
+	return smk_records_have(records, column->records->condition) &&
+		   smk_records_have(records, column->value) && smk_records_have(records, column->condition);
 }
 
 /* Makes the parts of one record set, over what is bound and, for spend, over what was entered. */
@@ -502,15 +536,15 @@ compile_set(Compiler *compiler, const SmkRecordSet *set)
 	bindings[1] = strcmp(set->entity, "spend") == 0 ? compiler->entry : NULL;
 	for (int b = 0; b < 2; b++)
 	{
-		List	   *additive = NIL;
-		List	   *stock = NIL;
-		ListCell   *cell;
+		List *additive = NIL;
+		List *stock = NIL;
+		ListCell *cell;
 
 		if (bindings[b] == NULL)
 			continue;
-		foreach(cell, compiler->measures)
+		foreach (cell, compiler->measures)
 		{
-			Measure    *measure = lfirst(cell);
+			Measure *measure = lfirst(cell);
 			SmkRecords *records;
 
 			if (!measure->is_available || measure->column->records != set)
@@ -548,7 +582,8 @@ compile_set(Compiler *compiler, const SmkRecordSet *set)
 static SmkBinding *
 entry_binding(void)
 {
-	static const char *const columns[] = {"at", "amount", "channel", "campaign", "kind", "segment", "product", "owner"};
+	static const char *const columns[] = {"at",	  "amount",	 "channel", "campaign",
+										  "kind", "segment", "product", "owner"};
 	SmkBinding *binding;
 
 	if (!smk_spend_was_entered())
@@ -567,13 +602,14 @@ entry_binding(void)
 static void
 compiler_need(Compiler *compiler, const char *template)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, template_names(NIL, template))
+	foreach (cell, template_names(NIL, template))
 	{
-		const SmkColumn *column = smk_kpi_column(compiler->request->kpi, lfirst(cell), compiler->request->basis);
-		Measure    *measure;
-		ListCell   *known;
+		const SmkColumn *column =
+			smk_kpi_column(compiler->request->kpi, lfirst(cell), compiler->request->basis);
+		Measure *measure;
+		ListCell *known;
 
 		if (column == NULL)
 			elog(ERROR, "template \"%s\" names no column of %s", template, compiler->request->kpi->name);
@@ -582,7 +618,7 @@ compiler_need(Compiler *compiler, const char *template)
 			compiler_need(compiler, smk_column_template(compiler->request->kpi, column));
 			continue;
 		}
-		foreach(known, compiler->measures)
+		foreach (known, compiler->measures)
 			if (((Measure *) lfirst(known))->column == column)
 				break;
 		if (known != NULL)
@@ -590,11 +626,11 @@ compiler_need(Compiler *compiler, const char *template)
 		measure = palloc(sizeof(Measure));
 		measure->column = column;
 		measure->is_available =
-			measure_is_available(compiler, column, smk_config_binding(compiler->request->config,
-																	  column->records->entity)) ||
-			(compiler->entry != NULL && measure_is_available(compiler, column,
-															 strcmp(column->records->entity, "spend") == 0
-															 ? compiler->entry : NULL));
+			measure_is_available(compiler, column,
+								 smk_config_binding(compiler->request->config, column->records->entity)) ||
+			(compiler->entry != NULL &&
+			 measure_is_available(compiler, column,
+								  strcmp(column->records->entity, "spend") == 0 ? compiler->entry : NULL));
 		compiler->measures = lappend(compiler->measures, measure);
 	}
 }
@@ -603,16 +639,16 @@ compiler_need(Compiler *compiler, const char *template)
 static char *
 replace_measure(void *state, const char *name)
 {
-	Compiler   *compiler = state;
+	Compiler *compiler = state;
 	const SmkColumn *column = smk_kpi_column(compiler->request->kpi, name, compiler->request->basis);
-	ListCell   *cell;
+	ListCell *cell;
 
 	if (column->aggregate == SMK_RATIO)
-		return psprintf("(%s)", template_replace(smk_column_template(compiler->request->kpi, column), replace_measure,
-												 compiler));
-	foreach(cell, compiler->measures)
+		return psprintf("(%s)", template_replace(smk_column_template(compiler->request->kpi, column),
+												 replace_measure, compiler));
+	foreach (cell, compiler->measures)
 	{
-		Measure    *measure = lfirst(cell);
+		Measure *measure = lfirst(cell);
 
 		if (measure->column == column && measure->is_available)
 			return psprintf("cell.%s", name);
@@ -642,16 +678,19 @@ static char *
 compile_periods(const SmkRequest *request)
 {
 	StringInfoData sql;
-	ListCell   *cell;
+	ListCell *cell;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "(SELECT day::date AS period_start\n"
-					 " FROM generate_series(timestamp %s, timestamp %s - interval '1 day', interval '%s') AS day",
-					 smk_date_literal(request->first) + 5, smk_date_literal(request->end) + 5,
-					 smk_period_step(request->period));
+	appendStringInfo(
+		&sql,
+		"(SELECT day::date AS period_start\n"
+		" FROM generate_series(timestamp %s, timestamp %s - interval '1 day', interval '%s') AS day",
+		smk_date_literal(request->first) + 5, smk_date_literal(request->end) + 5,
+		smk_period_step(request->period));
 	/* A day that the zone skipped is no period. */
-	foreach(cell, request->skipped)
-		appendStringInfo(&sql, "%sday::date <> %s", cell == list_head(request->skipped) ? "\n WHERE " : " AND ",
+	foreach (cell, request->skipped)
+		appendStringInfo(&sql, "%sday::date <> %s",
+						 cell == list_head(request->skipped) ? "\n WHERE " : " AND ",
 						 smk_date_literal(lfirst_int(cell)));
 	appendStringInfoString(&sql, ") AS period");
 	return sql.data;
@@ -662,25 +701,25 @@ static char *
 compile_cells(const Compiler *compiler)
 {
 	const SmkRequest *request = compiler->request;
-	bool		all_periods = !request->is_all && request->by == NIL;
+	bool all_periods = !request->is_all && request->by == NIL;
 	StringInfoData sql;
 	StringInfoData keys;
 	StringInfoData parts;
-	ListCell   *cell;
+	ListCell *cell;
 
 	initStringInfo(&sql);
 	initStringInfo(&keys);
 	initStringInfo(&parts);
-	foreach(cell, compiler->parts)
+	foreach (cell, compiler->parts)
 		appendStringInfo(&parts, "%s%s", parts.len ? "\nUNION ALL\n" : "", (char *) lfirst(cell));
 	if (!request->is_all)
 		appendStringInfoString(&keys, all_periods ? ", period.period_start" : ", part.period_start");
 	append_by(request, "part.", &keys);
 
 	appendStringInfo(&sql, "SELECT %s", keys.len ? keys.data + 2 : "count(*) AS rows");
-	foreach(cell, compiler->measures)
+	foreach (cell, compiler->measures)
 	{
-		Measure    *measure = lfirst(cell);
+		Measure *measure = lfirst(cell);
 		const char *name = measure->column->name;
 
 		if (!measure->is_available)
@@ -696,43 +735,47 @@ compile_cells(const Compiler *compiler)
 	if (all_periods)
 		appendStringInfo(&sql, "\nFROM %s", smk_sql_indent(compile_periods(request), 5));
 	if (parts.len)
-		appendStringInfo(&sql, all_periods ? "\nLEFT JOIN (\n    %s) AS part ON part.period_start = period.period_start"
-						 : "\nFROM (\n    %s) AS part", smk_sql_indent(parts.data, 4));
+		appendStringInfo(&sql,
+						 all_periods
+							 ? "\nLEFT JOIN (\n    %s) AS part ON part.period_start = period.period_start"
+							 : "\nFROM (\n    %s) AS part",
+						 smk_sql_indent(parts.data, 4));
 	if (!parts.len && !all_periods)
 		/* Nothing that is bound gives anything: no cell. */
 		appendStringInfoString(&sql, "\nFROM (SELECT NULL::date AS period_start, NULL::text AS by_1, "
-							   "NULL::text AS by_2, NULL::text AS by_3 WHERE false) AS part");
+									 "NULL::text AS by_2, NULL::text AS by_3 WHERE false) AS part");
 	if (keys.len)
 		appendStringInfo(&sql, "\nGROUP BY %s", keys.data + 2);
 	return sql.data;
 }
 
 /*
- * The statement of a request: period_start, is_partial, the dimensions (by_1 to by_3, or with own_names only those
- * asked for, under their names), then the outputs. Ordered by period, then dimensions in byte order.
+ * The statement of a request: period_start, is_partial, the dimensions (by_1 to by_3, or with own_names only
+ * those asked for, under their names), then the outputs. Ordered by period, then dimensions in byte order.
  */
 char *
 smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool own_names)
 {
-	Compiler	compiler = {0};
-	List	   *sets = NIL;
-	ListCell   *cell;
+	Compiler compiler = {0};
+	List *sets = NIL;
+	ListCell *cell;
 	StringInfoData sql;
 	StringInfoData order;
 
 	compiler.request = request;
 	compiler.entry = entry_binding();
 	if (smk_config_binding(request->config, request->kpi->entity) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%s needs entity \"%s\", which is not bound", request->kpi->name, request->kpi->entity),
-				 errhint("Say where it is: SELECT smarketing.bind('%s', 'schema.table', '{...}').",
-						 request->kpi->entity)));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("%s needs entity \"%s\", which is not bound", request->kpi->name,
+							   request->kpi->entity),
+						errhint("Say where it is: SELECT smarketing.bind('%s', 'schema.table', '{...}').",
+								request->kpi->entity)));
 	for (int i = 0; i < count; i++)
 		compiler_need(&compiler, outputs[i].template);
-	foreach(cell, compiler.measures)
-		sets = list_append_unique_ptr(sets, unconstify(SmkRecordSet *, ((Measure *) lfirst(cell))->column->records));
-	foreach(cell, sets)
+	foreach (cell, compiler.measures)
+		sets = list_append_unique_ptr(
+			sets, unconstify(SmkRecordSet *, ((Measure *) lfirst(cell))->column->records));
+	foreach (cell, sets)
 		compile_set(&compiler, lfirst(cell));
 
 	initStringInfo(&sql);
@@ -749,7 +792,7 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 	appendStringInfo(&sql, ", %s AS is_partial", compile_is_partial(request));
 	for (int i = 0; i < SMK_MAX_BY; i++)
 	{
-		bool		is_there = i < list_length(request->by);
+		bool is_there = i < list_length(request->by);
 
 		if (is_there)
 			appendStringInfo(&order, ", cell.by_%d COLLATE \"C\"", i + 1);
@@ -764,8 +807,8 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 	for (int i = 0; i < count; i++)
 	{
 		const SmkOutput *output = &outputs[i];
-		char	   *value = output->template ? template_replace(output->template, replace_measure, &compiler)
-			: pstrdup("NULL");
+		char *value = output->template ? template_replace(output->template, replace_measure, &compiler)
+									   : pstrdup("NULL");
 
 		if (output->cast_to)
 			value = psprintf("(%s)::%s", value, output->cast_to);
@@ -790,20 +833,21 @@ compile_rows_of(const Compiler *compiler, const SmkColumn *measure, SmkBinding *
 	SmkRecords *records = smk_records(request, measure->records, binding);
 	const SmkEntity *entity = binding->entity;
 	const char *key = entity->key ? smk_records_column(records, entity->key) : NULL;
-	char	   *label = smk_records_column(records, "label");
-	char	   *amount = measure->value && measure->aggregate == SMK_SUM
-		? smk_records_expand(records, measure->value) : smk_records_column(records, "amount");
-	char	   *campaign = smk_records_column(records, "campaign");
-	char	   *channel = smk_records_column(records, "channel");
-	char	   *at = smk_records_dated_at(records);
+	char *label = smk_records_column(records, "label");
+	char *amount = measure->value && measure->aggregate == SMK_SUM
+					   ? smk_records_expand(records, measure->value)
+					   : smk_records_column(records, "amount");
+	char *campaign = smk_records_column(records, "campaign");
+	char *channel = smk_records_column(records, "channel");
+	char *at = smk_records_dated_at(records);
 	StringInfoData condition;
 
 	records->is_entry = binding == compiler->entry;
 	initStringInfo(&condition);
 	if (measure->aggregate == SMK_STOCK)
 	{
-		char	   *cut = smk_timestamp_literal(Min(request->until, request->now));
-		char	   *starts = stock_starts(records, measure);
+		char *cut = smk_timestamp_literal(Min(request->until, request->now));
+		char *starts = stock_starts(records, measure);
 
 		if (request->is_unbounded && strcmp(measure->value, records->set->at) == 0)
 			starts = psprintf("coalesce(%s, '-infinity')", starts);
@@ -816,7 +860,9 @@ compile_rows_of(const Compiler *compiler, const SmkColumn *measure, SmkBinding *
 		appendStringInfo(&condition, "\n   AND (%s)", smk_records_expand(records, measure->condition));
 	if (label == NULL)
 		label = campaign && channel ? psprintf("coalesce(%s, %s)", campaign, channel)
-			: campaign ? campaign : channel ? channel : "NULL";
+				: campaign			? campaign
+				: channel			? channel
+									: "NULL";
 	return psprintf("SELECT '%s'::text AS entity, %s::text AS record_id, %s::text AS label, %s AS at,\n"
 					"       %s::numeric AS amount, 1::numeric AS weight\n%s",
 					entity->name, key ? key : "NULL", label, at, amount ? amount : "NULL",
@@ -825,13 +871,13 @@ compile_rows_of(const Compiler *compiler, const SmkColumn *measure, SmkBinding *
 }
 
 /*
- * The statement that lists the records behind a measure over the whole range: as many as a count says, amounts that
- * add up to a sum.
+ * The statement that lists the records behind a measure over the whole range: as many as a count says,
+ * amounts that add up to a sum.
  */
 char *
 smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_limit, int limit)
 {
-	Compiler	compiler = {0};
+	Compiler compiler = {0};
 	SmkBinding *bindings[2];
 	StringInfoData sql;
 
@@ -848,11 +894,13 @@ smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_l
 						 compile_rows_of(&compiler, measure, bindings[b]));
 	}
 	if (sql.len == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("nothing that is bound gives measure \"%s\" of %s", measure->name, request->kpi->name),
-				 errhint("SELECT * FROM smarketing.bindings shows what is bound; entity \"%s\" is what it counts.",
-						 measure->records->entity)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("nothing that is bound gives measure \"%s\" of %s", measure->name, request->kpi->name),
+			 errhint(
+				 "SELECT * FROM smarketing.bindings shows what is bound; entity \"%s\" is what it counts.",
+				 measure->records->entity)));
 	appendStringInfoString(&sql, "\nORDER BY at, record_id, label");
 	if (has_limit)
 		appendStringInfo(&sql, "\nLIMIT %d", limit);

@@ -11,7 +11,7 @@ typedef struct SmkOutput
 {
 	const char *name;
 	const char *template;
-	const char *cast_to;	/* a type, or NULL where the template gives the right one */
+	const char *cast_to; /* a type, or NULL where the template gives the right one */
 } SmkOutput;
 
 extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);

@@ -1,6 +1,6 @@
 /*
- * kpi_functions.c: the SQL functions over the compiler. They run the statement as the caller, read only, and hand its
- * rows on.
+ * kpi_functions.c: the SQL functions over the compiler. They run the statement as the caller, read only, and
+ * hand its rows on.
  */
 #include "postgres.h"
 
@@ -68,8 +68,8 @@ run_into_result(FunctionCallInfo fcinfo, const char *sql)
 	SPIExecuteOptions options = {0};
 	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
 
-	SetTuplestoreDestReceiverParams(receiver, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory, false, NULL,
-									NULL);
+	SetTuplestoreDestReceiverParams(receiver, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
+									false, NULL, NULL);
 	options.read_only = true;
 	options.must_return_tuples = true;
 	options.dest = receiver;
@@ -78,12 +78,13 @@ run_into_result(FunctionCallInfo fcinfo, const char *sql)
 	receiver->rDestroy(receiver);
 }
 
-/* One output: what is shown of a column of the KPI, or NULL of that type for one that this library does not know. */
+/* One output: what is shown of a column of the KPI, or NULL of that type for one that this library does not
+ * know. */
 static SmkOutput
 output_of(const SmkRequest *request, const char *name, const char *type)
 {
 	const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
-	SmkOutput	output;
+	SmkOutput output;
 
 	output.name = quote_identifier(name);
 	output.template = column ? smk_column_template(request->kpi, column) : NULL;
@@ -91,19 +92,21 @@ output_of(const SmkRequest *request, const char *name, const char *type)
 	return output;
 }
 
-/* The statement that fills a KPI function's row type: every attribute after the dimensions is a column of the KPI. */
+/* The statement that fills a KPI function's row type: every attribute after the dimensions is a column of the
+ * KPI. */
 static char *
 compile_for_row(const SmkRequest *request, TupleDesc row)
 {
-	SmkOutput  *outputs = palloc0(row->natts * sizeof(SmkOutput));
-	int			count = 0;
+	SmkOutput *outputs = palloc0(row->natts * sizeof(SmkOutput));
+	int count = 0;
 
 	for (int i = 2 + SMK_MAX_BY; i < row->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(row, i);
 
 		if (!attribute->attisdropped)
-			outputs[count++] = output_of(request, NameStr(attribute->attname), format_type_be(attribute->atttypid));
+			outputs[count++] =
+				output_of(request, NameStr(attribute->attname), format_type_be(attribute->atttypid));
 	}
 	return smk_compile(request, outputs, count, false);
 }
@@ -112,8 +115,8 @@ compile_for_row(const SmkRequest *request, TupleDesc row)
 static char *
 compile_for_reading(const SmkRequest *request)
 {
-	SmkOutput  *outputs;
-	int			count = 0;
+	SmkOutput *outputs;
+	int count = 0;
 
 	while (request->kpi->columns[count].name != NULL)
 		count++;
@@ -131,7 +134,8 @@ compile_metric(const SmkRequest *request, const SmkColumn *named, bool own_names
 {
 	const SmkKpi *kpi = request->kpi;
 	const SmkColumn *column = smk_kpi_column(kpi, named->name, request->basis);
-	SmkOutput	outputs[3] = {{"value", NULL, "numeric"}, {"numerator", NULL, "numeric"}, {"denominator", NULL, "numeric"}};
+	SmkOutput outputs[3] = {
+		{"value", NULL, "numeric"}, {"numerator", NULL, "numeric"}, {"denominator", NULL, "numeric"}};
 
 	outputs[0].template = smk_column_template(kpi, column);
 	if (column->aggregate == SMK_RATIO && column->numerator)
@@ -149,9 +153,8 @@ require_kpi(const char *name)
 	const SmkKpi *kpi = smk_kpi_find(name);
 
 	if (kpi == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("KPI \"%s\" does not exist", name),
-				 errhint("KPIs: %s.", smk_kpi_list())));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("KPI \"%s\" does not exist", name),
+						errhint("KPIs: %s.", smk_kpi_list())));
 	return kpi;
 }
 
@@ -163,7 +166,7 @@ smk_kpi_function(PG_FUNCTION_ARGS)
 {
 	SmkArguments arguments;
 	const SmkKpi *kpi = require_kpi(get_func_name(fcinfo->flinfo->fn_oid));
-	int			level;
+	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
 	read_arguments(fcinfo, 0, &arguments);
@@ -183,10 +186,11 @@ smk_kpi(PG_FUNCTION_ARGS)
 	SmkArguments arguments;
 	const SmkKpi *kpi;
 	const SmkColumn *column;
-	int			level;
+	int level;
 
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"metric\" must not be null")));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"metric\" must not be null")));
 	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
 	InitMaterializedSRF(fcinfo, 0);
 	read_arguments(fcinfo, 1, &arguments);
@@ -201,7 +205,7 @@ static char *
 compile_named(FunctionCallInfo fcinfo)
 {
 	SmkArguments arguments;
-	char	   *name;
+	char *name;
 	const SmkKpi *kpi;
 	const SmkColumn *column;
 	SmkRequest *request;
@@ -228,9 +232,9 @@ Datum
 smk_kpi_sql(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int			level = begin_call();
-	char	   *sql = compile_named(fcinfo);
-	text	   *result;
+	int level = begin_call();
+	char *sql = compile_named(fcinfo);
+	text *result;
 
 	MemoryContextSwitchTo(context);
 	result = cstring_to_text(sql);
@@ -245,8 +249,8 @@ Datum
 smk_kpi_explain(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			level;
-	char	   *sql;
+	int level;
+	char *sql;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	level = begin_call();
@@ -256,8 +260,8 @@ smk_kpi_explain(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not explain the statement");
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
-		bool		is_null;
-		Datum		line = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &is_null);
+		bool is_null;
+		Datum line = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &is_null);
 
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &line, &is_null);
 	}
@@ -276,16 +280,18 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 	const SmkKpi *kpi;
 	const SmkColumn *column;
 	SmkRequest *request;
-	bool		has_limit = !PG_ARGISNULL(5);
-	int			limit = has_limit ? PG_GETARG_INT32(5) : 0;
-	int			level;
+	bool has_limit = !PG_ARGISNULL(5);
+	int limit = has_limit ? PG_GETARG_INT32(5) : 0;
+	int level;
 
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"measure\" must not be null"),
-						errhint("Measures: %s.", smk_measure_list(NULL))));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"measure\" must not be null"),
+				 errhint("Measures: %s.", smk_measure_list(NULL))));
 	if (has_limit && limit < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"max_rows\" must not be negative"),
-						errhint("NULL lists all rows.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"max_rows\" must not be negative"), errhint("NULL lists all rows.")));
 	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
 	arguments.period = "all";
 	arguments.has_since = !PG_ARGISNULL(1);
@@ -306,23 +312,23 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" of %s is no measure: it has no records of its own", column->name, kpi->name),
 				 column->numerator
-				 ? errhint("It is computed from %s and %s; ask for the rows of these. Measures: %s.",
-						   column->numerator, column->denominator, smk_measure_list(kpi))
-				 : errhint("Measures: %s.", smk_measure_list(kpi))));
+					 ? errhint("It is computed from %s and %s; ask for the rows of these. Measures: %s.",
+							   column->numerator, column->denominator, smk_measure_list(kpi))
+					 : errhint("Measures: %s.", smk_measure_list(kpi))));
 	run_into_result(fcinfo, smk_compile_rows(request, column, has_limit, limit));
 	if (has_limit && tuplestore_tuple_count(rsinfo->setResult) >= limit)
 	{
-		uint64		total;
-		bool		is_null;
+		uint64 total;
+		bool is_null;
 
-		if (SPI_execute(psprintf("SELECT count(*) FROM (%s) AS record",
-								 smk_compile_rows(request, column, false, 0)), true, 0) != SPI_OK_SELECT)
+		if (SPI_execute(
+				psprintf("SELECT count(*) FROM (%s) AS record", smk_compile_rows(request, column, false, 0)),
+				true, 0) != SPI_OK_SELECT)
 			elog(ERROR, "could not count the rows");
 		total = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
 		if (total > (uint64) limit)
-			ereport(NOTICE,
-					(errmsg("%d of " UINT64_FORMAT " rows are shown", limit, total),
-					 errhint("Argument \"max_rows\" says how many; NULL lists all.")));
+			ereport(NOTICE, (errmsg("%d of " UINT64_FORMAT " rows are shown", limit, total),
+							 errhint("Argument \"max_rows\" says how many; NULL lists all.")));
 	}
 	end_call(level);
 	return (Datum) 0;
@@ -346,8 +352,8 @@ smk_metric_catalogue(PG_FUNCTION_ARGS)
 		{
 			const SmkLabel *en = smk_label_find(smk_labels_en, kpi, column);
 			const SmkLabel *fr = smk_label_find(smk_labels_fr, kpi, column);
-			Datum		values[12];
-			bool		nulls[12] = {false};
+			Datum values[12];
+			bool nulls[12] = {false};
 
 			if (column->is_hidden || smk_kpi_column(kpi, column->name, NULL) != column)
 				continue;
@@ -375,17 +381,19 @@ smk_metric_catalogue(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(smk_finite_amount);
 
-/* finite_amount(amount, entity, column): the amount; NaN and infinity are an error that names where they are. */
+/* finite_amount(amount, entity, column): the amount; NaN and infinity are an error that names where they are.
+ */
 Datum
 smk_finite_amount(PG_FUNCTION_ARGS)
 {
-	Numeric		amount = PG_GETARG_NUMERIC(0);
+	Numeric amount = PG_GETARG_NUMERIC(0);
 
 	if (numeric_is_nan(amount) || numeric_is_inf(amount))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("column \"%s\" of entity \"%s\" has NaN or infinite values",
-						text_to_cstring(PG_GETARG_TEXT_PP(2)), text_to_cstring(PG_GETARG_TEXT_PP(1))),
-				 errhint("Correct them, or leave such rows out with the filter argument of smarketing.bind().")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("column \"%s\" of entity \"%s\" has NaN or infinite values",
+					text_to_cstring(PG_GETARG_TEXT_PP(2)), text_to_cstring(PG_GETARG_TEXT_PP(1))),
+			 errhint("Correct them, or leave such rows out with the filter argument of smarketing.bind().")));
 	PG_RETURN_NUMERIC(amount);
 }

@@ -1,10 +1,10 @@
 /*
- * lead_steps.c: how far a lead came, and when. The sources of a step, in their order: the lead's own column, the stage
- * change to it or beyond, the time of a later step, the conversion into an opportunity. A current stage counts as
- * reached, but tells no time.
+ * lead_steps.c: how far a lead came, and when. The sources of a step, in their order: the lead's own column,
+ * the stage change to it or beyond, the time of a later step, the conversion into an opportunity. A current
+ * stage counts as reached, but tells no time.
  *
- * A lead's opportunities are those that name it; beside them those that name no lead, of its account, created at or
- * after it.
+ * A lead's opportunities are those that name it; beside them those that name no lead, of its account, created
+ * at or after it.
  */
 #include "postgres.h"
 
@@ -15,11 +15,11 @@
 
 typedef struct LeadStep
 {
-	const char *name;		/* as in is_<name> and <name>_time */
-	const char *own_columns[3];	/* the lead's columns that date it, its own first, later steps after it */
+	const char *name;			/* as in is_<name> and <name>_time */
+	const char *own_columns[3]; /* the lead's columns that date it, its own first, later steps after it */
 	FunnelStage stage;
-	bool		or_beyond;
-	const char *opportunity_at;	/* which time of the lead's opportunities dates it, or NULL */
+	bool or_beyond;
+	const char *opportunity_at; /* which time of the lead's opportunities dates it, or NULL */
 } LeadStep;
 
 static const LeadStep lead_steps[] = {
@@ -27,8 +27,7 @@ static const LeadStep lead_steps[] = {
 	{"sal", {"sal_at", "sql_at", NULL}, SMK_STAGE_SAL, true, "opportunity_at"},
 	{"sql", {"sql_at", NULL, NULL}, SMK_STAGE_SQL, true, "opportunity_at"},
 	{"customer", {NULL, NULL, NULL}, SMK_STAGE_WON, true, "won_at"},
-	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL}
-};
+	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL}};
 
 /* Bits of SmkRecords.steps: the changes to each step, then the two ways to opportunities. */
 #define STEP_BY_OPPORTUNITY (1 << 8)
@@ -58,7 +57,7 @@ lead_step_find(const char *name, bool *is_time)
 bool
 smk_lead_step_is_column(const char *name)
 {
-	bool		is_time;
+	bool is_time;
 
 	return lead_step_find(name, &is_time) != NULL;
 }
@@ -90,11 +89,11 @@ add_part(StringInfo list, const char *separator, const char *part)
 char *
 smk_lead_step(SmkRecords *records, const char *name)
 {
-	bool		is_time;
+	bool is_time;
 	const LeadStep *step = lead_step_find(name, &is_time);
 	StringInfoData times;
 	StringInfoData facts;
-	char	   *at;
+	char *at;
 
 	initStringInfo(&times);
 	initStringInfo(&facts);
@@ -122,11 +121,11 @@ smk_lead_step(SmkRecords *records, const char *name)
 	if (step->opportunity_at)
 	{
 		static const char *const aliases[] = {"conversion", "account_conversion"};
-		bool		bound[2];
+		bool bound[2];
 
 		bound[0] = lead_step_source(records->request, "opportunity", "lead_id") != NULL;
 		bound[1] = lead_step_source(records->request, "opportunity", "account_id") != NULL &&
-			smk_records_column(records, "account_id") != NULL;
+				   smk_records_column(records, "account_id") != NULL;
 		for (int i = 0; i < 2; i++)
 		{
 			if (!bound[i])
@@ -134,9 +133,10 @@ smk_lead_step(SmkRecords *records, const char *name)
 			records->steps |= i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT;
 			add_part(&times, ", ", psprintf("%s.%s", aliases[i], step->opportunity_at));
 			/* A deal may be won without a date of it. */
-			add_part(&facts, " OR ", strcmp(step->opportunity_at, "won_at") == 0
-					 ? psprintf("coalesce(%s.is_won, false)", aliases[i])
-					 : psprintf("%s.lead_id IS NOT NULL", aliases[i]));
+			add_part(&facts, " OR ",
+					 strcmp(step->opportunity_at, "won_at") == 0
+						 ? psprintf("coalesce(%s.is_won, false)", aliases[i])
+						 : psprintf("%s.lead_id IS NOT NULL", aliases[i]));
 		}
 	}
 	if (is_time)
@@ -145,8 +145,8 @@ smk_lead_step(SmkRecords *records, const char *name)
 	{
 		(void) smk_records_column(records, "pipeline");
 		add_part(&facts, " OR ",
-				 psprintf("coalesce(%s, false)", smk_source_stage(records->request->config, records->binding, "lead",
-																  step->stage, step->or_beyond)));
+				 psprintf("coalesce(%s, false)", smk_source_stage(records->request->config, records->binding,
+																  "lead", step->stage, step->or_beyond)));
 	}
 	return facts.len ? psprintf("(%s)", facts.data) : NULL;
 }
@@ -156,13 +156,13 @@ static void
 join_changes(SmkRecords *records, StringInfo from)
 {
 	SmkBinding *change = lead_step_source(records->request, "stage_change", "lead_id");
-	int			at = smk_entity_column(change->entity, "at");
-	int			lead_id = smk_entity_column(change->entity, "lead_id");
-	int			pipeline = smk_entity_column(change->entity, "pipeline");
-	bool		needed[SMK_MAX_COLUMNS] = {false};
+	int at = smk_entity_column(change->entity, "at");
+	int lead_id = smk_entity_column(change->entity, "lead_id");
+	int pipeline = smk_entity_column(change->entity, "pipeline");
+	bool needed[SMK_MAX_COLUMNS] = {false};
 	StringInfoData columns;
 	StringInfoData where;
-	char	   *instant = smk_source_instant(change, at, "stage_change.at", records->request->time_zone);
+	char *instant = smk_source_instant(change, at, "stage_change.at", records->request->time_zone);
 
 	needed[at] = needed[lead_id] = needed[smk_entity_column(change->entity, "stage")] = true;
 	needed[pipeline] = change->columns[pipeline].text != NULL;
@@ -170,7 +170,7 @@ join_changes(SmkRecords *records, StringInfo from)
 	initStringInfo(&where);
 	for (size_t i = 0; i < lengthof(lead_steps); i++)
 	{
-		char	   *condition;
+		char *condition;
 
 		if ((records->steps & (1 << i)) == 0)
 			continue;
@@ -182,43 +182,47 @@ join_changes(SmkRecords *records, StringInfo from)
 		if (where.len == 0 || !lead_steps[i].or_beyond)
 			add_part(&where, " OR ", condition);
 	}
-	appendStringInfo(from,
-					 "\nLEFT JOIN (\n"
-					 "    SELECT stage_change.lead_id%s\n"
-					 "    FROM %s AS stage_change\n"
-					 "    WHERE stage_change.lead_id IS NOT NULL AND (%s)\n"
-					 "    GROUP BY stage_change.lead_id) AS change\n"
-					 "    ON %s", columns.data,
-					 smk_sql_indent(smk_source_select(change, needed, NIL, change->entity - smk_entities, NULL), 9),
-					 where.data,
-					 smk_source_keys_equal("change.lead_id", smk_source_key_type(change, lead_id), "lead.lead_id",
-										   smk_source_key_type(records->binding,
-															   smk_entity_column(records->binding->entity, "lead_id"))));
+	appendStringInfo(
+		from,
+		"\nLEFT JOIN (\n"
+		"    SELECT stage_change.lead_id%s\n"
+		"    FROM %s AS stage_change\n"
+		"    WHERE stage_change.lead_id IS NOT NULL AND (%s)\n"
+		"    GROUP BY stage_change.lead_id) AS change\n"
+		"    ON %s",
+		columns.data,
+		smk_sql_indent(smk_source_select(change, needed, NIL, change->entity - smk_entities, NULL), 9),
+		where.data,
+		smk_source_keys_equal(
+			"change.lead_id", smk_source_key_type(change, lead_id), "lead.lead_id",
+			smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, "lead_id"))));
 }
 
-/* The opportunities of each lead, folded: the first one's creation, the first winning, whether one was won. */
+/* The opportunities of each lead, folded: the first one's creation, the first winning, whether one was won.
+ */
 static void
 join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 {
 	const SmkEntity *entity = smk_entity_find("opportunity");
 	const SmkEntity *lead_entity = records->binding->entity;
 	SmkBinding *opportunity = smk_config_binding(records->request->config, "opportunity");
-	int			created = smk_entity_column(entity, "created_at");
-	int			closed = smk_entity_column(entity, "closed_at");
-	int			won = smk_entity_column(entity, "won");
-	int			lead_id = smk_entity_column(entity, "lead_id");
-	int			account_id = smk_entity_column(entity, "account_id");
-	int			key = smk_entity_column(lead_entity, "lead_id");
+	int created = smk_entity_column(entity, "created_at");
+	int closed = smk_entity_column(entity, "closed_at");
+	int won = smk_entity_column(entity, "won");
+	int lead_id = smk_entity_column(entity, "lead_id");
+	int account_id = smk_entity_column(entity, "account_id");
+	int key = smk_entity_column(lead_entity, "lead_id");
 	const char *zone = records->request->time_zone;
-	bool		needed[SMK_MAX_COLUMNS] = {false};
-	bool		has_won = opportunity->columns[won].text != NULL;
-	bool		has_closed = opportunity->columns[closed].text != NULL;
-	char	   *created_at = smk_source_instant(opportunity, created, "opportunity.created_at", zone);
-	char	   *won_at = has_won && has_closed
-		? psprintf("min(%s) FILTER (WHERE opportunity.won)",
-				   smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)) : "NULL::timestamptz";
-	char	   *select;
-	Oid			lead_key = smk_source_key_type(records->binding, key);
+	bool needed[SMK_MAX_COLUMNS] = {false};
+	bool has_won = opportunity->columns[won].text != NULL;
+	bool has_closed = opportunity->columns[closed].text != NULL;
+	char *created_at = smk_source_instant(opportunity, created, "opportunity.created_at", zone);
+	char *won_at = has_won && has_closed
+					   ? psprintf("min(%s) FILTER (WHERE opportunity.won)",
+								  smk_source_instant(opportunity, closed, "opportunity.closed_at", zone))
+					   : "NULL::timestamptz";
+	char *select;
+	Oid lead_key = smk_source_key_type(records->binding, key);
 
 	needed[created] = true;
 	needed[won] = has_won;
@@ -229,41 +233,46 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	appendStringInfo(from,
 					 "\nLEFT JOIN (\n"
 					 "    SELECT %s.lead_id, min(%s) AS opportunity_at,\n"
-					 "        %s AS won_at, %s AS is_won\n", by_account ? "sibling" : "opportunity", created_at, won_at,
+					 "        %s AS won_at, %s AS is_won\n",
+					 by_account ? "sibling" : "opportunity", created_at, won_at,
 					 has_won ? "bool_or(opportunity.won)" : "NULL::boolean");
 	if (by_account)
 	{
-		bool		lead_needed[SMK_MAX_COLUMNS] = {false};
-		int			lead_account = smk_entity_column(lead_entity, "account_id");
-		int			lead_created = smk_entity_column(lead_entity, "created_at");
+		bool lead_needed[SMK_MAX_COLUMNS] = {false};
+		int lead_account = smk_entity_column(lead_entity, "account_id");
+		int lead_created = smk_entity_column(lead_entity, "created_at");
 
 		lead_needed[key] = lead_needed[lead_account] = lead_needed[lead_created] = true;
-		appendStringInfo(from,
-						 "    FROM %s AS sibling\n"
-						 "    JOIN %s AS opportunity\n"
-						 "        ON %s\n"
-						 "       AND %s >= %s\n",
-						 smk_sql_indent(smk_source_select(records->binding, lead_needed, NIL,
-														  lead_entity - smk_entities, NULL), 9), select,
-						 smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
-											   "sibling.account_id",
-											   smk_source_key_type(records->binding, lead_account)), created_at,
-						 smk_source_instant(records->binding, lead_created, "sibling.created_at", zone));
+		appendStringInfo(
+			from,
+			"    FROM %s AS sibling\n"
+			"    JOIN %s AS opportunity\n"
+			"        ON %s\n"
+			"       AND %s >= %s\n",
+			smk_sql_indent(
+				smk_source_select(records->binding, lead_needed, NIL, lead_entity - smk_entities, NULL), 9),
+			select,
+			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
+								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
+			created_at, smk_source_instant(records->binding, lead_created, "sibling.created_at", zone));
 		if (needed[lead_id])
 			appendStringInfoString(from, "    WHERE opportunity.lead_id IS NULL\n");
-		appendStringInfo(from,
-						 "    GROUP BY sibling.lead_id) AS account_conversion\n"
-						 "    ON %s", smk_source_keys_equal("account_conversion.lead_id", lead_key, "lead.lead_id",
-															lead_key));
+		appendStringInfo(
+			from,
+			"    GROUP BY sibling.lead_id) AS account_conversion\n"
+			"    ON %s",
+			smk_source_keys_equal("account_conversion.lead_id", lead_key, "lead.lead_id", lead_key));
 	}
 	else
 		appendStringInfo(from,
 						 "    FROM %s AS opportunity\n"
 						 "    WHERE opportunity.lead_id IS NOT NULL\n"
 						 "    GROUP BY opportunity.lead_id) AS conversion\n"
-						 "    ON %s", select,
-						 smk_source_keys_equal("conversion.lead_id", smk_source_key_type(opportunity, lead_id),
-											   "lead.lead_id", lead_key));
+						 "    ON %s",
+						 select,
+						 smk_source_keys_equal("conversion.lead_id",
+											   smk_source_key_type(opportunity, lead_id), "lead.lead_id",
+											   lead_key));
 }
 
 /* Adds the joins that the steps asked for need, and notes the lead's columns that they join on. */

@@ -1,6 +1,6 @@
 /*
- * records.c: one record set as SQL. Columns, dimensions and joins are noted as they are asked for; the FROM clause is
- * written last, with only what is needed.
+ * records.c: one record set as SQL. Columns, dimensions and joins are noted as they are asked for; the FROM
+ * clause is written last, with only what is needed.
  */
 #include "postgres.h"
 
@@ -43,7 +43,7 @@ records_position(const SmkRecords *records)
 static int
 records_bound(const SmkRecords *records, const char *name)
 {
-	int			column = smk_entity_column(records->binding->entity, name);
+	int column = smk_entity_column(records->binding->entity, name);
 
 	return column >= 0 && records->binding->columns[column].text != NULL ? column : -1;
 }
@@ -52,14 +52,14 @@ records_bound(const SmkRecords *records, const char *name)
 char *
 smk_records_column(SmkRecords *records, const char *name)
 {
-	int			column;
+	int column;
 
 	if (strcmp(records->binding->entity->name, "lead") == 0 && smk_lead_step_is_column(name))
 		return smk_lead_step(records, name);
 	if (strcmp(name, "period_cut") == 0)
 	{
 		const SmkRequest *request = records->request;
-		char	   *now = smk_timestamp_literal(request->now);
+		char *now = smk_timestamp_literal(request->now);
 
 		if (request->is_all)
 			return smk_timestamp_literal(Min(request->now, request->until));
@@ -79,8 +79,8 @@ smk_records_column(SmkRecords *records, const char *name)
 char *
 smk_records_instant(SmkRecords *records, const char *name)
 {
-	char	   *reference = smk_records_column(records, name);
-	int			column = records_bound(records, name);
+	char *reference = smk_records_column(records, name);
+	int column = records_bound(records, name);
 
 	if (reference == NULL || column < 0)
 		return reference;
@@ -104,12 +104,12 @@ smk_records_expand(SmkRecords *records, const char *template)
 	while (*template)
 	{
 		const char *close;
-		char	   *name;
-		char	   *sql;
+		char *name;
+		char *sql;
 
 		if (*template != '[')
 		{
-			appendStringInfoChar(&result, *template++);
+			appendStringInfoChar(&result, *template ++);
 			continue;
 		}
 		close = strchr(template, ']');
@@ -127,8 +127,8 @@ smk_records_expand(SmkRecords *records, const char *template)
 typedef struct Way
 {
 	SmkBinding *binding;
-	int			column;		/* of the dimension; -1: one of the user's */
-	int			length;
+	int column; /* of the dimension; -1: one of the user's */
+	int length;
 	const SmkLink *links[MAX_PATH];
 } Way;
 
@@ -164,8 +164,8 @@ way_ends(Way *way, const SmkBy *by)
 static bool
 records_find_way(const SmkRecords *records, const SmkBy *by, Way *found)
 {
-	Way			ways[64];
-	int			count = 1;
+	Way ways[64];
+	int count = 1;
 
 	memset(&ways[0], 0, sizeof(Way));
 	ways[0].binding = records->binding;
@@ -179,10 +179,10 @@ records_find_way(const SmkRecords *records, const SmkBy *by, Way *found)
 		for (int l = 0; l < smk_link_count && ways[i].length < MAX_PATH && count < 64; l++)
 		{
 			const SmkLink *link = &smk_links[l];
-			int			column = smk_entity_column(ways[i].binding->entity, link->column);
+			int column = smk_entity_column(ways[i].binding->entity, link->column);
 			SmkBinding *next = smk_config_binding(records->request->config, link->entity);
-			bool		is_new = next != NULL && next != records->binding &&
-				strcmp(ways[i].binding->entity->name, link->entity) != 0;
+			bool is_new = next != NULL && next != records->binding &&
+						  strcmp(ways[i].binding->entity->name, link->entity) != 0;
 
 			for (int back = 0; back < ways[i].length; back++)
 				is_new = is_new && ways[i].links[back] != link;
@@ -197,19 +197,20 @@ records_find_way(const SmkRecords *records, const SmkBy *by, Way *found)
 	return false;
 }
 
-/* The join for the way's link at that depth, made on first use. Its alias tells the way: lead, lead_account. */
+/* The join for the way's link at that depth, made on first use. Its alias tells the way: lead, lead_account.
+ */
 static SmkJoin *
 records_join(SmkRecords *records, const Way *way, int depth)
 {
-	SmkJoin    *parent = depth > 0 ? records_join(records, way, depth - 1) : NULL;
+	SmkJoin *parent = depth > 0 ? records_join(records, way, depth - 1) : NULL;
 	const SmkLink *link = way->links[depth];
-	char	   *alias = parent ? psprintf("%s_%s", parent->alias, link->entity) : pstrdup(link->entity);
+	char *alias = parent ? psprintf("%s_%s", parent->alias, link->entity) : pstrdup(link->entity);
 	SmkBinding *from = parent ? parent->binding : records->binding;
-	int			column = smk_entity_column(from->entity, link->column);
-	SmkJoin    *join;
-	ListCell   *cell;
+	int column = smk_entity_column(from->entity, link->column);
+	SmkJoin *join;
+	ListCell *cell;
 
-	foreach(cell, records->joins)
+	foreach (cell, records->joins)
 	{
 		join = lfirst(cell);
 		if (strcmp(join->alias, alias) == 0)
@@ -224,7 +225,8 @@ records_join(SmkRecords *records, const Way *way, int depth)
 		parent->needed[column] = true;
 	else
 		records->needed[column] = true;
-	join->left_key = psprintf("%s.%s", parent ? parent->alias : from->entity->name, quote_identifier(link->column));
+	join->left_key =
+		psprintf("%s.%s", parent ? parent->alias : from->entity->name, quote_identifier(link->column));
 	/* Where a join has to fold duplicates of its key, what it carries is text. */
 	join->left_type = parent && !parent->binding->key_is_unique ? TEXTOID : smk_source_key_type(from, column);
 	records->joins = lappend(records->joins, join);
@@ -240,10 +242,12 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 
 	if (by->defined)
 		what = psprintf("Define dimension \"%s\" for entity \"%s\" too, or for one that it is linked with "
-						"(lead, opportunity, account, owner).", by->name, entity);
+						"(lead, opportunity, account, owner).",
+						by->name, entity);
 	else if (smk_entity_column(records->binding->entity, dimension_column(by)) >= 0)
 		what = psprintf("Bind column \"%s\" of entity \"%s\", or of one that it is linked with "
-						"(lead, opportunity, account, owner).", dimension_column(by), entity);
+						"(lead, opportunity, account, owner).",
+						dimension_column(by), entity);
 	else
 	{
 		StringInfoData owners;
@@ -252,51 +256,55 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 		for (int l = 0; l < smk_link_count; l++)
 			if (smk_entity_column(records->binding->entity, smk_links[l].column) >= 0 &&
 				smk_entity_column(smk_entity_find(smk_links[l].entity), dimension_column(by)) >= 0)
-				appendStringInfo(&owners, "%scolumn \"%s\" of entity \"%s\" and column \"%s\" of entity \"%s\"",
+				appendStringInfo(&owners,
+								 "%scolumn \"%s\" of entity \"%s\" and column \"%s\" of entity \"%s\"",
 								 owners.len ? ", or " : "", smk_links[l].column, entity, dimension_column(by),
 								 smk_links[l].entity);
-		what = owners.len ? psprintf("Bind %s.", owners.data)
-			: psprintf("Entity \"%s\" has no such column and no link to an entity that has.", entity);
+		what = owners.len
+				   ? psprintf("Bind %s.", owners.data)
+				   : psprintf("Entity \"%s\" has no such column and no link to an entity that has.", entity);
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("measure \"%s\" of %s has no dimension \"%s\"", measure, records->request->kpi->name, by->name),
-			 strcmp(entity, "spend") == 0
-			 ? errhint("%s To show such spend under (none): SELECT smarketing.configure('spend_without_dimension', "
-					   "'none').", what)
-			 : errhint("%s", what)));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("measure \"%s\" of %s has no dimension \"%s\"", measure,
+						   records->request->kpi->name, by->name),
+					strcmp(entity, "spend") == 0 ? errhint("%s To show such spend under (none): SELECT "
+														   "smarketing.configure('spend_without_dimension', "
+														   "'none').",
+														   what)
+												 : errhint("%s", what)));
 }
 
 /*
- * SQL for a dimension's raw value on a record, of type text, bigint or uuid. Where there is no way to it: an error
- * that names the measure and what to bind; NULL for spend where the setting says so, and for entered spend.
+ * SQL for a dimension's raw value on a record, of type text, bigint or uuid. Where there is no way to it: an
+ * error that names the measure and what to bind; NULL for spend where the setting says so, and for entered
+ * spend.
  */
 char *
 smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 {
-	Way			way;
-	SmkJoin    *join;
+	Way way;
+	SmkJoin *join;
 	const char *alias;
-	char	   *reference;
+	char *reference;
 
 	if (!records_find_way(records, by, &way))
 	{
-		bool		is_spend = strcmp(records->binding->entity->name, "spend") == 0;
+		bool is_spend = strcmp(records->binding->entity->name, "spend") == 0;
 		SmkBinding *bound = is_spend ? smk_config_binding(records->request->config, "spend") : NULL;
 
 		if (is_spend && strcmp(records->request->config->spend_without_dimension, "none") == 0)
 			return pstrdup("NULL::text");
 		/* What was entered by hand has fewer columns than what is bound beside it. */
-		if (records->is_entry && bound != NULL && records_find_way(smk_records(records->request, records->set, bound),
-																   by, &way))
+		if (records->is_entry && bound != NULL &&
+			records_find_way(smk_records(records->request, records->set, bound), by, &way))
 			return pstrdup("NULL::text");
 		records_lack_dimension(records, by, measure);
 	}
 	if (by->defined)
 	{
 		SmkExpression checked;
-		SmkPurpose	purpose = {"dimension", by->name, way.binding->entity->name};
-		Relation	relation;
+		SmkPurpose purpose = {"dimension", by->name, way.binding->entity->name};
+		Relation relation;
 
 		smk_binding_open(way.binding);
 		relation = relation_open(way.binding->relid, NoLock);
@@ -309,7 +317,8 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 	{
 		alias = records->binding->entity->name;
 		if (by->defined)
-			records->dimensions = list_append_unique_ptr(records->dimensions, unconstify(SmkDimension *, by->defined));
+			records->dimensions =
+				list_append_unique_ptr(records->dimensions, unconstify(SmkDimension *, by->defined));
 		else
 			records->needed[way.column] = true;
 	}
@@ -318,7 +327,8 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 		join = records_join(records, &way, way.length - 1);
 		alias = join->alias;
 		if (by->defined)
-			join->dimensions = list_append_unique_ptr(join->dimensions, unconstify(SmkDimension *, by->defined));
+			join->dimensions =
+				list_append_unique_ptr(join->dimensions, unconstify(SmkDimension *, by->defined));
 		else
 			join->needed[way.column] = true;
 	}
@@ -326,7 +336,8 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 		return psprintf("%s.%s", alias, by->defined->alias);
 	reference = psprintf("%s.%s", alias, quote_identifier(way.binding->entity->columns[way.column].name));
 	if (strcmp(by->name, "target") == 0)
-		return psprintf("CASE WHEN %s THEN 'target' WHEN %s.account_id IS NOT NULL THEN 'other' END", reference, alias);
+		return psprintf("CASE WHEN %s THEN 'target' WHEN %s.account_id IS NOT NULL THEN 'other' END",
+						reference, alias);
 	return reference;
 }
 
@@ -334,30 +345,31 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 static const char *
 map_label(List *map, const char *label)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, map)
+	foreach (cell, map)
 		if (strcmp(((SmkMapped *) lfirst(cell))->label, label) == 0)
 			return ((SmkMapped *) lfirst(cell))->value;
 	return label;
 }
 
-/* SQL for the origin of a channel: what map_value says of it by its name or by its spelling; marketing otherwise. */
+/* SQL for the origin of a channel: what map_value says of it by its name or by its spelling; marketing
+ * otherwise. */
 static char *
 dimension_origin(const SmkRequest *request, const SmkBy *by, const char *raw)
 {
-	SmkBy	   *channel = smk_request_by(request->config, "channel");
+	SmkBy *channel = smk_request_by(request->config, "channel");
 	StringInfoData result;
-	List	   *labels = NIL;
-	ListCell   *cell;
+	List *labels = NIL;
+	ListCell *cell;
 
-	foreach(cell, channel->map)
+	foreach (cell, channel->map)
 		labels = list_append_unique_ptr(labels, ((SmkMapped *) lfirst(cell))->label);
-	foreach(cell, by->map)
+	foreach (cell, by->map)
 		labels = lappend(labels, ((SmkMapped *) lfirst(cell))->label);
 	initStringInfo(&result);
 	appendStringInfoString(&result, "CASE");
-	foreach(cell, labels)
+	foreach (cell, labels)
 	{
 		const char *label = lfirst(cell);
 		const char *name = map_label(channel->map, label);
@@ -378,7 +390,7 @@ char *
 smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw)
 {
 	StringInfoData result;
-	ListCell   *cell;
+	ListCell *cell;
 
 	initStringInfo(&result);
 	if (strcmp(by->name, "origin") == 0)
@@ -389,9 +401,9 @@ smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw)
 		return result.data;
 	}
 	appendStringInfo(&result, "coalesce(CASE %s::text", raw);
-	foreach(cell, by->map)
+	foreach (cell, by->map)
 	{
-		SmkMapped  *mapped = lfirst(cell);
+		SmkMapped *mapped = lfirst(cell);
 
 		appendStringInfo(&result, "\n           WHEN %s THEN %s", quote_literal_cstr(mapped->label),
 						 quote_literal_cstr(mapped->value));
@@ -400,23 +412,24 @@ smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw)
 	return result.data;
 }
 
-/* The labels in the data that are shown as one of these values: a plain list, so that an index can be used. */
+/* The labels in the data that are shown as one of these values: a plain list, so that an index can be used.
+ */
 static char *
 filter_labels(const SmkBy *by, List *values)
 {
 	StringInfoData list;
-	ListCell   *cell;
-	ListCell   *value;
+	ListCell *cell;
+	ListCell *value;
 
 	initStringInfo(&list);
-	foreach(value, values)
+	foreach (value, values)
 	{
 		const char *wanted = lfirst(value);
-		bool		is_own = true;
+		bool is_own = true;
 
-		foreach(cell, by->map)
+		foreach (cell, by->map)
 		{
-			SmkMapped  *mapped = lfirst(cell);
+			SmkMapped *mapped = lfirst(cell);
 
 			if (strcmp(mapped->label, wanted) == 0)
 				is_own = false;
@@ -439,7 +452,7 @@ filter_where(const SmkRequest *request, const SmkFilter *filter, const char *raw
 	if (strcmp(filter->by->name, "origin") == 0)
 	{
 		raw = dimension_origin(request, filter->by, raw);
-		labels = filter_labels(&(SmkBy) {.name = "origin"}, filter->values);
+		labels = filter_labels(&(SmkBy){.name = "origin"}, filter->values);
 	}
 	else
 		labels = filter_labels(filter->by, filter->values);
@@ -453,18 +466,19 @@ filter_where(const SmkRequest *request, const SmkFilter *filter, const char *raw
 		return;
 	}
 	if (!filter->is_negated)
-		appendStringInfo(where, filter->has_none ? "(%s::text IN (%s) OR %s IS NULL)" : "%s::text IN (%s)", raw, labels,
-						 raw);
+		appendStringInfo(where, filter->has_none ? "(%s::text IN (%s) OR %s IS NULL)" : "%s::text IN (%s)",
+						 raw, labels, raw);
 	else
-		appendStringInfo(where, filter->has_none ? "%s::text NOT IN (%s)"
-						 : "(%s::text NOT IN (%s) OR %s IS NULL)", raw, labels, raw);
+		appendStringInfo(where,
+						 filter->has_none ? "%s::text NOT IN (%s)" : "(%s::text NOT IN (%s) OR %s IS NULL)",
+						 raw, labels, raw);
 }
 
 /* True where the record's time is a plain local date. */
 static bool
 records_at_is_date(const SmkRecords *records)
 {
-	int			column = records_bound(records, records->set->at);
+	int column = records_bound(records, records->set->at);
 
 	return column >= 0 && records->binding->columns[column].type == DATEOID;
 }
@@ -473,24 +487,27 @@ records_at_is_date(const SmkRecords *records)
 static char *
 lag_literal(int days, int64 time)
 {
-	Interval	part = {0};
+	Interval part = {0};
 
 	part.day = days;
 	part.time = time;
-	return psprintf("interval '%s'", DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&part))));
+	return psprintf("interval '%s'",
+					DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&part))));
 }
 
-/* SQL for the time that dates a record, moved by the lag: a local date where that is exact, else an instant. */
+/* SQL for the time that dates a record, moved by the lag: a local date where that is exact, else an instant.
+ */
 static char *
 records_at(SmkRecords *records, bool *is_date)
 {
 	const SmkRequest *request = records->request;
 	const char *zone = quote_literal_cstr(request->time_zone);
-	bool		has_lag = request->has_lag && records->set->takes_lag;
-	char	   *at;
+	bool has_lag = request->has_lag && records->set->takes_lag;
+	char *at;
 
 	*is_date = records_at_is_date(records) && !(has_lag && request->lag.time != 0);
-	at = *is_date ? smk_records_column(records, records->set->at) : smk_records_instant(records, records->set->at);
+	at = *is_date ? smk_records_column(records, records->set->at)
+				  : smk_records_instant(records, records->set->at);
 	if (at == NULL)
 		return pstrdup("NULL::timestamptz");
 	if (!has_lag)
@@ -499,7 +516,8 @@ records_at(SmkRecords *records, bool *is_date)
 		return psprintf("(%s + %d)", at, request->lag.day);
 	/* Days are local days, hours are hours. */
 	if (request->lag.day != 0)
-		at = psprintf("((%s AT TIME ZONE %s + %s) AT TIME ZONE %s)", at, zone, lag_literal(request->lag.day, 0), zone);
+		at = psprintf("((%s AT TIME ZONE %s + %s) AT TIME ZONE %s)", at, zone,
+					  lag_literal(request->lag.day, 0), zone);
 	if (request->lag.time != 0)
 		at = psprintf("(%s + %s)", at, lag_literal(0, request->lag.time));
 	return at;
@@ -516,9 +534,10 @@ char *
 smk_records_bucket(SmkRecords *records)
 {
 	const SmkRequest *request = records->request;
-	bool		is_date;
-	char	   *at = records_at(records, &is_date);
-	char	   *month = period_is_fiscal(request) ? psprintf(", %d", request->config->fiscal_year_start) : pstrdup("");
+	bool is_date;
+	char *at = records_at(records, &is_date);
+	char *month =
+		period_is_fiscal(request) ? psprintf(", %d", request->config->fiscal_year_start) : pstrdup("");
 
 	if (is_date)
 		return psprintf("smarketing.period_start('%s', %s%s)", smk_period_name(request->period), at, month);
@@ -527,26 +546,26 @@ smk_records_bucket(SmkRecords *records)
 }
 
 /*
- * True where extended statistics tell the planner how many periods there are: then the bucket needs no fence. Their
- * expression must be the bucket over the relation's own column, as it stands in the statement.
+ * True where extended statistics tell the planner how many periods there are: then the bucket needs no fence.
+ * Their expression must be the bucket over the relation's own column, as it stands in the statement.
  */
 bool
 smk_records_bucket_is_known(SmkRecords *records)
 {
-	int			column = records_bound(records, records->set->at);
+	int column = records_bound(records, records->set->at);
 	const SmkExpression *at = column >= 0 ? &records->binding->columns[column] : NULL;
 	StringInfoData wanted;
-	Relation	relation;
-	List	   *statistics;
-	ListCell   *cell;
-	bool		found = false;
+	Relation relation;
+	List *statistics;
+	ListCell *cell;
+	bool found = false;
 
 	if (at == NULL || at->raw_column == NULL || at->type == TIMESTAMPOID ||
 		(records->request->has_lag && records->set->takes_lag))
 		return false;
 	initStringInfo(&wanted);
-	appendStringInfo(&wanted, "smarketing.period_start('%s'::text, %s", smk_period_name(records->request->period),
-					 quote_identifier(at->raw_column));
+	appendStringInfo(&wanted, "smarketing.period_start('%s'::text, %s",
+					 smk_period_name(records->request->period), quote_identifier(at->raw_column));
 	if (at->type != DATEOID)
 		appendStringInfo(&wanted, ", %s::text", quote_literal_cstr(records->request->time_zone));
 	if (period_is_fiscal(records->request))
@@ -555,10 +574,10 @@ smk_records_bucket_is_known(SmkRecords *records)
 
 	relation = relation_open(records->binding->relid, NoLock);
 	statistics = RelationGetStatExtList(relation);
-	foreach(cell, statistics)
+	foreach (cell, statistics)
 	{
-		Datum		expressions = DirectFunctionCall1(pg_get_statisticsobjdef_columns,
-													  ObjectIdGetDatum(lfirst_oid(cell)));
+		Datum expressions =
+			DirectFunctionCall1(pg_get_statisticsobjdef_columns, ObjectIdGetDatum(lfirst_oid(cell)));
 
 		found = found || strstr(TextDatumGetCString(expressions), wanted.data) != NULL;
 	}
@@ -570,18 +589,19 @@ smk_records_bucket_is_known(SmkRecords *records)
 char *
 smk_records_dated_at(SmkRecords *records)
 {
-	bool		is_date;
-	char	   *at = records_at(records, &is_date);
+	bool is_date;
+	char *at = records_at(records, &is_date);
 
-	return is_date ? psprintf("(%s::timestamp AT TIME ZONE %s)", at, quote_literal_cstr(records->request->time_zone))
-		: at;
+	return is_date ? psprintf("(%s::timestamp AT TIME ZONE %s)", at,
+							  quote_literal_cstr(records->request->time_zone))
+				   : at;
 }
 
 /* The first local date that begins at or after the instant. */
 static DateADT
 date_at_or_after(const SmkRequest *request, TimestampTz at)
 {
-	DateADT		date = smk_zone_local_date(request->zone, at);
+	DateADT date = smk_zone_local_date(request->zone, at);
 
 	return smk_zone_first_instant(request->zone, date) < at ? date + 1 : date;
 }
@@ -591,15 +611,16 @@ static char *
 records_in_range(SmkRecords *records)
 {
 	const SmkRequest *request = records->request;
-	bool		is_date;
-	char	   *at = records_at(records, &is_date);
-	char	   *until = is_date ? smk_date_literal(date_at_or_after(request, request->until))
-		: smk_timestamp_literal(request->until);
+	bool is_date;
+	char *at = records_at(records, &is_date);
+	char *until = is_date ? smk_date_literal(date_at_or_after(request, request->until))
+						  : smk_timestamp_literal(request->until);
 
 	if (request->has_since)
 		return psprintf("%s >= %s AND %s < %s", at,
 						is_date ? smk_date_literal(date_at_or_after(request, request->since))
-						: smk_timestamp_literal(request->since), at, until);
+								: smk_timestamp_literal(request->since),
+						at, until);
 	if (request->is_unbounded)
 		return psprintf("(%s < %s OR %s IS NULL)", at, until, at);
 	return psprintf("%s < %s", at, until);
@@ -618,17 +639,18 @@ raw_literal(const SmkRecords *records, Oid type, TimestampTz at)
 }
 
 /*
- * A condition on the relation's own column, wider than the exact one by a day and the lag, so that the column's index
- * is used; NULL where the exact condition already reads the plain column, or where there is none.
+ * A condition on the relation's own column, wider than the exact one by a day and the lag, so that the
+ * column's index is used; NULL where the exact condition already reads the plain column, or where there is
+ * none.
  */
 static char *
 records_raw_range(const SmkRecords *records)
 {
 	const SmkRequest *request = records->request;
-	int			column = records_bound(records, records->set->at);
-	bool		has_lag = request->has_lag && records->set->takes_lag;
+	int column = records_bound(records, records->set->at);
+	bool has_lag = request->has_lag && records->set->takes_lag;
 	const SmkExpression *expression;
-	int64		lag = has_lag ? request->lag.day * USECS_PER_DAY + request->lag.time : 0;
+	int64 lag = has_lag ? request->lag.day * USECS_PER_DAY + request->lag.time : 0;
 	StringInfoData result;
 
 	if (column < 0 || request->is_unbounded)
@@ -650,24 +672,24 @@ static char *
 records_of_kind(SmkRecords *records)
 {
 	const SmkRequest *request = records->request;
-	SmkBy	   *kind;
-	char	   *column;
-	char	   *labels;
+	SmkBy *kind;
+	char *column;
+	char *labels;
 
 	if (records->set->kind == SMK_KIND_ANY || (records->set->kind == SMK_KIND_OPTION && request->all_kinds))
 		return NULL;
 	column = smk_records_column(records, "kind");
 	if (column == NULL && records->set->kind == SMK_KIND_OPTION && request->has_kind)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"kind\" needs column \"kind\" of entity \"%s\", which is not bound",
-						records->binding->entity->name),
-				 errhint("Bind it, or leave the option out to count all.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"kind\" needs column \"kind\" of entity \"%s\", which is not bound",
+							   records->binding->entity->name),
+						errhint("Bind it, or leave the option out to count all.")));
 	if (column == NULL)
 		return NULL;
 	kind = smk_request_by(request->config, "kind");
 	if (records->set->kind == SMK_KIND_MARKETING)
-		return psprintf("(%s IN (%s) OR %s IS NULL)", column, filter_labels(kind, list_make1("marketing")), column);
+		return psprintf("(%s IN (%s) OR %s IS NULL)", column, filter_labels(kind, list_make1("marketing")),
+						column);
 	labels = filter_labels(kind, request->kinds);
 	return labels ? psprintf("%s IN (%s)", column, labels) : pstrdup("false");
 }
@@ -677,16 +699,17 @@ static void
 records_write_join(const SmkJoin *join, StringInfo from)
 {
 	const SmkEntity *entity = join->binding->entity;
-	int			position = entity - smk_entities;
-	int			key = smk_entity_column(entity, entity->key);
-	char	   *key_name = psprintf("%s.%s", join->alias, quote_identifier(entity->key));
-	char	   *select = smk_source_select(join->binding, join->needed, join->dimensions, position, NULL);
+	int position = entity - smk_entities;
+	int key = smk_entity_column(entity, entity->key);
+	char *key_name = psprintf("%s.%s", join->alias, quote_identifier(entity->key));
+	char *select = smk_source_select(join->binding, join->needed, join->dimensions, position, NULL);
 	StringInfoData folded;
-	ListCell   *cell;
+	ListCell *cell;
 
 	if (!join->binding->key_is_unique)
 	{
-		/* Nothing says that the key is unique: fold its rows, so that none of the records is counted twice. */
+		/* Nothing says that the key is unique: fold its rows, so that none of the records is counted twice.
+		 */
 		initStringInfo(&folded);
 		appendStringInfo(&folded, "(SELECT %s", quote_identifier(entity->key));
 		for (int i = 0; entity->columns[i].name != NULL; i++)
@@ -700,7 +723,7 @@ records_write_join(const SmkJoin *join, StringInfo from)
 			else
 				appendStringInfo(&folded, ", min(%s::text) AS %s", name, name);
 		}
-		foreach(cell, join->dimensions)
+		foreach (cell, join->dimensions)
 			appendStringInfo(&folded, ", min(%s) AS %s", ((SmkDimension *) lfirst(cell))->alias,
 							 ((SmkDimension *) lfirst(cell))->alias);
 		appendStringInfo(&folded, "\n FROM %s AS folded\n GROUP BY %s)", smk_sql_indent(select, 6),
@@ -713,8 +736,9 @@ records_write_join(const SmkJoin *join, StringInfo from)
 }
 
 /*
- * The FROM and WHERE clauses: the entity, its joins, the range unless any time will do, the kinds, the filters, and a
- * further condition (or NULL). To be called when all columns and dimensions have been asked for.
+ * The FROM and WHERE clauses: the entity, its joins, the range unless any time will do, the kinds, the
+ * filters, and a further condition (or NULL). To be called when all columns and dimensions have been asked
+ * for.
  */
 char *
 smk_records_from(SmkRecords *records, const char *measure, bool any_time, const char *condition)
@@ -722,8 +746,8 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 	const SmkRequest *request = records->request;
 	StringInfoData from;
 	StringInfoData where;
-	char	   *of_kind = records_of_kind(records);
-	ListCell   *cell;
+	char *of_kind = records_of_kind(records);
+	ListCell *cell;
 
 	initStringInfo(&from);
 	initStringInfo(&where);
@@ -731,9 +755,9 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 		appendStringInfo(&where, "\n   AND %s", records_in_range(records));
 	if (of_kind)
 		appendStringInfo(&where, "\n   AND %s", of_kind);
-	foreach(cell, request->filters)
+	foreach (cell, request->filters)
 	{
-		SmkFilter  *filter = lfirst(cell);
+		SmkFilter *filter = lfirst(cell);
 
 		filter_where(request, filter, smk_records_dimension(records, filter->by, measure), &where);
 	}
@@ -746,12 +770,13 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 		/* Lead steps need columns of the lead: joins before the subselect is written. */
 		initStringInfo(&joins);
 		smk_lead_steps_join(records, &joins);
-		foreach(cell, records->joins)
+		foreach (cell, records->joins)
 			records_write_join(lfirst(cell), &joins);
 		appendStringInfo(&from, "FROM %s AS %s%s",
-						 smk_sql_indent(smk_source_select(records->binding, records->needed, records->dimensions,
-														  records_position(records),
-														  any_time ? NULL : records_raw_range(records)), 5),
+						 smk_sql_indent(smk_source_select(records->binding, records->needed,
+														  records->dimensions, records_position(records),
+														  any_time ? NULL : records_raw_range(records)),
+										5),
 						 records->binding->entity->name, joins.data);
 	}
 	if (where.len)

@@ -13,22 +13,22 @@ typedef struct SmkJoin
 {
 	const char *alias;
 	SmkBinding *binding;
-	const char *left_key;	/* SQL of the key that points here */
-	Oid			left_type;
-	bool		needed[SMK_MAX_COLUMNS];
-	List	   *dimensions;	/* of SmkDimension: the user's, taken from this entity */
+	const char *left_key; /* SQL of the key that points here */
+	Oid left_type;
+	bool needed[SMK_MAX_COLUMNS];
+	List *dimensions; /* of SmkDimension: the user's, taken from this entity */
 } SmkJoin;
 
 typedef struct SmkRecords
 {
 	const SmkRequest *request;
 	const SmkRecordSet *set;
-	SmkBinding *binding;	/* NULL: the entity is not bound */
-	bool		is_entry;	/* the rows of our own table for what the CRM does not keep */
-	bool		needed[SMK_MAX_COLUMNS];
-	List	   *dimensions;	/* of SmkDimension: the user's, taken from this entity itself */
-	List	   *joins;		/* of SmkJoin */
-	int			steps;		/* what lead_steps.c has to join, its bits */
+	SmkBinding *binding; /* NULL: the entity is not bound */
+	bool is_entry;		 /* the rows of our own table for what the CRM does not keep */
+	bool needed[SMK_MAX_COLUMNS];
+	List *dimensions; /* of SmkDimension: the user's, taken from this entity itself */
+	List *joins;	  /* of SmkJoin */
+	int steps;		  /* what lead_steps.c has to join, its bits */
 } SmkRecords;
 
 extern SmkRecords *smk_records(const SmkRequest *request, const SmkRecordSet *set, SmkBinding *binding);

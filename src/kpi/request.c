@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -24,12 +25,12 @@ char *
 smk_timestamp_literal(TimestampTz at)
 {
 	struct pg_tm tm;
-	fsec_t		fsec;
-	char		buffer[MAXDATELEN + 1];
+	fsec_t fsec;
+	char buffer[MAXDATELEN + 1];
 
 	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
-	tm.tm_isdst = 0;			/* unknown, as timestamp2tm leaves it, would drop the offset */
+	tm.tm_isdst = 0; /* unknown, as timestamp2tm leaves it, would drop the offset */
 	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, buffer);
 	return psprintf("timestamptz '%s'", buffer);
 }
@@ -39,7 +40,7 @@ char *
 smk_date_literal(DateADT date)
 {
 	struct pg_tm tm;
-	char		buffer[MAXDATELEN + 1];
+	char buffer[MAXDATELEN + 1];
 
 	memset(&tm, 0, sizeof(tm));
 	j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
@@ -73,8 +74,8 @@ smk_period_step(SmkPeriod period)
 SmkBy *
 smk_request_by(SmkConfig *config, const char *name)
 {
-	SmkBy	   *by = palloc0(sizeof(SmkBy));
-	ListCell   *cell;
+	SmkBy *by = palloc0(sizeof(SmkBy));
+	ListCell *cell;
 
 	by->name = name;
 	if (!smk_dimension_is_built_in(name))
@@ -82,7 +83,7 @@ smk_request_by(SmkConfig *config, const char *name)
 		StringInfoData others;
 
 		initStringInfo(&others);
-		foreach(cell, config->dimensions)
+		foreach (cell, config->dimensions)
 		{
 			SmkDimension *dimension = lfirst(cell);
 
@@ -93,9 +94,9 @@ smk_request_by(SmkConfig *config, const char *name)
 		if (by->defined == NULL)
 			smk_dimension_unknown(name, others.len ? others.data : NULL);
 	}
-	foreach(cell, config->value_map)
+	foreach (cell, config->value_map)
 	{
-		SmkMapped  *mapped = lfirst(cell);
+		SmkMapped *mapped = lfirst(cell);
 
 		if (strcmp(mapped->scope, name) == 0)
 			by->map = lappend(by->map, mapped);
@@ -107,9 +108,9 @@ smk_request_by(SmkConfig *config, const char *name)
 static void
 request_read_by(SmkRequest *request, ArrayType *array)
 {
-	Datum	   *items;
-	bool	   *nulls;
-	int			count;
+	Datum *items;
+	bool *nulls;
+	int count;
 
 	if (array == NULL)
 		return;
@@ -120,18 +121,17 @@ request_read_by(SmkRequest *request, ArrayType *array)
 				 errmsg("argument \"by\" names %d dimensions, at most %d are possible", count, SMK_MAX_BY)));
 	for (int i = 0; i < count; i++)
 	{
-		char	   *name;
-		ListCell   *cell;
+		char *name;
+		ListCell *cell;
 
 		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"by\" must not contain nulls")));
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("argument \"by\" must not contain nulls")));
 		name = TextDatumGetCString(items[i]);
-		foreach(cell, request->by)
+		foreach (cell, request->by)
 			if (strcmp(((SmkBy *) lfirst(cell))->name, name) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("argument \"by\" names dimension \"%s\" twice", name)));
+				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("argument \"by\" names dimension \"%s\" twice", name)));
 		request->by = lappend(request->by, smk_request_by(request->config, name));
 	}
 }
@@ -149,9 +149,8 @@ filter_add(SmkFilter *filter, const JsonbValue *value)
 			filter->values = lappend(filter->values, pnstrdup(value->val.string.val, value->val.string.len));
 			break;
 		case jbvNumeric:
-			filter->values = lappend(filter->values,
-									 DatumGetCString(DirectFunctionCall1(numeric_out,
-																		 NumericGetDatum(value->val.numeric))));
+			filter->values = lappend(filter->values, DatumGetCString(DirectFunctionCall1(
+														 numeric_out, NumericGetDatum(value->val.numeric))));
 			break;
 		case jbvBool:
 			filter->values = lappend(filter->values, value->val.boolean ? "true" : "false");
@@ -172,8 +171,8 @@ filter_read(SmkFilter *filter, JsonbValue *value)
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
-	JsonbValue	item;
-	bool		is_list;
+	JsonbValue item;
+	bool is_list;
 
 	if (value->type != jbvBinary)
 		return filter_add(filter, value);
@@ -201,19 +200,18 @@ filter_read(SmkFilter *filter, JsonbValue *value)
 /* Calls visit with each key and value of a JSON object. */
 static void
 request_each(SmkRequest *request, Jsonb *json, const char *argument,
-			 void (*visit) (SmkRequest *request, char *key, JsonbValue *value))
+			 void (*visit)(SmkRequest *request, char *key, JsonbValue *value))
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
-	JsonbValue	value;
-	char	   *key = NULL;
+	JsonbValue value;
+	char *key = NULL;
 
 	if (json == NULL)
 		return;
 	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" must be a JSON object", argument)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be a JSON object", argument)));
 	iterator = JsonbIteratorInit(&json->root);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
@@ -227,14 +225,15 @@ request_each(SmkRequest *request, Jsonb *json, const char *argument,
 static void
 request_visit_filter(SmkRequest *request, char *key, JsonbValue *value)
 {
-	SmkFilter  *filter = palloc0(sizeof(SmkFilter));
+	SmkFilter *filter = palloc0(sizeof(SmkFilter));
 
 	filter->by = smk_request_by(request->config, key);
 	if (!filter_read(filter, value))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid filter on dimension \"%s\"", key),
-				 errhint("A filter is a value, null for the missing, a list of them, or {\"not\": ...} of these.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid filter on dimension \"%s\"", key),
+			 errhint(
+				 "A filter is a value, null for the missing, a list of them, or {\"not\": ...} of these.")));
 	if (filter->values != NIL || filter->has_none)
 		request->filters = lappend(request->filters, filter);
 }
@@ -244,15 +243,14 @@ static char *
 option_text(const char *key, const JsonbValue *value)
 {
 	if (value->type != jbvString)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key)));
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
 static void
 option_basis(SmkRequest *request, const JsonbValue *value)
 {
-	char	   *basis = option_text("basis", value);
+	char *basis = option_text("basis", value);
 	StringInfoData list;
 
 	initStringInfo(&list);
@@ -265,18 +263,17 @@ option_basis(SmkRequest *request, const JsonbValue *value)
 		}
 		appendStringInfo(&list, "%s%s", list.len ? ", " : "", *known);
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for option \"basis\": \"%s\"", basis),
-			 errhint("It takes: %s.", list.data)));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value for option \"basis\": \"%s\"", basis),
+					errhint("It takes: %s.", list.data)));
 }
 
 static void
 option_lag(SmkRequest *request, const JsonbValue *value)
 {
-	char	   *text = option_text("lag", value);
-	Interval   *lag = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text),
-															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	char *text = option_text("lag", value);
+	Interval *lag = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text),
+														  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 
 	if (lag->month != 0)
 		ereport(ERROR,
@@ -285,9 +282,8 @@ option_lag(SmkRequest *request, const JsonbValue *value)
 				 errhint("A month has no fixed length: give days and hours, for example \"30 days\".")));
 	if (lag->day > 36525 || lag->day < -36525 || lag->time > 36525 * USECS_PER_DAY ||
 		lag->time < -36525 * USECS_PER_DAY)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"lag\" must not be longer than 100 years: \"%s\"", text)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"lag\" must not be longer than 100 years: \"%s\"", text)));
 	request->has_lag = lag->day != 0 || lag->time != 0;
 	request->lag = *lag;
 }
@@ -298,7 +294,7 @@ kind_require(SmkConfig *config, const char *kind)
 {
 	static const char *const known[] = {"new", "upsell", "cross_sell", "renewal"};
 	StringInfoData list;
-	ListCell   *cell;
+	ListCell *cell;
 
 	initStringInfo(&list);
 	for (size_t i = 0; i < lengthof(known); i++)
@@ -307,33 +303,32 @@ kind_require(SmkConfig *config, const char *kind)
 			return;
 		appendStringInfo(&list, "%s%s", i ? ", " : "", known[i]);
 	}
-	foreach(cell, config->value_map)
+	foreach (cell, config->value_map)
 	{
-		SmkMapped  *mapped = lfirst(cell);
+		SmkMapped *mapped = lfirst(cell);
 
 		if (strcmp(mapped->scope, "kind") == 0 && strcmp(mapped->value, kind) == 0)
 			return;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("kind \"%s\" does not exist", kind),
-			 errhint("Kinds: %s, all. The CRM's own words become kinds with smarketing.map_value('kind', ...).",
-					 list.data)));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("kind \"%s\" does not exist", kind),
+		 errhint("Kinds: %s, all. The CRM's own words become kinds with smarketing.map_value('kind', ...).",
+				 list.data)));
 }
 
 static void
 option_kind(SmkRequest *request, JsonbValue *value)
 {
-	SmkFilter	list = {0};
-	ListCell   *cell;
+	SmkFilter list = {0};
+	ListCell *cell;
 
 	if (value->type == jbvNull || !filter_read(&list, value) || list.is_negated || list.values == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"kind\" must be a kind, a list of kinds, or \"all\"")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"kind\" must be a kind, a list of kinds, or \"all\"")));
 	request->all_kinds = list_length(list.values) == 1 && strcmp(linitial(list.values), "all") == 0;
 	if (!request->all_kinds)
-		foreach(cell, list.values)
+		foreach (cell, list.values)
 			kind_require(request->config, lfirst(cell));
 	request->kinds = list.values;
 	request->has_kind = true;
@@ -343,7 +338,7 @@ static void
 request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 {
 	StringInfoData list;
-	bool		is_known = false;
+	bool is_known = false;
 
 	initStringInfo(&list);
 	for (const char *const *known = request->kpi->options; *known != NULL; known++)
@@ -352,10 +347,9 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		appendStringInfo(&list, "%s%s", list.len ? ", " : "", *known);
 	}
 	if (!is_known)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" of %s does not exist", key, request->kpi->name),
-				 errhint("Options: %s.", list.data)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" of %s does not exist", key, request->kpi->name),
+						errhint("Options: %s.", list.data)));
 	if (strcmp(key, "basis") == 0)
 		option_basis(request, value);
 	else if (strcmp(key, "lag") == 0)
@@ -368,25 +362,24 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		elog(ERROR, "option \"%s\" is not read", key);
 }
 
-/* A bound as an instant: one that is midnight in the session's zone means that date in the reporting zone. */
+/*
+ * A bound as an instant: one that is midnight in the session's zone (the day's first instant, where there is
+ * no midnight) means that date in the reporting zone.
+ */
 static TimestampTz
 request_bound(SmkRequest *request, TimestampTz at, const char *name)
 {
-	struct pg_tm tm;
-	fsec_t		fsec;
-	int			offset;
+	SmkZone session = {0};
+	DateADT date;
 
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" must be finite", name),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"%s\" must be finite", name),
 				 errhint("Leave a bound out with NULL.")));
-	if (timestamp2tm(at, &offset, &tm, &fsec, NULL, session_timezone) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
-	if (fsec == 0 && tm.tm_sec == 0 && tm.tm_min == 0 && tm.tm_hour == 0)
-		return smk_zone_first_instant(request->zone,
-									  date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE);
-	return at;
+	session.kind = SMK_ZONE_FULL;
+	session.tz = session_timezone;
+	date = smk_zone_local_date(&session, at);
+	return smk_zone_first_instant(&session, date) == at ? smk_zone_first_instant(request->zone, date) : at;
 }
 
 static DateADT
@@ -413,7 +406,7 @@ request_default_range(SmkRequest *request, const SmkArguments *arguments)
 	if (!request->is_all && !arguments->has_since)
 	{
 		/* Twelve complete periods, and what has gone of the one that runs. */
-		DateADT		start = request_start_of(request, smk_zone_local_date(request->zone, request->until));
+		DateADT start = request_start_of(request, smk_zone_local_date(request->zone, request->until));
 
 		for (int i = 0; i < 12; i++)
 			start = request_start_of(request, start - 1);
@@ -421,20 +414,19 @@ request_default_range(SmkRequest *request, const SmkArguments *arguments)
 		request->since = smk_zone_first_instant(request->zone, start);
 	}
 	if (request->has_since && request->since >= request->until)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"since\" must be before \"until\""),
-				 errdetail("The range is from %s to %s.", smk_timestamp_literal(request->since),
-						   smk_timestamp_literal(request->until))));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"since\" must be before \"until\""),
+						errdetail("The range is from %s to %s.", smk_timestamp_literal(request->since),
+								  smk_timestamp_literal(request->until))));
 }
 
 /* Lays the periods out over the range, and marks those that it clips or that still run. */
 static void
 request_lay_periods(SmkRequest *request, const SmkArguments *arguments)
 {
-	DateADT		date;
+	DateADT date;
 	TimestampTz cut = Min(request->until, request->now);
-	int			count = 0;
+	int count = 0;
 
 	request->partial_first = DATEVAL_NOEND;
 	if (request->is_all)
@@ -450,18 +442,17 @@ request_lay_periods(SmkRequest *request, const SmkArguments *arguments)
 	request->partial_from = DATEVAL_NOEND;
 	for (date = request->first; smk_zone_first_instant(request->zone, date) < request->until;)
 	{
-		DateADT		next = request_next(request, date);
+		DateADT next = request_next(request, date);
 
 		if (++count > SMK_MAX_PERIODS)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("the range has more than %d periods", SMK_MAX_PERIODS),
-					 errhint("Ask for a shorter range or a longer period.")));
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("the range has more than %d periods", SMK_MAX_PERIODS),
+							errhint("Ask for a shorter range or a longer period.")));
 		if (request->partial_from == DATEVAL_NOEND && smk_zone_first_instant(request->zone, next) > cut)
 			request->partial_from = date;
 		CHECK_FOR_INTERRUPTS();
-		if (request->period == SMK_DAY && smk_zone_first_instant(request->zone, date) ==
-			smk_zone_first_instant(request->zone, next))
+		if (request->period == SMK_DAY &&
+			smk_zone_first_instant(request->zone, date) == smk_zone_first_instant(request->zone, next))
 			request->skipped = lappend_int(request->skipped, date);
 		date = next;
 	}
@@ -471,7 +462,8 @@ request_lay_periods(SmkRequest *request, const SmkArguments *arguments)
 	if (arguments->has_until && request->period != SMK_DAY &&
 		smk_zone_first_instant(request->zone, request->end - 1) == request->until)
 		ereport(NOTICE,
-				(errmsg("the last day of the last period, %s, is left out", smk_date_literal(request->end - 1) + 5),
+				(errmsg("the last day of the last period, %s, is left out",
+						smk_date_literal(request->end - 1) + 5),
 				 errdetail("The range ends where that day begins: argument \"until\" is exclusive."),
 				 errhint("Give %s as \"until\" for whole periods.", smk_date_literal(request->end) + 5)));
 }
@@ -495,10 +487,9 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 
 	request->is_all = strcmp(arguments->period, "all") == 0;
 	if (!request->is_all && !smk_period_parse(arguments->period, &request->period))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("period \"%s\" does not exist", arguments->period),
-				 errhint("Periods: %s, all.", smk_period_names())));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("period \"%s\" does not exist", arguments->period),
+						errhint("Periods: %s, all.", smk_period_names())));
 	request_default_range(request, arguments);
 	request_lay_periods(request, arguments);
 	request_read_by(request, arguments->by);

@@ -15,57 +15,57 @@
 typedef struct SmkBy
 {
 	const char *name;
-	const SmkDimension *defined;	/* NULL: built in */
-	List	   *map;		/* of SmkMapped: value_map's rows of this dimension */
+	const SmkDimension *defined; /* NULL: built in */
+	List *map;					 /* of SmkMapped: value_map's rows of this dimension */
 } SmkBy;
 
 typedef struct SmkFilter
 {
-	SmkBy	   *by;
-	bool		is_negated;
-	bool		has_none;	/* the missing value is among the values */
-	List	   *values;		/* of char * */
+	SmkBy *by;
+	bool is_negated;
+	bool has_none; /* the missing value is among the values */
+	List *values;  /* of char * */
 } SmkFilter;
 
 /* The six arguments as given; Datums where is_null does not say otherwise. */
 typedef struct SmkArguments
 {
-	bool		has_since;
-	bool		has_until;
+	bool has_since;
+	bool has_until;
 	TimestampTz since;
 	TimestampTz until;
 	const char *period;
-	ArrayType  *by;			/* NULL: none */
-	Jsonb	   *filter;		/* NULL: none */
-	Jsonb	   *options;	/* NULL: none */
+	ArrayType *by;	/* NULL: none */
+	Jsonb *filter;	/* NULL: none */
+	Jsonb *options; /* NULL: none */
 } SmkArguments;
 
 typedef struct SmkRequest
 {
-	SmkConfig  *config;
+	SmkConfig *config;
 	const SmkKpi *kpi;
 	const char *time_zone;
-	SmkZone    *zone;
-	bool		is_all;		/* one row for the range */
-	SmkPeriod	period;
-	bool		has_since;
-	bool		is_unbounded;	/* all, and both bounds NULL: rows without a time take part */
+	SmkZone *zone;
+	bool is_all; /* one row for the range */
+	SmkPeriod period;
+	bool has_since;
+	bool is_unbounded; /* all, and both bounds NULL: rows without a time take part */
 	TimestampTz since;
 	TimestampTz until;
 	TimestampTz now;
-	DateADT		first;		/* start of the first period */
-	DateADT		end;		/* first date after the last period */
-	DateADT		partial_first;	/* the first period where the range clips it, else DATE_NOT_FINITE */
-	DateADT		partial_from;	/* this period and all after it are clipped or running; or end */
-	List	   *skipped;	/* of int: dates that the zone skipped, for period day */
-	List	   *by;			/* of SmkBy */
-	List	   *filters;	/* of SmkFilter */
-	const char *basis;		/* NULL where the KPI has none */
-	bool		has_lag;
-	Interval	lag;
-	bool		has_kind;	/* options.kind was given */
-	bool		all_kinds;
-	List	   *kinds;		/* of char * */
+	DateADT first;		   /* start of the first period */
+	DateADT end;		   /* first date after the last period */
+	DateADT partial_first; /* the first period where the range clips it, else DATE_NOT_FINITE */
+	DateADT partial_from;  /* this period and all after it are clipped or running; or end */
+	List *skipped;		   /* of int: dates that the zone skipped, for period day */
+	List *by;			   /* of SmkBy */
+	List *filters;		   /* of SmkFilter */
+	const char *basis;	   /* NULL where the KPI has none */
+	bool has_lag;
+	Interval lag;
+	bool has_kind; /* options.kind was given */
+	bool all_kinds;
+	List *kinds; /* of char * */
 } SmkRequest;
 
 #define SMK_MAX_BY 3

@@ -1,5 +1,6 @@
 /*
- * source.c: a bound entity as one subselect with canonical columns of canonical types; the planner pulls it up.
+ * source.c: a bound entity as one subselect with canonical columns of canonical types; the planner pulls it
+ * up.
  */
 #include "postgres.h"
 
@@ -72,14 +73,15 @@ source_expression(const SmkBinding *binding, int column)
 }
 
 /*
- * The subselect that gives the needed canonical columns and, by entity position, the user's dimensions; where is a
- * further condition over the relation, or NULL.
+ * The subselect that gives the needed canonical columns and, by entity position, the user's dimensions; where
+ * is a further condition over the relation, or NULL.
  */
 char *
-smk_source_select(const SmkBinding *binding, const bool *needed, List *dimensions, int position, const char *where)
+smk_source_select(const SmkBinding *binding, const bool *needed, List *dimensions, int position,
+				  const char *where)
 {
 	StringInfoData sql;
-	ListCell   *cell;
+	ListCell *cell;
 	const char *separator = "";
 
 	initStringInfo(&sql);
@@ -92,7 +94,7 @@ smk_source_select(const SmkBinding *binding, const bool *needed, List *dimension
 						 quote_identifier(binding->entity->columns[i].name));
 		separator = ", ";
 	}
-	foreach(cell, dimensions)
+	foreach (cell, dimensions)
 	{
 		SmkDimension *dimension = lfirst(cell);
 
@@ -123,26 +125,28 @@ smk_source_instant(const SmkBinding *binding, int column, const char *reference,
 static bool
 stage_matches(const char *stage, FunnelStage least, bool or_beyond)
 {
-	uint8		value;
+	uint8 value;
 
 	if (!smk_stage_parse(stage, strlen(stage), &value))
 		return false;
 	return or_beyond ? value >= least : value == (uint8) least;
 }
 
-/* Adds the labels that mean the stage, in one pipeline (NULL: in general), and all labels that the map knows there. */
+/* Adds the labels that mean the stage, in one pipeline (NULL: in general), and all labels that the map knows
+ * there. */
 static void
-stage_labels(const SmkConfig *config, const char *pipeline, FunnelStage least, bool or_beyond, StringInfo meaning,
-			 StringInfo known)
+stage_labels(const SmkConfig *config, const char *pipeline, FunnelStage least, bool or_beyond,
+			 StringInfo meaning, StringInfo known)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, config->stage_map)
+	foreach (cell, config->stage_map)
 	{
-		SmkMapped  *mapped = lfirst(cell);
-		char	   *label;
+		SmkMapped *mapped = lfirst(cell);
+		char *label;
 
-		if ((pipeline == NULL) != (mapped->scope == NULL) || (pipeline && strcmp(pipeline, mapped->scope) != 0))
+		if ((pipeline == NULL) != (mapped->scope == NULL) ||
+			(pipeline && strcmp(pipeline, mapped->scope) != 0))
 			continue;
 		label = quote_literal_cstr(mapped->label);
 		appendStringInfo(known, "%s%s", known->len ? ", " : "", label);
@@ -155,11 +159,11 @@ stage_labels(const SmkConfig *config, const char *pipeline, FunnelStage least, b
 static bool
 stage_is_mapped(const SmkConfig *config, const char *label)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
-	foreach(cell, config->stage_map)
+	foreach (cell, config->stage_map)
 	{
-		SmkMapped  *mapped = lfirst(cell);
+		SmkMapped *mapped = lfirst(cell);
 
 		if (mapped->scope == NULL && strcmp(mapped->label, label) == 0)
 			return true;
@@ -168,18 +172,19 @@ stage_is_mapped(const SmkConfig *config, const char *label)
 }
 
 /*
- * A condition over an entity's stage column, given by its alias: it means that stage (or_beyond: or a later one,
- * never an exit). A funnel stage's own name maps itself; a pipeline's map goes before the general one.
+ * A condition over an entity's stage column, given by its alias: it means that stage (or_beyond: or a later
+ * one, never an exit). A funnel stage's own name maps itself; a pipeline's map goes before the general one.
  */
 char *
-smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char *alias, FunnelStage least, bool or_beyond)
+smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char *alias, FunnelStage least,
+				 bool or_beyond)
 {
 	StringInfoData meaning;
 	StringInfoData known;
 	StringInfoData result;
-	int			pipeline_column = smk_entity_column(binding->entity, "pipeline");
-	List	   *pipelines = NIL;
-	ListCell   *cell;
+	int pipeline_column = smk_entity_column(binding->entity, "pipeline");
+	List *pipelines = NIL;
+	ListCell *cell;
 
 	initStringInfo(&meaning);
 	initStringInfo(&known);
@@ -188,7 +193,7 @@ smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char 
 	for (int i = 0; i < SMK_STAGE_COUNT; i++)
 	{
 		const char *name = smk_stage_name(smk_stage_at(i));
-		char	   *spellings[3];
+		char *spellings[3];
 
 		if (!stage_matches(name, least, or_beyond))
 			continue;
@@ -201,13 +206,13 @@ smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char 
 	}
 
 	if (pipeline_column >= 0 && binding->columns[pipeline_column].text != NULL)
-		foreach(cell, config->stage_map)
+		foreach (cell, config->stage_map)
 		{
-			SmkMapped  *mapped = lfirst(cell);
-			bool		is_new = mapped->scope != NULL;
-			ListCell   *seen;
+			SmkMapped *mapped = lfirst(cell);
+			bool is_new = mapped->scope != NULL;
+			ListCell *seen;
 
-			foreach(seen, pipelines)
+			foreach (seen, pipelines)
 				is_new = is_new && strcmp(lfirst(seen), mapped->scope) != 0;
 			if (is_new)
 				pipelines = lappend(pipelines, mapped->scope);
@@ -220,7 +225,7 @@ smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char 
 		return result.data;
 	}
 	appendStringInfoString(&result, "CASE");
-	foreach(cell, pipelines)
+	foreach (cell, pipelines)
 	{
 		StringInfoData own;
 		StringInfoData own_known;
@@ -235,7 +240,8 @@ smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char 
 		else
 			appendStringInfoString(&result, "false");
 	}
-	appendStringInfo(&result, " ELSE coalesce(%s.stage IN (%s), false) END", alias, meaning.len ? meaning.data : "NULL");
+	appendStringInfo(&result, " ELSE coalesce(%s.stage IN (%s), false) END", alias,
+					 meaning.len ? meaning.data : "NULL");
 	return result.data;
 }
 
@@ -244,7 +250,7 @@ char *
 smk_sql_indent(const char *sql, int columns)
 {
 	StringInfoData result;
-	char		quote = '\0';
+	char quote = '\0';
 
 	initStringInfo(&result);
 	for (const char *p = sql; *p; p++)

@@ -9,13 +9,14 @@
 #include "crm/config.h"
 #include "stage/stage.h"
 
-extern Oid	smk_source_key_type(const SmkBinding *binding, int column);
+extern Oid smk_source_key_type(const SmkBinding *binding, int column);
 extern char *smk_source_keys_equal(const char *left, Oid left_type, const char *right, Oid right_type);
 extern char *smk_source_select(const SmkBinding *binding, const bool *needed, List *dimensions, int position,
 							   const char *where);
-extern char *smk_source_instant(const SmkBinding *binding, int column, const char *reference, const char *time_zone);
-extern char *smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char *alias, FunnelStage least,
-							  bool or_beyond);
+extern char *smk_source_instant(const SmkBinding *binding, int column, const char *reference,
+								const char *time_zone);
+extern char *smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char *alias,
+							  FunnelStage least, bool or_beyond);
 extern char *smk_sql_indent(const char *sql, int columns);
 
 #endif
