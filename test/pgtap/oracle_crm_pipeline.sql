@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'Asia/Kolkata';
 CREATE EXTENSION smarketing;
-SELECT plan(47);
+SELECT plan(50);
 SELECT (pg_stat_file(:'shared' || '/crm_pipeline/oracle_by_agent.csv', true)).size IS NOT NULL AS has_data \gset
 \if :has_data
 
@@ -195,6 +195,18 @@ SELECT results_eq(
              FROM deal WHERE engage_date IS NOT NULL GROUP BY 1 ORDER BY 1$$, p), 'basis created by ' || p)
 FROM unnest('{month,quarter}'::text[]) AS p;
 
+-- A range as one period: only what occurs in it, so neither the 500 without a date nor what begins after it.
+SELECT results_eq(
+    format($$SELECT by_1, by_2, created, won, open FROM smarketing.opportunity_win_rate(%L, %L, 'all', '{account,deal_stage}')$$, since, until),
+    format($$SELECT * FROM (
+                 SELECT account_name, deal_stage, count(*) FILTER (WHERE engage_date >= %1$L AND engage_date < %2$L) AS created,
+                        count(*) FILTER (WHERE deal.won AND close_date >= %1$L AND close_date < %2$L) AS won,
+                        count(*) FILTER (WHERE engage_date < %2$L AND (close_date >= %2$L OR deal.won IS NULL)) AS open
+                 FROM deal WHERE engage_date < %2$L AND (close_date >= %1$L OR deal.won IS NULL) GROUP BY 1, 2) AS t
+             ORDER BY account_name COLLATE "C", deal_stage COLLATE "C"$$, since, until),
+    'all from ' || since || ' to ' || until || ' by account and stage')
+FROM (VALUES ('2016-10-10', '2016-11-09'), ('2017-02-01', '2017-06-01'), ('2017-12-01', '2018-06-01')) AS v (since, until);
+
 -- The records behind the figures.
 SELECT results_eq(
     $$SELECT m.name, count(r.record_id), sum(r.amount) FROM oracle_month AS m CROSS JOIN LATERAL smarketing.kpi_rows('amount_won',
@@ -220,6 +232,6 @@ SELECT results_eq(
     'by close month in a zone whose clocks change');
 
 \else
-SELECT skip('no shared data', 47);
+SELECT skip('no shared data', 50);
 \endif
 SELECT * FROM finish();

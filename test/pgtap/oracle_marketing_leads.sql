@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'Asia/Kolkata';
 CREATE EXTENSION smarketing;
-SELECT plan(31);
+SELECT plan(33);
 SELECT (pg_stat_file(:'shared' || '/marketing_leads/oracle_by_origin.csv', true)).size IS NOT NULL AS has_data \gset
 \if :has_data
 
@@ -107,6 +107,15 @@ SELECT results_eq(
     $$SELECT to_char(period_start, 'YYYY-MM'), won, closed, lost, win_rate FROM smarketing.opportunity_win_rate('2017-12-01', '2018-12-01')$$,
     'SELECT won_date, won, won, 0::bigint, 1::float8 FROM oracle_won_month ORDER BY 1', 'win rate by won month');
 
+-- With both bounds NULL rows without a time are in; a lead that never won has no time of winning, and is no customer.
+SELECT results_eq(
+    $$SELECT by_1, leads, customers FROM smarketing.cost_per_lead(period => 'all', by => '{channel}', options => '{"basis": "period"}')$$,
+    'SELECT channel, leads, customers FROM expected_origin ORDER BY channel COLLATE "C"', 'by origin, all time, on the basis period');
+SELECT results_eq(
+    $$SELECT leads, mqls, sqls, customers FROM smarketing.cost_per_lead(period => 'all', options => '{"basis": "period"}')$$,
+    $$SELECT l, w, w, w FROM (SELECT max(value::bigint) FILTER (WHERE name = 'mqls') AS l, max(value::bigint) FILTER (WHERE name = 'won') AS w
+      FROM oracle_total) AS t$$, 'in total, on the basis period: a deal makes its lead an SQL');
+
 -- The deal that was won before its first contact.
 SELECT results_eq(
     'SELECT m.mql_id, first_contact_date, won_date::date FROM mql AS m JOIN deal USING (mql_id) WHERE won_date < first_contact_date',
@@ -158,6 +167,6 @@ SELECT results_eq(
     'SELECT channel, leads, customers FROM expected_origin ORDER BY channel COLLATE "C"', 'customers by origin over the view too');
 
 \else
-SELECT skip('no shared data', 31);
+SELECT skip('no shared data', 33);
 \endif
 SELECT * FROM finish();
