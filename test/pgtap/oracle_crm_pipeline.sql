@@ -113,7 +113,7 @@ SELECT results_eq(
     'SELECT name::date, win_rate_closed::numeric, won, won + lost FROM oracle_month ORDER BY 1', 'kpi: the win rate of each close month');
 
 -- Plain SQL over the tables, for what the oracle lacks. First it must give the oracle's own figures.
-CREATE VIEW deal AS
+CREATE TABLE deal AS
 SELECT p.*, t.manager AS sales_manager, t.regional_office AS region, t.regional_office AS team, coalesce(a.sector, '(none)') AS sector,
        coalesce(a.office_location, '(none)') AS office, coalesce(p.account, '(none)') AS account_name,
        CASE p.product WHEN 'GTXPro' THEN 'GTX Pro' ELSE p.product END AS product_name,
