@@ -303,23 +303,34 @@ append_group_by(const SmkRequest *request, const char *alias, StringInfo sql)
 		appendStringInfo(sql, "\nGROUP BY %s", list.data + 2);
 }
 
-/* The condition that a record counts for one of the measures; NULL where one of them takes every record. */
+/*
+ * The condition that a record counts for one of the measures; NULL where one of them takes every record of
+ * the set.
+ */
 static char *
 any_condition(SmkRecords *records, List *given)
 {
+	List *conditions = NIL;
 	StringInfoData sql;
 	ListCell *cell;
+	ListCell *known;
 
-	initStringInfo(&sql);
 	foreach (cell, given)
 	{
 		const char *condition = ((Measure *) lfirst(cell))->column->condition;
 
-		if (condition == NULL)
+		if (condition == NULL || (records->set->condition && strcmp(condition, records->set->condition) == 0))
 			return NULL;
-		appendStringInfo(&sql, "%s%s", sql.len ? " OR " : "", smk_records_expand(records, condition));
+		foreach (known, conditions)
+			if (strcmp(lfirst(known), condition) == 0)
+				break;
+		if (known == NULL)
+			conditions = lappend(conditions, pstrdup(condition));
 	}
-	return list_length(given) > 1 ? psprintf("(%s)", sql.data) : sql.data;
+	initStringInfo(&sql);
+	foreach (cell, conditions)
+		appendStringInfo(&sql, "%s%s", sql.len ? " OR " : "", smk_records_expand(records, lfirst(cell)));
+	return list_length(conditions) > 1 ? psprintf("(%s)", sql.data) : sql.data;
 }
 
 /* The part of a record set's counts and sums, or of one median. */

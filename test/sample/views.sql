@@ -1,0 +1,48 @@
+-- Views of the sample CRM that count in euros, for as long as smarketing converts no currencies and spreads no lumps itself.
+-- crm.sql runs this file. A day without a rate takes the last one before it.
+
+CREATE VIEW crm.deal_in_euro AS
+SELECT d.id, d.contact_id, d.company_id, d.title, d.deal_type,
+       CASE d.currency WHEN 'EUR' THEN d.value
+            ELSE round(d.value * (SELECT f.rate FROM crm.fx f WHERE f.currency = d.currency
+                                  AND f.day <= (coalesce(d.closed_on, d.opened_on) AT TIME ZONE 'UTC')::date ORDER BY f.day DESC LIMIT 1), 2)
+       END AS value,
+       d.opened_on, d.closed_on, d.is_won, d.expected_close, d.probability, d.phase, d.lost_reason, d.rep_id, d.product_id
+FROM crm.deal d;
+
+COMMENT ON VIEW crm.deal_in_euro IS 'Deals with their value in euros, at the rate of the day they closed, else opened (UTC)';
+
+-- A lump is spread evenly over its days; sums rounded from the first day on leave no cent behind.
+CREATE VIEW crm.cost_by_day AS
+SELECT e.day + s.n AS day, e.channel, e.campaign, e.cost_type,
+       round(e.cost * (s.n + 1) / e.days, 2) - round(e.cost * s.n / e.days, 2) AS cost
+FROM (
+    SELECT a.day, coalesce(a.period_end - a.day, 1) AS days, a.channel, a.campaign, a.cost_type,
+           CASE a.currency WHEN 'EUR' THEN a.cost
+                ELSE round(a.cost * (SELECT f.rate FROM crm.fx f WHERE f.currency = a.currency AND f.day <= a.day ORDER BY f.day DESC LIMIT 1), 2)
+           END AS cost
+    FROM crm.ad_cost a
+) e
+CROSS JOIN LATERAL generate_series(0, e.days - 1) AS s(n);
+
+COMMENT ON VIEW crm.cost_by_day IS 'Spend in euros by day: a lump is converted at the rate of its first day, then spread to the cent';
+
+CREATE VIEW crm.contract_in_euro AS
+SELECT c.id, c.company_id, c.product, c.start_on, c.end_on,
+       CASE c.currency WHEN 'EUR' THEN c.mrr
+            ELSE round(c.mrr * (SELECT f.rate FROM crm.fx f WHERE f.currency = c.currency AND f.day <= c.start_on ORDER BY f.day DESC LIMIT 1), 2)
+       END AS mrr,
+       c.rep_id
+FROM crm.contract c;
+
+COMMENT ON VIEW crm.contract_in_euro IS 'Contracts with their amount per month in euros, at the rate of the day they began';
+
+CREATE VIEW crm.invoice_in_euro AS
+SELECT i.id, i.company_id, i.issued_on,
+       CASE i.currency WHEN 'EUR' THEN i.amount
+            ELSE round(i.amount * (SELECT f.rate FROM crm.fx f WHERE f.currency = i.currency AND f.day <= i.issued_on ORDER BY f.day DESC LIMIT 1), 2)
+       END AS amount,
+       i.kind, i.product, i.rep_id
+FROM crm.invoice i;
+
+COMMENT ON VIEW crm.invoice_in_euro IS 'Invoices with their amount in euros, at the rate of the day they were issued';

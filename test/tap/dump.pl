@@ -1,0 +1,113 @@
+# A bound and configured database survives pg_dump and psql with the same figures, also with a bound table dropped
+# before the dump; a plain role reads every figure that its rights allow; DROP EXTENSION leaves nothing behind.
+use strict;
+use warnings;
+use Test::More;
+
+my $database = "smarketing_dump_$$";
+my $role = "smarketing_reader_$$";
+
+sub sql
+{
+	my ($name, $sql, $options) = @_;
+	open(my $file, '>', 'statement.sql') or die $!;
+	print $file $sql;
+	close($file);
+	my $output = `psql -XAtq -v VERBOSITY=verbose -v SHOW_CONTEXT=never -d $name @{[$options // '']} -f statement.sql 2>&1`;
+	$output =~ s/^psql:statement\.sql:\d+: //mg;
+	$output =~ s/^(CONTEXT|LOCATION|LINE|HINT|DETAIL):.*\n?//mg;
+	chomp($output);
+	return $output;
+}
+
+my $figures = q{
+SELECT * FROM smarketing.cost_per_lead('2026-01-01', '2026-04-01', by => '{channel,region}');
+SELECT * FROM smarketing.cost_per_lead('2026-01-01', '2027-01-01', 'fiscal_quarter', options => '{"basis": "period"}');
+SELECT * FROM smarketing.cost_per_opportunity('2026-01-01', '2026-04-01');
+SELECT * FROM smarketing.opportunity_win_rate('2026-01-01', '2026-04-01', by => '{owner}');
+SELECT * FROM smarketing.kpi('win_rate', '2026-01-01', '2026-04-01', 'all');
+SELECT * FROM smarketing.kpi_rows('leads', '2026-01-01', '2026-02-01');
+SELECT smarketing.kpi_sql('cost_per_lead', '2026-01-01', '2026-04-01', by => '{channel}');
+SELECT count(*) > 0 FROM smarketing.kpi_explain('cost_per_lead', '2026-01-01', '2026-04-01');
+SELECT count(*) FROM smarketing.metrics;
+SELECT name, value FROM smarketing.settings ORDER BY name;
+SELECT entity, column_name, expression, problem FROM smarketing.bindings ORDER BY 1, 2;
+};
+
+sql('postgres', "CREATE DATABASE $database; ALTER DATABASE $database SET timezone = 'Europe/Paris'; CREATE ROLE $role;");
+is(sql($database, q{
+CREATE EXTENSION smarketing;
+CREATE SCHEMA crm;
+CREATE TABLE crm.person (id int PRIMARY KEY, born timestamptz, source text, status text, place text);
+CREATE TABLE crm.deal (id int PRIMARY KEY, person int, opened timestamptz, closed timestamptz, won boolean, value numeric, rep text);
+CREATE TABLE crm.gone (at date, amount numeric);
+-- The last hour of January in UTC is February in Paris.
+INSERT INTO crm.person SELECT n, timestamptz '2026-01-31 23:30+00' + n * interval '7 hours', (ARRAY['google / cpc', 'O''Brien', NULL])[1 + n % 3],
+    (ARRAY['Neu', 'Heiß', 'Kunde'])[1 + n % 3], (ARRAY['Nord', 'Süd'])[1 + n % 2] FROM generate_series(0, 99) n;
+INSERT INTO crm.deal SELECT n, n, timestamptz '2026-01-20 12:00+00' + n * interval '1 day', timestamptz '2026-02-20 12:00+00' + n * interval '1 day',
+    n % 3 = 0, n * 10.5, 'rep ' || n % 2 FROM generate_series(0, 30) n;
+SELECT smarketing.bind('lead', 'crm.person', '{"lead_id": "id", "created_at": "born", "channel": "source", "stage": "status"}');
+SELECT smarketing.bind('opportunity', 'crm.deal', '{"opportunity_id": "id", "lead_id": "person", "created_at": "opened", "closed_at": "closed", "amount": "value", "owner": "rep"}');
+SELECT smarketing.bind('spend', 'crm.gone');
+SELECT smarketing.unbind('spend');
+SELECT smarketing.bind('touch', 'crm.gone', '{"channel": "''x''", "lead_id": "1"}');
+SELECT smarketing.define_dimension('region', '{"lead": "place"}', 'Region');
+SELECT smarketing.map_value('channel', 'google / cpc', 'Google Ads');
+SELECT smarketing.map_stage('Heiß', 'sql'), smarketing.map_stage('Kunde', 'won');
+SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spend_without_dimension', 'none');
+INSERT INTO smarketing.spend_entry (at, amount, channel) VALUES ('2026-02-01', 100.10, 'Google Ads'), ('2026-03-01', 7, 'O''Brien');
+} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, smarketing.spend_entry TO $role;") =~ s/[|\n]//gr,
+	'', 'a database is bound and configured');
+my $before = sql($database, $figures);
+like($before, qr/^2026-02-01\|f\|Google Ads\|Nord/m, 'it gives figures, by the names given');
+unlike($before, qr/ERROR/, 'and no error');
+like($before, qr/^time_zone\|Europe\/Paris$/m, 'the time zone of the database was recorded');
+
+# A role with SELECT on the CRM's tables runs every reading function.
+is(sql($database, "SET ROLE $role; $figures"), $before, 'a plain role reads the same');
+is(sql($database, "REVOKE SELECT ON smarketing.spend_entry FROM $role; SET ROLE $role; SELECT * FROM smarketing.cost_per_opportunity()"),
+	'ERROR:  42501: permission denied for table spend_entry', 'entered spend needs a grant');
+is(sql($database, "REVOKE SELECT ON crm.deal FROM $role; SET ROLE $role; SELECT * FROM smarketing.opportunity_win_rate()"),
+	'ERROR:  42501: permission denied for table deal', 'a table needs one too');
+foreach my $call ("bind('lead', 'crm.person')", "unbind('lead')", "configure('time_zone', 'UTC')", "define_dimension('x', '{}')",
+	"map_stage('x', 'won')", "map_value('channel', 'x', 'y')")
+{
+	like(sql($database, "SET ROLE $role; SELECT smarketing.$call"), qr/^ERROR:  42501: permission denied for function/,
+		"PUBLIC may not $call");
+}
+like(sql($database, "SET ROLE $role; UPDATE smarketing.setting SET value = 'UTC'"), qr/^ERROR:  42501/, 'nor write the tables');
+is(sql($database, "GRANT SELECT ON crm.deal, smarketing.spend_entry TO $role; ALTER TABLE crm.deal ENABLE ROW LEVEL SECURITY; " .
+	"CREATE POLICY mine ON crm.deal TO $role USING (rep = 'rep 1'); SET ROLE $role; " .
+	"SELECT by_1, created FROM smarketing.opportunity_win_rate('2026-01-01', '2027-01-01', 'all', '{owner}')"),
+	'rep 1|15', 'row-level security of the caller holds');
+sql($database, "DROP POLICY mine ON crm.deal; ALTER TABLE crm.deal DISABLE ROW LEVEL SECURITY");
+
+# Dump and restore, twice; a bound table is dropped before.
+sql($database, 'DROP TABLE crm.gone');
+$before = sql($database, $figures);
+like($before, qr/relation crm\.gone does not exist/, 'bindings tells of the dropped table');
+my $from = $database;
+foreach my $copy ("${database}_a", "${database}_b")
+{
+	sql('postgres', "CREATE DATABASE $copy");
+	my $errors = `pg_dump $from > dump.sql && psql -XqAt -v ON_ERROR_STOP=1 -d $copy -f dump.sql 2>&1 >/dev/null`;
+	is($errors, '', "$copy is restored");
+	is(sql($copy, $figures), $before, 'with the same figures');
+	$from = $copy;
+}
+is(sql($from, "INSERT INTO smarketing.spend_entry (at, amount) VALUES ('2026-01-01', 1) RETURNING spend_id"), '3', 'the sequence goes on');
+
+# DROP EXTENSION leaves nothing behind, and takes nothing else along.
+my $left = q{SELECT count(*) FROM pg_depend WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'smarketing')
+	UNION ALL SELECT count(*) FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IS NULL OR nspname = 'smarketing'
+	UNION ALL SELECT count(*) FROM pg_proc p LEFT JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname IS NULL OR nspname = 'smarketing'
+	UNION ALL SELECT count(*) FROM pg_type t LEFT JOIN pg_namespace n ON n.oid = typnamespace WHERE nspname IS NULL OR nspname = 'smarketing'
+	UNION ALL SELECT count(*) FROM pg_operator o LEFT JOIN pg_namespace n ON n.oid = oprnamespace WHERE nspname IS NULL OR nspname = 'smarketing'
+	UNION ALL SELECT count(*) FROM pg_namespace WHERE nspname = 'smarketing'};
+like(sql($from, "CREATE VIEW mine AS SELECT * FROM smarketing.cost_per_lead(); DROP EXTENSION smarketing"), qr/^ERROR:  2BP01/,
+	'a view of the user\'s keeps the extension');
+is(sql($from, "SET client_min_messages = warning; DROP EXTENSION smarketing CASCADE; $left"), "0\n0\n0\n0\n0\n0", 'DROP EXTENSION leaves nothing');
+is(sql($from, 'SELECT count(*) FROM crm.person'), '100', 'the CRM is as it was');
+sql('postgres', "DROP DATABASE $_") foreach ($database, "${database}_a", "${database}_b");
+sql('postgres', "DROP ROLE $role");
+done_testing();
