@@ -1,0 +1,96 @@
+-- On the sample CRM: the records behind a figure add up to it, cells add up to the whole, days to months, and SQL
+-- written by hand over the CRM's own tables gives the same.
+SET client_min_messages = warning;
+\o /dev/null
+\set crm :root '/test/sample/crm.sql'
+\set bind :root '/test/sample/bind.sql'
+\i :crm
+CREATE EXTENSION smarketing;
+\i :bind
+\o
+SET client_min_messages = warning;
+SELECT plan(14);
+
+-- Every additive measure of every cell (quarter and channel) against its records.
+CREATE TABLE cell AS
+SELECT m.metric, k.period_start, k.by_1, k.value
+FROM smarketing.metrics m, smarketing.kpi(m.metric, '2025-10-01', '2026-04-01', 'quarter', '{channel}') k
+WHERE m.kind = 'measure' AND m.is_additive;
+SELECT cmp_ok((SELECT count(*) FROM cell), '>=', 180::bigint, 'there are cells to open');
+SELECT is_empty($$
+    SELECT c.*, r.figure FROM cell c, LATERAL (
+        SELECT CASE WHEN (SELECT unit FROM smarketing.metrics m WHERE m.metric = c.metric) = 'currency' THEN coalesce(sum(amount), 0) ELSE count(*) END AS figure
+        FROM smarketing.kpi_rows(c.metric, c.period_start::timestamptz, (c.period_start + interval '3 months')::timestamptz,
+                                 jsonb_build_object('channel', c.by_1), max_rows => NULL)) r
+    WHERE c.value IS DISTINCT FROM r.figure$$, 'kpi_rows adds up to every cell');
+SELECT is_empty($$
+    SELECT k.by_1, k.open, k.open_overdue, a.n, b.n FROM smarketing.opportunity_win_rate('2025-10-01', '2026-04-01', 'all', '{owner}') k,
+        LATERAL (SELECT count(*) n FROM smarketing.kpi_rows('open', '2025-10-01', '2026-04-01', jsonb_build_object('owner', k.by_1), max_rows => NULL)) a,
+        LATERAL (SELECT count(*) n FROM smarketing.kpi_rows('open_overdue', '2025-10-01', '2026-04-01', jsonb_build_object('owner', k.by_1), max_rows => NULL)) b
+    WHERE k.open <> a.n OR k.open_overdue <> b.n$$, 'kpi_rows lists what is open');
+
+-- Cells add up to the whole, days and weeks to the range.
+SELECT is_empty($$
+    SELECT m.metric, d.by, w.value, p.value
+    FROM smarketing.metrics m, (VALUES ('{channel}'::text[]), ('{campaign,channel}'), ('{origin}')) d (by),
+        LATERAL (SELECT value FROM smarketing.kpi(m.metric, '2025-01-01', '2025-07-01', 'all')) w,
+        LATERAL (SELECT sum(value) AS value FROM smarketing.kpi(m.metric, '2025-01-01', '2025-07-01', 'month', d.by)) p
+    WHERE m.is_additive AND w.value IS DISTINCT FROM p.value$$, 'cells by dimension and month add up to the whole');
+SELECT is_empty($$
+    SELECT m.metric, d.period, w.value, p.value
+    FROM smarketing.metrics m, (VALUES ('day'), ('week'), ('fiscal_quarter')) d (period),
+        LATERAL (SELECT value FROM smarketing.kpi(m.metric, '2025-01-15', '2025-03-20', 'all', options => '{"time_zone": "America/New_York"}')) w,
+        LATERAL (SELECT sum(value) AS value FROM smarketing.kpi(m.metric, '2025-01-15', '2025-03-20', d.period, options => '{"time_zone": "America/New_York"}')) p
+    WHERE m.is_additive AND w.value IS DISTINCT FROM p.value$$, 'periods add up to a clipped range, in another zone');
+SELECT results_eq($$SELECT period_start, open FROM smarketing.opportunity_win_rate('2025-06-01', '2025-12-01')$$,
+    $$SELECT m::date, (SELECT count(*) FROM crm.deal WHERE deal_type = 'New business' AND opened_on < m + interval '1 month'
+                       AND (is_won IS NULL OR closed_on >= m + interval '1 month') AND (closed_on IS NULL OR closed_on > opened_on))
+      FROM generate_series(timestamptz '2025-06-01', '2025-11-01', '1 month') m$$, 'open deals at the end of each month');
+
+-- By hand.
+CREATE FUNCTION named(source text) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE source WHEN 'google / cpc' THEN 'Google Ads' WHEN 'linkedin' THEN 'LinkedIn Ads' WHEN 'facebook' THEN 'Meta Ads'
+        WHEN 'webinar' THEN 'Events' WHEN 'newsletter' THEN 'Email' WHEN 'partner' THEN 'Partners' WHEN 'referral' THEN 'Partners' ELSE coalesce(source, '(none)') END $$;
+SELECT results_eq($$SELECT period_start, by_1, round(spend, 2), leads FROM smarketing.cost_per_lead('2025-03-01', '2025-05-01', 'month', '{channel}')$$,
+    $$SELECT coalesce(l.m, s.m), coalesce(l.channel, s.channel) AS channel, coalesce(s.cost, 0), coalesce(l.n, 0)
+      FROM (SELECT date_trunc('month', created_on)::date m, named(source) channel, count(*) n FROM crm.contact
+            WHERE created_on >= '2025-03-01' AND created_on < '2025-05-01' GROUP BY 1, 2) l
+      FULL JOIN (SELECT date_trunc('month', day)::date m, coalesce(channel, '(none)') channel, sum(cost) cost FROM crm.cost_by_day
+            WHERE cost_type = 'marketing' AND day >= '2025-03-01' AND day < '2025-05-01' GROUP BY 1, 2) s ON s.m = l.m AND s.channel = l.channel
+      ORDER BY 1, 2$$, 'spend and leads by month and channel, by hand');
+SELECT results_eq($$SELECT mqls, sqls, customers, disqualified FROM smarketing.cost_per_lead('2025-03-01', '2025-05-01', 'all')$$,
+    $$SELECT count(*) FILTER (WHERE mql_on IS NOT NULL OR accepted_on IS NOT NULL OR sql_on IS NOT NULL OR opp
+                              OR status IN ('Marketing Qualified', 'Sales Accepted', 'Sales Qualified', 'Converted', 'Customer')
+                              OR EXISTS (SELECT FROM crm.phase_history h WHERE h.contact_id = c.id AND h.phase IN ('Marketing Qualified', 'Sales Accepted', 'Sales Qualified', 'Converted', 'Customer', 'Closed Won', 'Discovery', 'Proposal', 'Negotiation'))),
+             count(*) FILTER (WHERE sql_on IS NOT NULL OR opp OR status IN ('Sales Qualified', 'Converted', 'Customer')
+                              OR EXISTS (SELECT FROM crm.phase_history h WHERE h.contact_id = c.id AND h.phase IN ('Sales Qualified', 'Converted', 'Customer', 'Closed Won', 'Discovery', 'Proposal', 'Negotiation'))),
+             count(*) FILTER (WHERE won OR status = 'Customer' OR EXISTS (SELECT FROM crm.phase_history h WHERE h.contact_id = c.id AND h.phase IN ('Customer', 'Closed Won'))),
+             count(*) FILTER (WHERE disqualified_on IS NOT NULL OR status = 'Disqualified' OR EXISTS (SELECT FROM crm.phase_history h WHERE h.contact_id = c.id AND h.phase = 'Disqualified'))
+      FROM crm.contact c, LATERAL (SELECT count(*) > 0 AS opp, coalesce(bool_or(is_won), false) AS won FROM crm.deal d
+          WHERE d.contact_id = c.id OR (d.contact_id IS NULL AND d.company_id = c.company_id AND d.opened_on >= c.created_on)) d
+      WHERE created_on >= '2025-03-01' AND created_on < '2025-05-01'$$, 'steps of the leads of two months, by hand');
+SELECT results_eq($$SELECT by_1, created, closed, won, lost, amount_won, round(median_cycle_hours::numeric, 6) FROM smarketing.opportunity_win_rate('2025-03-01', '2025-06-01', 'all', '{rep}')$$,
+    $$SELECT r.name, count(*) FILTER (WHERE opened_on >= '2025-03-01' AND opened_on < '2025-06-01'), count(is_won) FILTER (WHERE c), count(*) FILTER (WHERE c AND is_won),
+             count(*) FILTER (WHERE c AND NOT is_won), coalesce(sum(value) FILTER (WHERE c AND is_won), 0),
+             round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM closed_on - opened_on) / 3600) FILTER (WHERE c AND is_won))::numeric, 6)
+      FROM crm.rep r JOIN (SELECT *, closed_on >= '2025-03-01' AND closed_on < '2025-06-01' AS c FROM crm.deal_in_euro) d ON d.rep_id = r.id
+      WHERE deal_type = 'New business'
+        AND (opened_on >= '2025-03-01' AND opened_on < '2025-06-01' OR c AND is_won IS NOT NULL OR opened_on < '2025-06-01' AND (is_won IS NULL OR closed_on >= '2025-06-01'))
+      GROUP BY 1 ORDER BY 1$$, 'win rate by rep, by hand');
+
+-- The statement that is shown is the one that is run; a narrow range gives what a wide one gives.
+SELECT smarketing.kpi_sql('opportunity_win_rate', '2025-01-01', '2025-07-01', 'quarter', '{rep,team}') AS statement \gset
+SELECT set_eq(:'statement', $$SELECT period_start, is_partial, by_1, by_2, created, closed, won, lost, open, win_rate, win_rate_low, win_rate_high, amount_won, amount_lost,
+    amount_win_rate, average_won, opportunities_per_won, median_cycle_hours, velocity_per_day, open_overdue
+    FROM smarketing.opportunity_win_rate('2025-01-01', '2025-07-01', 'quarter', '{rep,team}')$$, 'kpi_sql gives the rows of the function');
+SELECT results_eq($$SELECT n.mqls, n.sqls, n.customers, n.disqualified FROM generate_series(timestamptz '2025-01-01', '2025-12-01', '1 month') m, smarketing.cost_per_lead(m, m + interval '1 month') n$$,
+    $$SELECT mqls, sqls, customers, disqualified FROM smarketing.cost_per_lead('2024-11-01', '2026-11-01') WHERE period_start BETWEEN '2025-01-01' AND '2025-12-01'$$,
+    'a month alone and a month of two years are one');
+SELECT results_eq($$SELECT spend FROM smarketing.cost_per_lead('2025-03-01', '2025-04-01', options => '{"lag": "30 days"}')$$,
+    $$SELECT sum(cost) FROM crm.cost_by_day WHERE cost_type = 'marketing' AND day >= '2025-01-30' AND day < '2025-03-02'$$, 'lag moves spend forward');
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_indexscan = off; SET enable_bitmapscan = off;
+SELECT matches((SELECT string_agg(line, E'\n') FROM smarketing.kpi_explain('cost_per_lead.cost_per_lead', '2024-11-01', '2026-11-01', 'month', '{channel}') line),
+    'Parallel Seq Scan on contact', 'cost per lead by month and channel has a parallel plan');
+SELECT doesnt_match((SELECT string_agg(line, E'\n') FROM smarketing.kpi_explain('cost_per_lead.cost_per_lead', '2024-11-01', '2026-11-01', 'month', '{channel}') line),
+    'Sort[^\n]*\n[^\n]*(Sort Key[^\n]*\n[^\n]*)?->  (Parallel )?Seq Scan on contact', 'and no sort over the leads');
+SELECT finish();
