@@ -263,9 +263,13 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, const ch
 	if (own && condition)
 		condition = psprintf("%s\n   AND %s", own, condition);
 	appendStringInfo(&sql, "\n%s", smk_records_from(records, first, false, condition ? condition : own));
-	/* The fence: an expression in GROUP BY would be estimated at millions of groups, and sorted. */
+	/*
+	 * The fence: an expression in GROUP BY would be estimated at millions of groups, and sorted. Its zero is
+	 * a bigint constant: an integer is still a cast when the planner decides on parallel plans, and would
+	 * forbid partial aggregation over it.
+	 */
 	if (!request->is_all && !smk_records_bucket_is_known(records))
-		appendStringInfoString(&sql, "\nOFFSET 0");
+		appendStringInfoString(&sql, "\nOFFSET bigint '0'");
 	return sql.data;
 }
 
@@ -479,7 +483,7 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 		n++;
 	}
 	appendStringInfo(
-		&inner, "\n%s\nOFFSET 0",
+		&inner, "\n%s\nOFFSET bigint '0'",
 		smk_records_from(records, first, true,
 						 psprintf("%s < %s\n   AND (%s IS NULL OR %s IS NOT NULL)",
 								  smk_records_instant(records, records->set->at),
@@ -503,7 +507,7 @@ compile_stock_by_period(Compiler *compiler, SmkRecords *records, List *given)
 		"\n    FROM (\n        SELECT %s AS period_start%s%s"
 		"\n        FROM (\n            %s) AS record"
 		"\n        CROSS JOIN LATERAL (VALUES\n        %s) AS moved (at%s)"
-		"\n        WHERE moved.at < %s\n        OFFSET 0) AS step"
+		"\n        WHERE moved.at < %s\n        OFFSET bigint '0') AS step"
 		"\n    GROUP BY step.period_start%s"
 		"\n    WINDOW course AS (%s%s ORDER BY step.period_start)) AS level"
 		"\nCROSS JOIN LATERAL generate_series(level.period_start::timestamp,"
