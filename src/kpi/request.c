@@ -143,8 +143,9 @@ filter_add(SmkFilter *filter, const JsonbValue *value)
 	switch (value->type)
 	{
 		case jbvNull:
-			filter->has_none = true;
-			return true;
+			/* A value of that name is shown with the missing, and goes with it. */
+			filter->values = lappend(filter->values, "(none)");
+			break;
 		case jbvString:
 			filter->values = lappend(filter->values, pnstrdup(value->val.string.val, value->val.string.len));
 			break;
