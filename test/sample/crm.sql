@@ -372,6 +372,8 @@ FROM (
                 OFFSET 0
             ) cold
             JOIN habit h USING (rep)
+            -- The evening of the last Friday would be moved past the last day.
+            WHERE pg_temp.at_work(opened, pg_temp.u(key, 334)) <= 1793491199
         ) p
         JOIN company c USING (company)
         OFFSET 0
