@@ -369,7 +369,10 @@ stock_starts(SmkRecords *records, const SmkColumn *measure)
 
 	if (strcmp(measure->value, records->set->at) == 0)
 		return created;
-	return psprintf("greatest(%s, %s)", created, smk_records_instant(records, measure->value));
+	/* greatest() would take the one that is known: without the second time nothing belongs to the stock. */
+	return psprintf("CASE WHEN %s IS NOT NULL THEN greatest(%s, %s) END",
+					smk_records_instant(records, measure->value), created,
+					smk_records_instant(records, measure->value));
 }
 
 /* SQL for the instant at which a record leaves its stock; NULL while it is open. */
@@ -576,10 +579,7 @@ compile_set(Compiler *compiler, const SmkRecordSet *set)
 		}
 		if (additive)
 		{
-			SmkRecords *records = smk_records(compiler->request, set, bindings[b]);
-
-			records->is_entry = b == 1;
-			compile_part(compiler, records, additive);
+			compile_part(compiler, smk_records(compiler->request, set, bindings[b]), additive);
 		}
 		if (stock)
 		{
@@ -607,6 +607,7 @@ entry_binding(void)
 	binding->entity = smk_entity_find("spend");
 	binding->relation = "smarketing.spend_entry";
 	binding->time_zone = "UTC";
+	binding->is_own = true;
 	for (size_t i = 0; i < lengthof(columns); i++)
 		binding->columns[smk_entity_column(binding->entity, columns[i])].text =
 			psprintf("spend.%s", quote_identifier(columns[i]));
@@ -857,7 +858,6 @@ compile_rows_of(const Compiler *compiler, const SmkColumn *measure, SmkBinding *
 	char *at = smk_records_dated_at(records);
 	StringInfoData condition;
 
-	records->is_entry = binding == compiler->entry;
 	initStringInfo(&condition);
 	if (measure->aggregate == SMK_STOCK)
 	{
@@ -866,6 +866,9 @@ compile_rows_of(const Compiler *compiler, const SmkColumn *measure, SmkBinding *
 
 		if (request->is_unbounded && strcmp(measure->value, records->set->at) == 0)
 			starts = psprintf("coalesce(%s, '-infinity')", starts);
+		if (!request->is_unbounded)
+			appendStringInfo(&condition, "\n   AND %s < %s", smk_records_instant(records, records->set->at),
+							 cut);
 		appendStringInfo(&condition, "\n   AND %s < %s AND (%s IS NULL OR %s >= %s)", starts, cut,
 						 smk_records_column(records, "won"), stock_ends(records), cut);
 	}

@@ -121,6 +121,7 @@ smk_lead_step(SmkRecords *records, const char *name)
 	if (step->opportunity_at)
 	{
 		static const char *const aliases[] = {"conversion", "account_conversion"};
+		bool by_winning = strcmp(step->opportunity_at, "won_at") == 0;
 		bool bound[2];
 
 		bound[0] = lead_step_source(records->request, "opportunity", "lead_id") != NULL;
@@ -128,15 +129,14 @@ smk_lead_step(SmkRecords *records, const char *name)
 				   smk_records_column(records, "account_id") != NULL;
 		for (int i = 0; i < 2; i++)
 		{
-			if (!bound[i])
+			if (!bound[i] || (by_winning && lead_step_source(records->request, "opportunity", "won") == NULL))
 				continue;
 			records->steps |= i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT;
 			add_part(&times, ", ", psprintf("%s.%s", aliases[i], step->opportunity_at));
 			/* A deal may be won without a date of it. */
 			add_part(&facts, " OR ",
-					 strcmp(step->opportunity_at, "won_at") == 0
-						 ? psprintf("coalesce(%s.is_won, false)", aliases[i])
-						 : psprintf("%s.lead_id IS NOT NULL", aliases[i]));
+					 by_winning ? psprintf("coalesce(%s.is_won, false)", aliases[i])
+								: psprintf("%s.lead_id IS NOT NULL", aliases[i]));
 		}
 	}
 	if (is_time)

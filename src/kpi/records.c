@@ -154,7 +154,8 @@ way_ends(Way *way, const SmkBy *by)
 	if (by->defined)
 	{
 		way->column = -1;
-		return by->defined->columns[way->binding->entity - smk_entities].text != NULL;
+		return !way->binding->is_own &&
+			   by->defined->columns[way->binding->entity - smk_entities].text != NULL;
 	}
 	way->column = smk_entity_column(way->binding->entity, dimension_column(by));
 	return way->column >= 0 && way->binding->columns[way->column].text != NULL;
@@ -297,7 +298,7 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 		if (is_spend && strcmp(records->request->config->spend_without_dimension, "none") == 0)
 			return pstrdup("NULL::text");
 		/* What was entered by hand has fewer columns than what is bound beside it. */
-		if (records->is_entry && bound != NULL &&
+		if (records->binding->is_own && bound != NULL &&
 			records_find_way(smk_records(records->request, records->set, bound), by, &way))
 			return pstrdup("NULL::text");
 		records_lack_dimension(records, by, measure);

@@ -24,7 +24,6 @@ typedef struct SmkRecords
 	const SmkRequest *request;
 	const SmkRecordSet *set;
 	SmkBinding *binding; /* NULL: the entity is not bound */
-	bool is_entry;		 /* the rows of our own table for what the CRM does not keep */
 	bool needed[SMK_MAX_COLUMNS];
 	List *dimensions; /* of SmkDimension: the user's, taken from this entity itself */
 	List *joins;	  /* of SmkJoin */

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 
 #include "compat.h"
 #include "crm/reserved.h"
@@ -372,6 +373,7 @@ request_bound(SmkRequest *request, TimestampTz at, const char *name)
 {
 	SmkZone session = {0};
 	DateADT date;
+	TimestampTz midnight;
 
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
@@ -380,7 +382,11 @@ request_bound(SmkRequest *request, TimestampTz at, const char *name)
 	session.kind = SMK_ZONE_FULL;
 	session.tz = session_timezone;
 	date = smk_zone_local_date(&session, at);
-	return smk_zone_first_instant(&session, date) == at ? smk_zone_first_instant(request->zone, date) : at;
+	/* As a date is read as a bound, which is the second midnight of a day that has two. */
+	midnight = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(date)));
+	return at == midnight || at == smk_zone_first_instant(&session, date)
+			   ? smk_zone_first_instant(request->zone, date)
+			   : at;
 }
 
 static DateADT
