@@ -29,9 +29,13 @@ static const LeadStep lead_steps[] = {
 	{"customer", {NULL, NULL, NULL}, SMK_STAGE_WON, true, "won_at"},
 	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL}};
 
-/* Bits of SmkRecords.steps: the changes to each step, then the two ways to opportunities. */
-#define STEP_BY_OPPORTUNITY (1 << 8)
-#define STEP_BY_ACCOUNT (1 << 9)
+/* Bits of SmkRecords.steps: the steps whose fact and whose time is asked for, and what tells of them. */
+#define STEP_IS(step) (1 << ((step) -lead_steps))
+#define STEP_TIME(step) (1 << (8 + ((step) -lead_steps)))
+#define STEP_ASKED(steps, step) (((steps) & (STEP_IS(step) | STEP_TIME(step))) != 0)
+#define STEP_BY_CHANGE (1 << 16)
+#define STEP_BY_OPPORTUNITY (1 << 17)
+#define STEP_BY_ACCOUNT (1 << 18)
 
 /* The step that a derived column is about; is_time tells which of its two columns. */
 static const LeadStep *
@@ -97,6 +101,7 @@ smk_lead_step(SmkRecords *records, const char *name)
 
 	initStringInfo(&times);
 	initStringInfo(&facts);
+	records->steps |= is_time ? STEP_TIME(step) : STEP_IS(step);
 	for (int i = 0; i < 3 && step->own_columns[i] != NULL; i++)
 	{
 		at = smk_records_instant(records, step->own_columns[i]);
@@ -107,10 +112,9 @@ smk_lead_step(SmkRecords *records, const char *name)
 	}
 	if (lead_step_source(records->request, "stage_change", "lead_id"))
 	{
-		records->steps |= 1 << (step - lead_steps);
-		at = psprintf("change.%s_at", step->name);
-		add_part(&times, ", ", at);
-		add_part(&facts, " OR ", psprintf("%s IS NOT NULL", at));
+		records->steps |= STEP_BY_CHANGE;
+		add_part(&times, ", ", psprintf("change.%s_at", step->name));
+		add_part(&facts, " OR ", psprintf("coalesce(change.is_%s, false)", step->name));
 	}
 	for (int i = 1; i < 3 && step->own_columns[i] != NULL; i++)
 	{
@@ -171,7 +175,10 @@ few_leads_only(SmkRecords *records, const char *reference, Oid type)
 					cast, cast, smk_sql_indent(smk_records_chosen(records, "chosen", needed), 10));
 }
 
-/* The stage changes of each lead, folded to the first time of each step that was asked for. */
+/*
+ * The stage changes of each lead, folded to what was asked for: whether it came to a step, and when first. A
+ * single step needs no more than the lead's being there.
+ */
 static void
 join_changes(SmkRecords *records, StringInfo from)
 {
@@ -183,23 +190,31 @@ join_changes(SmkRecords *records, StringInfo from)
 	StringInfoData columns;
 	StringInfoData where;
 	char *instant = smk_source_instant(change, at, "stage_change.at", records->request->time_zone);
+	int asked = 0;
 
 	needed[at] = needed[lead_id] = needed[smk_entity_column(change->entity, "stage")] = true;
 	needed[pipeline] = change->columns[pipeline].text != NULL;
 	initStringInfo(&columns);
 	initStringInfo(&where);
 	for (size_t i = 0; i < lengthof(lead_steps); i++)
+		asked += STEP_ASKED(records->steps, &lead_steps[i]);
+	for (size_t i = 0; i < lengthof(lead_steps); i++)
 	{
+		const LeadStep *step = &lead_steps[i];
 		char *condition;
 
-		if ((records->steps & (1 << i)) == 0)
+		if (!STEP_ASKED(records->steps, step))
 			continue;
-		condition = smk_source_stage(records->request->config, change, "stage_change", lead_steps[i].stage,
-									 lead_steps[i].or_beyond);
-		appendStringInfo(&columns, ",\n        min(%s) FILTER (WHERE %s) AS %s_at", instant, condition,
-						 lead_steps[i].name);
+		condition =
+			smk_source_stage(records->request->config, change, "stage_change", step->stage, step->or_beyond);
+		if (records->steps & STEP_IS(step))
+			appendStringInfo(&columns, ",\n        %s AS is_%s",
+							 asked == 1 ? "true" : psprintf("bool_or(%s)", condition), step->name);
+		if (records->steps & STEP_TIME(step))
+			appendStringInfo(&columns, ",\n        min(%s)%s AS %s_at", instant,
+							 asked == 1 ? "" : psprintf(" FILTER (WHERE %s)", condition), step->name);
 		/* Earlier steps include later ones: the first condition of those that go beyond covers them all. */
-		if (where.len == 0 || !lead_steps[i].or_beyond)
+		if (where.len == 0 || !step->or_beyond)
 			add_part(&where, " OR ", condition);
 	}
 	appendStringInfo(
@@ -207,7 +222,7 @@ join_changes(SmkRecords *records, StringInfo from)
 		"\nLEFT JOIN (\n"
 		"    SELECT stage_change.lead_id%s\n"
 		"    FROM %s AS stage_change\n"
-		"    WHERE stage_change.lead_id IS NOT NULL AND (%s)%s\n"
+		"    WHERE stage_change.lead_id IS NOT NULL AND stage_change.at IS NOT NULL\n      AND (%s)%s\n"
 		"    GROUP BY stage_change.lead_id) AS change\n"
 		"    ON %s",
 		columns.data,
@@ -218,7 +233,21 @@ join_changes(SmkRecords *records, StringInfo from)
 			smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, "lead_id"))));
 }
 
-/* The opportunities of each lead, folded: the first one's creation, the first winning, whether one was won.
+/* True where the fact, or the time, of a step that this time of the opportunities dates is asked for. */
+static bool
+is_asked_of_opportunities(const SmkRecords *records, const char *opportunity_at, bool is_time)
+{
+	for (size_t i = 0; i < lengthof(lead_steps); i++)
+		if (lead_steps[i].opportunity_at != NULL &&
+			strcmp(lead_steps[i].opportunity_at, opportunity_at) == 0 &&
+			(records->steps & (is_time ? STEP_TIME(&lead_steps[i]) : STEP_IS(&lead_steps[i]))))
+			return true;
+	return false;
+}
+
+/*
+ * The opportunities of each lead, folded to what was asked for: the first one's creation, the first winning,
+ * whether one was won.
  */
 static void
 join_conversions(SmkRecords *records, bool by_account, StringInfo from)
@@ -235,27 +264,36 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	const char *zone = records->request->time_zone;
 	bool needed[SMK_MAX_COLUMNS] = {false};
 	bool has_won = opportunity->columns[won].text != NULL;
+	bool wants_won = has_won && is_asked_of_opportunities(records, "won_at", false);
 	bool has_closed = opportunity->columns[closed].text != NULL;
 	char *created_at = smk_source_instant(opportunity, created, "opportunity.created_at", zone);
-	char *won_at = has_won && has_closed
-					   ? psprintf("min(%s) FILTER (WHERE opportunity.won)",
-								  smk_source_instant(opportunity, closed, "opportunity.closed_at", zone))
-					   : "NULL::timestamptz";
+	bool wants_created = is_asked_of_opportunities(records, "opportunity_at", true);
+	bool wants_won_at = is_asked_of_opportunities(records, "won_at", true);
 	char *select;
 	Oid lead_key = smk_source_key_type(records->binding, key);
+	StringInfoData columns;
 
-	needed[created] = true;
-	needed[won] = has_won;
-	needed[closed] = has_won && has_closed;
+	initStringInfo(&columns);
+	if (wants_created)
+		appendStringInfo(&columns, ",\n        min(%s) AS opportunity_at", created_at);
+	if (wants_won_at)
+		appendStringInfo(&columns, ",\n        %s AS won_at",
+						 has_won && has_closed ? psprintf("min(%s) FILTER (WHERE opportunity.won)",
+														  smk_source_instant(opportunity, closed,
+																			 "opportunity.closed_at", zone))
+											   : "NULL::timestamptz");
+	if (wants_won)
+		appendStringInfoString(&columns, ",\n        bool_or(opportunity.won) AS is_won");
+	needed[created] = wants_created || by_account;
+	needed[won] = wants_won || (wants_won_at && has_won);
+	needed[closed] = wants_won_at && has_won && has_closed;
 	needed[lead_id] = opportunity->columns[lead_id].text != NULL;
 	needed[account_id] = by_account;
 	select = smk_sql_indent(smk_source_select(opportunity, needed, NIL, entity - smk_entities, NULL), 9);
 	appendStringInfo(from,
 					 "\nLEFT JOIN (\n"
-					 "    SELECT %s.lead_id, min(%s) AS opportunity_at,\n"
-					 "        %s AS won_at, %s AS is_won\n",
-					 by_account ? "sibling" : "opportunity", created_at, won_at,
-					 has_won ? "bool_or(opportunity.won)" : "NULL::boolean");
+					 "    SELECT %s.lead_id%s\n",
+					 by_account ? "sibling" : "opportunity", columns.data);
 	if (by_account)
 	{
 		bool lead_needed[SMK_MAX_COLUMNS] = {false};
@@ -304,10 +342,10 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 void
 smk_lead_steps_join(SmkRecords *records, StringInfo from)
 {
-	if (records->steps == 0)
+	if ((records->steps & (STEP_BY_CHANGE | STEP_BY_OPPORTUNITY | STEP_BY_ACCOUNT)) == 0)
 		return;
 	(void) smk_records_column(records, "lead_id");
-	if (records->steps & ~(STEP_BY_OPPORTUNITY | STEP_BY_ACCOUNT))
+	if (records->steps & STEP_BY_CHANGE)
 		join_changes(records, from);
 	if (records->steps & STEP_BY_OPPORTUNITY)
 		join_conversions(records, false, from);
