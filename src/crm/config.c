@@ -3,13 +3,11 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -21,6 +19,7 @@
 
 #include "compat.h"
 #include "crm/config.h"
+#include "crm/key.h"
 #include "smarketing.h"
 
 const SmkSetting smk_settings[] = {
@@ -211,34 +210,14 @@ smk_relation_resolve(const char *relation, bool missing_ok)
 	return RangeVarGetRelid(name, AccessShareLock, missing_ok);
 }
 
-/* True where a unique index guarantees that no two rows of the relation have the same key. */
+/* True where no two rows of the relation can have the same key. */
 static bool
 config_is_unique(Relation relation, const SmkBinding *binding)
 {
 	const char *column =
 		binding->columns[smk_entity_column(binding->entity, binding->entity->key)].raw_column;
-	bool found = false;
-	List *indexes;
-	ListCell *cell;
 
-	if (column == NULL || (relation->rd_rel->relkind != RELKIND_RELATION &&
-						   relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE))
-		return false;
-	indexes = RelationGetIndexList(relation);
-	foreach (cell, indexes)
-	{
-		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		if (index->rd_index->indisunique && index->rd_index->indisvalid && index->rd_index->indimmediate &&
-			index->rd_index->indnkeyatts == 1 && index->rd_index->indkey.values[0] != 0 &&
-			RelationGetIndexPredicate(index) == NIL &&
-			strcmp(get_attname(RelationGetRelid(relation), index->rd_index->indkey.values[0], false),
-				   column) == 0)
-			found = true;
-		index_close(index, AccessShareLock);
-	}
-	list_free(indexes);
-	return found;
+	return column != NULL && smk_column_is_unique(relation, get_attnum(RelationGetRelid(relation), column));
 }
 
 /*

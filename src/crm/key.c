@@ -1,0 +1,204 @@
+/*
+ * key.c: whether a column of a relation can have a value twice. A table shows it by a unique index; a view by
+ * its definition, where it gives each row of such a table once at most: a selection of it, joined to what
+ * matches once at most.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/stratnum.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "crm/key.h"
+
+/*
+ * True where no two rows of the table have the same value in the column, by an index that the operator (or
+ * any, where it is InvalidOid) compares by.
+ */
+static bool
+table_column_is_unique(Relation table, AttrNumber column, Oid equality)
+{
+	List *indexes;
+	ListCell *cell;
+	bool found = false;
+
+	/* An index of a parent says nothing of the rows of its children. */
+	if (table->rd_rel->relkind == RELKIND_RELATION && has_subclass(RelationGetRelid(table)))
+		return false;
+	indexes = RelationGetIndexList(table);
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (index->rd_index->indisunique && index->rd_index->indisvalid && index->rd_index->indimmediate &&
+			index->rd_index->indnkeyatts == 1 && index->rd_index->indkey.values[0] == column &&
+			RelationGetIndexPredicate(index) == NIL &&
+			(!OidIsValid(equality) ||
+			 get_op_opfamily_strategy(equality, index->rd_opfamily[0]) == BTEqualStrategyNumber))
+			found = true;
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	return found;
+}
+
+static bool column_is_unique(Oid relid, AttrNumber column, Oid equality);
+
+/* A column of the query's range table item, also under a cast that changes no bit; or NULL. */
+static Var *
+plain_column(Node *expression, int item)
+{
+	while (expression && IsA(expression, RelabelType))
+		expression = (Node *) ((RelabelType *) expression)->arg;
+	if (expression && IsA(expression, Var) && ((Var *) expression)->varlevelsup == 0 &&
+		(item == 0 || ((Var *) expression)->varno == item))
+		return (Var *) expression;
+	return NULL;
+}
+
+/* True where a unique column of the range table item has to equal something that does not vary with it. */
+static bool
+condition_picks_one(Node *condition, int item, const RangeTblEntry *entry)
+{
+	ListCell *cell;
+	OpExpr *comparison;
+
+	if (condition == NULL)
+		return false;
+	if (is_andclause(condition))
+	{
+		foreach (cell, ((BoolExpr *) condition)->args)
+			if (condition_picks_one(lfirst(cell), item, entry))
+				return true;
+		return false;
+	}
+	if (!IsA(condition, OpExpr))
+		return false;
+	comparison = (OpExpr *) condition;
+	/* A collation that takes different strings for equal could match two keys of an index that does not. */
+	if (list_length(comparison->args) != 2 ||
+		(OidIsValid(comparison->inputcollid) && !get_collation_isdeterministic(comparison->inputcollid)))
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		Var *column = plain_column(list_nth(comparison->args, i), item);
+		Node *other = list_nth(comparison->args, 1 - i);
+
+		if (column && column->varattno > 0 && !bms_is_member(item, pull_varnos(NULL, other)) &&
+			column_is_unique(entry->relid, column->varattno, comparison->opno))
+			return true;
+	}
+	return false;
+}
+
+/* The range table item that is a side of a join, where at most one of its rows can meet the condition. */
+static bool
+side_matches_once(const Query *query, Node *side, Node *condition)
+{
+	int item;
+	RangeTblEntry *entry;
+
+	if (!IsA(side, RangeTblRef))
+		return false;
+	item = ((RangeTblRef *) side)->rtindex;
+	entry = rt_fetch(item, query->rtable);
+	return entry->rtekind == RTE_RELATION && condition_picks_one(condition, item, entry);
+}
+
+/* True where the joins give each row of the range table item once at most. */
+static bool
+joins_repeat_none(const Query *query, Node *node, int item)
+{
+	JoinExpr *join;
+
+	check_stack_depth();
+	if (IsA(node, RangeTblRef))
+		return ((RangeTblRef *) node)->rtindex == item;
+	if (!IsA(node, JoinExpr))
+		return false;
+	join = (JoinExpr *) node;
+	if (join->jointype != JOIN_INNER && join->jointype != JOIN_LEFT)
+		return false;
+	if (joins_repeat_none(query, join->larg, item))
+		return side_matches_once(query, join->rarg, join->quals);
+	return join->jointype == JOIN_INNER && joins_repeat_none(query, join->rarg, item) &&
+		   side_matches_once(query, join->larg, join->quals);
+}
+
+/* True where the view's definition shows that no two rows have the same value in the column. */
+static bool
+view_column_is_unique(Relation view, AttrNumber column, Oid equality)
+{
+	Query *query = get_view_query(view);
+	TargetEntry *target = list_nth(query->targetList, column - 1);
+	List *distinct = query->distinctClause ? query->distinctClause : query->groupClause;
+	Var *source = plain_column((Node *) target->expr, 0);
+	RangeTblEntry *entry;
+
+	if (query->setOperations || query->groupingSets || (query->hasTargetSRFs && !query->distinctClause))
+		return false;
+	/* One row a value: DISTINCT ON it, or GROUP BY it alone. */
+	if (list_length(distinct) == 1 && target->ressortgroupref != 0)
+	{
+		SortGroupClause *clause = linitial(distinct);
+
+		if (clause->tleSortGroupRef == target->ressortgroupref &&
+			(!OidIsValid(equality) || clause->eqop == equality))
+			return true;
+	}
+	if (query->hasTargetSRFs || query->groupClause || query->hasAggs || source == NULL ||
+		source->varattno <= 0 || list_length(query->jointree->fromlist) != 1)
+		return false;
+	entry = rt_fetch(source->varno, query->rtable);
+	return entry->rtekind == RTE_RELATION && entry->tablesample == NULL &&
+		   joins_repeat_none(query, linitial(query->jointree->fromlist), source->varno) &&
+		   column_is_unique(entry->relid, source->varattno, equality);
+}
+
+/* As smk_column_is_unique, for values that the operator tells apart. */
+static bool
+relation_column_is_unique(Relation relation, AttrNumber column, Oid equality)
+{
+	check_stack_depth();
+	switch (relation->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_MATVIEW:
+			return table_column_is_unique(relation, column, equality);
+		case RELKIND_VIEW:
+			return view_column_is_unique(relation, column, equality);
+		default:
+			return false;
+	}
+}
+
+/* As above, of a relation within a view. Its lock stays, so that what was seen holds for the statement. */
+static bool
+column_is_unique(Oid relid, AttrNumber column, Oid equality)
+{
+	Relation relation = relation_open(relid, AccessShareLock);
+	bool unique = relation_column_is_unique(relation, column, equality);
+
+	relation_close(relation, NoLock);
+	return unique;
+}
+
+/* True where it is certain that no two rows of the relation have the same value in the column; NULLs aside.
+ */
+bool
+smk_column_is_unique(Relation relation, AttrNumber column)
+{
+	return relation_column_is_unique(relation, column, InvalidOid);
+}

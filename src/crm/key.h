@@ -1,0 +1,11 @@
+/*
+ * key.h: whether a column of a relation can have a value twice.
+ */
+#ifndef SMK_KEY_H
+#define SMK_KEY_H
+
+#include "utils/relcache.h"
+
+extern bool smk_column_is_unique(Relation relation, AttrNumber column);
+
+#endif
