@@ -1,5 +1,20 @@
--- Views of the sample CRM that count in euros, for as long as smarketing converts no currencies and spreads no lumps itself.
--- crm.sql runs this file. A day without a rate takes the last one before it.
+-- Views of the sample CRM, to be bound: names beside ids, and amounts in euros for as long as smarketing converts no
+-- currencies and spreads no lumps itself. crm.sql runs this file. A day without a rate takes the last one before it.
+-- Names are joined, not selected for each row: a correlated subselect would keep every plan over it serial.
+
+CREATE VIEW crm.contact_with_campaign AS
+SELECT c.*, g.name AS campaign
+FROM crm.contact c
+LEFT JOIN crm.campaign g ON g.id = c.campaign_id;
+
+COMMENT ON VIEW crm.contact_with_campaign IS 'Contacts with the name of their campaign';
+
+CREATE VIEW crm.rep_with_team AS
+SELECT r.*, t.name AS team
+FROM crm.rep r
+LEFT JOIN crm.team t ON t.id = r.team_id;
+
+COMMENT ON VIEW crm.rep_with_team IS 'Reps with the name of their team';
 
 CREATE VIEW crm.deal_in_euro AS
 SELECT d.id, d.contact_id, d.company_id, d.title, d.deal_type,
@@ -7,8 +22,9 @@ SELECT d.id, d.contact_id, d.company_id, d.title, d.deal_type,
             ELSE round(d.value * (SELECT f.rate FROM crm.fx f WHERE f.currency = d.currency
                                   AND f.day <= (coalesce(d.closed_on, d.opened_on) AT TIME ZONE 'UTC')::date ORDER BY f.day DESC LIMIT 1), 2)
        END AS value,
-       d.opened_on, d.closed_on, d.is_won, d.expected_close, d.probability, d.phase, d.lost_reason, d.rep_id, d.product_id
-FROM crm.deal d;
+       d.opened_on, d.closed_on, d.is_won, d.expected_close, d.probability, d.phase, d.lost_reason, d.rep_id, p.name AS product
+FROM crm.deal d
+LEFT JOIN crm.product p ON p.id = d.product_id;
 
 COMMENT ON VIEW crm.deal_in_euro IS 'Deals with their value in euros, at the rate of the day they closed, else opened (UTC)';
 
