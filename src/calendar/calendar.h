@@ -8,6 +8,7 @@
 
 #include "datatype/timestamp.h"
 #include "pgtime.h"
+#include "nodes/pg_list.h"
 #include "utils/date.h"
 
 /* Reporting periods; period_names in period.c follows this order. */
@@ -97,6 +98,7 @@ extern SmkZone *smk_zone_lookup(const char *name);
 extern SmkZoneSegment smk_zone_segment(const SmkZone *zone, TimestampTz at);
 extern DateADT smk_zone_local_date(const SmkZone *zone, TimestampTz at);
 extern TimestampTz smk_zone_first_instant(const SmkZone *zone, DateADT date);
+extern List *smk_zone_skipped_dates(const SmkZone *zone);
 
 /* bucket.c */
 extern void smk_bucket_init(SmkBucket *bucket, MemoryContext context);

@@ -220,3 +220,32 @@ smk_zone_first_instant(const SmkZone *zone, DateADT date)
 				 errmsg("timestamp out of range")));
 	return first;
 }
+
+/*
+ * The dates that the clocks of the zone skipped (Apia, 30 December 2011), as a palloc'd list of integers: those of the
+ * times that CRMs keep, from 1900 to 2100.
+ */
+List *
+smk_zone_skipped_dates(const SmkZone *zone)
+{
+	TimestampTz at = (INT64CONST(-36524) * USECS_PER_DAY);
+	TimestampTz until = (INT64CONST(36525) * USECS_PER_DAY);
+	SmkZoneSegment segment = smk_zone_segment(zone, at);
+	List	   *dates = NIL;
+
+	while (segment.until < until)
+	{
+		SmkZoneSegment next = smk_zone_segment(zone, segment.until);
+
+		if (next.offset - segment.offset >= SECS_PER_DAY / 2)
+		{
+			DateADT		before = smk_zone_local_date(zone, segment.until - 1);
+			DateADT		after = smk_zone_local_date(zone, segment.until);
+
+			for (DateADT date = before + 1; date < after; date++)
+				dates = lappend_int(dates, date);
+		}
+		segment = next;
+	}
+	return dates;
+}

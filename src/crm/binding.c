@@ -8,11 +8,14 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -323,10 +326,24 @@ configure_check(const SmkSetting *setting, const char *value)
 		if (strcmp(value, "error") != 0 && strcmp(value, "none") != 0)
 			known = "error, none";
 	}
+	else if (strcmp(setting->name, "on_missing_rate") == 0 && strcmp(value, "error") != 0 &&
+			 strcmp(value, "null") != 0)
+		known = "error, null";
+	else if (strcmp(setting->name, "currency") == 0 && value[0] == '\0')
+		known = "a code as the CRM and the exchange rates have it, like EUR";
 	if (known)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("invalid value for setting \"%s\": \"%s\"", setting->name, value),
 						errhint("It takes: %s.", known)));
+}
+
+/* A currency's code as statements compare it: in capitals, without blanks around it; palloc'd. */
+static const char *
+configure_currency(const char *value)
+{
+	char *code = TextDatumGetCString(DirectFunctionCall1(btrim1, CStringGetTextDatum(value)));
+
+	return str_toupper(code, strlen(code), DEFAULT_COLLATION_OID);
 }
 
 PG_FUNCTION_INFO_V1(smk_configure);
@@ -355,6 +372,8 @@ smk_configure(PG_FUNCTION_ARGS)
 	if (setting->is_later)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("setting \"%s\" is not supported yet", args[0])));
+	if (args[1] && strcmp(setting->name, "currency") == 0)
+		args[1] = configure_currency(args[1]);
 	if (args[1])
 		configure_check(setting, args[1]);
 	SPI_connect();

@@ -25,9 +25,9 @@
 const SmkSetting smk_settings[] = {
 	{"time_zone", "UTC", "the reporting time zone, in which periods are cut; at first the database's own",
 	 false},
-	{"currency", NULL, "the currency of all figures", true},
+	{"currency", NULL, "the currency of all figures; amounts in others are converted", false},
 	{"on_missing_rate", "error",
-	 "what an exchange rate that is missing does: error, or null for NULL figures", true},
+	 "what an exchange rate that is missing does: error, or null for NULL figures", false},
 	{"fiscal_year_start", "1", "the month in which fiscal years begin, 1 to 12", false},
 	{"language", "en", "the language of readings: en or fr", true},
 	{"gross_margin", NULL, "the share of revenue that is margin, 0 to 1", true},
@@ -161,6 +161,10 @@ config_load_settings(SmkConfig *config)
 			config->spend_without_dimension = value;
 		else if (strcmp(name, "fiscal_year_start") == 0 && config->fiscal_year_start == 0)
 			config->fiscal_year_start = pg_strtoint32(value);
+		else if (strcmp(name, "currency") == 0)
+			config->currency = value;
+		else if (strcmp(name, "on_missing_rate") == 0)
+			config->missing_rate_is_null = strcmp(value, "null") == 0;
 	}
 	if (config->time_zone == NULL)
 		config->time_zone = "UTC";
@@ -264,17 +268,41 @@ smk_binding_open(SmkBinding *binding)
 }
 
 /*
- * True once spend_entry has a row. Looked up below the executor: a reader without a right on the table must
- * learn whether there is spend (never entered is not zero), and learns nothing else.
+ * True once a table of ours has a row. Looked up below the executor: a reader without a right on the table
+ * must learn whether anything was entered (never entered is not zero), and learns nothing else.
  */
-bool
-smk_spend_was_entered(void)
+static bool
+config_has_rows(Oid relid)
 {
-	Relation relation = table_open(smk_relation_resolve("smarketing.spend_entry", false), NoLock);
+	Relation relation = table_open(relid, NoLock);
 	TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
 	bool found = heap_getnext(scan, ForwardScanDirection) != NULL;
 
 	table_endscan(scan);
 	table_close(relation, NoLock);
 	return found;
+}
+
+/*
+ * What was entered by hand of an entity, as a binding: over our own table, whose columns have the canonical
+ * names. NULL where it has no rows. palloc'd.
+ */
+SmkBinding *
+smk_config_entered(const char *entity)
+{
+	SmkBinding *binding = palloc0(sizeof(SmkBinding));
+	Oid relid;
+
+	binding->entity = smk_entity_find(entity);
+	binding->relation = psprintf("smarketing.%s_entry", entity);
+	binding->time_zone = "UTC";
+	binding->is_own = true;
+	relid = smk_relation_resolve(binding->relation, false);
+	if (!config_has_rows(relid))
+		return NULL;
+	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
+		if (get_attnum(relid, binding->entity->columns[i].name) != InvalidAttrNumber)
+			binding->columns[i].text =
+				psprintf("%s.%s", entity, quote_identifier(binding->entity->columns[i].name));
+	return binding;
 }

@@ -45,6 +45,8 @@ typedef struct SmkConfig
 	List *stage_map;	   /* of SmkMapped */
 	List *value_map;	   /* of SmkMapped */
 	char *time_zone;
+	char *currency; /* NULL: amounts are not converted */
+	bool missing_rate_is_null;
 	char *spend_without_dimension;
 	int fiscal_year_start;
 } SmkConfig;
@@ -53,7 +55,7 @@ extern SmkConfig *smk_config_load(void);
 extern SmkBinding *smk_config_binding(const SmkConfig *config, const char *entity);
 extern void smk_binding_open(SmkBinding *binding);
 extern Oid smk_relation_resolve(const char *relation, bool missing_ok);
-extern bool smk_spend_was_entered(void);
+extern SmkBinding *smk_config_entered(const char *entity);
 
 /* A setting: its name, its default, what it means, and whether it is computed with already. */
 typedef struct SmkSetting

@@ -36,7 +36,7 @@ static const SmkEntityColumn opportunity_columns[] = {{"opportunity_id", SMK_TYP
 													  {"account_id", SMK_TYPE_KEY, false, false},
 													  {"label", SMK_TYPE_TEXT, false, false},
 													  {"amount", SMK_TYPE_NUMBER, false, false},
-													  {"currency", SMK_TYPE_TEXT, false, true},
+													  {"currency", SMK_TYPE_TEXT, false, false},
 													  {"closed_at", SMK_TYPE_TIME, false, false},
 													  {"won", SMK_TYPE_BOOLEAN, false, false},
 													  {"expected_close_at", SMK_TYPE_TIME, false, false},
@@ -54,7 +54,7 @@ static const SmkEntityColumn opportunity_columns[] = {{"opportunity_id", SMK_TYP
 
 static const SmkEntityColumn spend_columns[] = {
 	{"at", SMK_TYPE_TIME, true, false},		  {"amount", SMK_TYPE_NUMBER, true, false},
-	{"ends_at", SMK_TYPE_TIME, false, true},  {"currency", SMK_TYPE_TEXT, false, true},
+	{"ends_at", SMK_TYPE_TIME, false, false}, {"currency", SMK_TYPE_TEXT, false, false},
 	{"channel", SMK_TYPE_TEXT, false, false}, {"campaign", SMK_TYPE_TEXT, false, false},
 	{"kind", SMK_TYPE_TEXT, false, false},	  {"segment", SMK_TYPE_TEXT, false, false},
 	{"product", SMK_TYPE_TEXT, false, false}, {"owner", SMK_TYPE_KEY, false, false},
@@ -75,7 +75,7 @@ static const SmkEntityColumn activity_columns[] = {{"lead_id", SMK_TYPE_KEY, tru
 
 static const SmkEntityColumn revenue_columns[] = {
 	{"account_id", SMK_TYPE_KEY, true, false}, {"at", SMK_TYPE_TIME, true, false},
-	{"amount", SMK_TYPE_NUMBER, true, false},  {"currency", SMK_TYPE_TEXT, false, true},
+	{"amount", SMK_TYPE_NUMBER, true, false},  {"currency", SMK_TYPE_TEXT, false, false},
 	{"kind", SMK_TYPE_TEXT, false, false},	   {"product", SMK_TYPE_TEXT, false, false},
 	{"owner", SMK_TYPE_KEY, false, false},	   {"segment", SMK_TYPE_TEXT, false, false},
 	{"channel", SMK_TYPE_TEXT, false, false},  {NULL, SMK_TYPE_TEXT, false, false}};
@@ -83,7 +83,7 @@ static const SmkEntityColumn revenue_columns[] = {
 static const SmkEntityColumn subscription_columns[] = {
 	{"account_id", SMK_TYPE_KEY, true, false}, {"starts_at", SMK_TYPE_TIME, true, false},
 	{"amount", SMK_TYPE_NUMBER, true, false},  {"ends_at", SMK_TYPE_TIME, false, false},
-	{"currency", SMK_TYPE_TEXT, false, true},  {"product", SMK_TYPE_TEXT, false, false},
+	{"currency", SMK_TYPE_TEXT, false, false}, {"product", SMK_TYPE_TEXT, false, false},
 	{"owner", SMK_TYPE_KEY, false, false},	   {"segment", SMK_TYPE_TEXT, false, false},
 	{NULL, SMK_TYPE_TEXT, false, false}};
 
@@ -97,6 +97,11 @@ static const SmkEntityColumn owner_columns[] = {
 	{"owner", SMK_TYPE_KEY, true, false},		   {"label", SMK_TYPE_TEXT, false, false},
 	{"team", SMK_TYPE_TEXT, false, false},		   {"manager", SMK_TYPE_TEXT, false, false},
 	{"is_active", SMK_TYPE_BOOLEAN, false, false}, {NULL, SMK_TYPE_TEXT, false, false}};
+
+static const SmkEntityColumn exchange_rate_columns[] = {{"currency", SMK_TYPE_TEXT, true, false},
+														{"at", SMK_TYPE_TIME, true, false},
+														{"rate", SMK_TYPE_NUMBER, true, false},
+														{NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntityColumn no_columns[] = {{NULL, SMK_TYPE_TEXT, false, false}};
 
@@ -112,7 +117,7 @@ const SmkEntity smk_entities[] = {
 	{"account", account_columns, "account_id", {NULL, NULL}, false},
 	{"owner", owner_columns, "owner", {NULL, NULL}, false},
 	{"goal", no_columns, NULL, {NULL, NULL}, true},
-	{"exchange_rate", no_columns, NULL, {NULL, NULL}, true}};
+	{"exchange_rate", exchange_rate_columns, NULL, {NULL, NULL}, false}};
 
 const int smk_entity_count = lengthof(smk_entities);
 

@@ -303,3 +303,40 @@ smk_label_find(const SmkLabel *labels, const SmkKpi *kpi, const SmkColumn *colum
 	}
 	return shared;
 }
+
+/* The type of a unit's figures. */
+const char *
+smk_unit_type(SmkUnit unit)
+{
+	switch (unit)
+	{
+		case SMK_UNIT_COUNT:
+			return "bigint";
+		case SMK_UNIT_MONEY:
+		case SMK_UNIT_MONEY_PER_DAY:
+			return "numeric";
+		case SMK_UNIT_RATE:
+		case SMK_UNIT_QUOTIENT:
+		case SMK_UNIT_HOURS:
+			return "double precision";
+	}
+	return "text";
+}
+
+/* The template over measures that gives a column of a KPI; palloc'd. */
+char *
+smk_column_template(const SmkKpi *kpi, const SmkColumn *column)
+{
+	if (column->aggregate != SMK_RATIO)
+		return column->unit == SMK_UNIT_MONEY
+				   ? psprintf("round([%s], least(scale([%s]), 6))", column->name, column->name)
+				   : psprintf("[%s]", column->name);
+	if (column->value != NULL)
+		return column->unit == SMK_UNIT_MONEY_PER_DAY ? psprintf("round(%s, 6)", column->value)
+													  : pstrdup(column->value);
+	if (column->unit == SMK_UNIT_MONEY)
+		return psprintf("smarketing.money_per([%s], [%s])", column->numerator, column->denominator);
+	if (smk_kpi_column(kpi, column->numerator, NULL)->unit == SMK_UNIT_MONEY)
+		return psprintf("([%s] / nullif([%s], 0))::double precision", column->numerator, column->denominator);
+	return psprintf("[%s]::double precision / nullif([%s], 0)", column->numerator, column->denominator);
+}

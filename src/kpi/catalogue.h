@@ -85,6 +85,8 @@ extern const SmkColumn *smk_kpi_column(const SmkKpi *kpi, const char *name, cons
 extern const char *smk_kpi_list(void);
 extern const SmkKpi *smk_metric_resolve(const char *metric, const SmkColumn **column);
 extern const char *smk_measure_list(const SmkKpi *kpi);
+extern const char *smk_unit_type(SmkUnit unit);
+extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);
 
 /* What a person reads about a metric, in one language. */
 typedef struct SmkLabel

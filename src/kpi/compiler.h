@@ -14,8 +14,6 @@ typedef struct SmkOutput
 	const char *cast_to; /* a type, or NULL where the template gives the right one */
 } SmkOutput;
 
-extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);
-extern const char *smk_unit_type(SmkUnit unit);
 extern char *smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool own_names);
 extern char *smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_limit, int limit);
 

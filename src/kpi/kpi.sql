@@ -8,6 +8,97 @@ AS 'MODULE_PATHNAME', 'smk_finite_amount';
 COMMENT ON FUNCTION smarketing.finite_amount(pg_catalog.numeric, pg_catalog.text, pg_catalog.text) IS
     'the amount; NaN and infinity are an error that names entity and column';
 
+CREATE FUNCTION smarketing.valid_rate(rate pg_catalog.numeric, currency pg_catalog.text, on_date pg_catalog.date)
+RETURNS pg_catalog.numeric
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_valid_rate';
+
+COMMENT ON FUNCTION smarketing.valid_rate(pg_catalog.numeric, pg_catalog.text, pg_catalog.date) IS
+    'the exchange rate; one that is not positive and finite is an error';
+
+CREATE FUNCTION smarketing.lump_days(starts_on pg_catalog.date, ends_on pg_catalog.date, is_reversed pg_catalog.bool)
+RETURNS pg_catalog.int4
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_lump_days';
+
+COMMENT ON FUNCTION smarketing.lump_days(pg_catalog.date, pg_catalog.date, pg_catalog.bool) IS
+    'how many days spend covers; an end before the beginning is an error';
+
+CREATE FUNCTION smarketing.spread(amount pg_catalog.numeric, starts_on pg_catalog.date, ends_on pg_catalog.date,
+    from_date pg_catalog.date, until_date pg_catalog.date, skipped pg_catalog.date[] DEFAULT '{}'::pg_catalog.date[])
+RETURNS pg_catalog.numeric
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_spread';
+
+COMMENT ON FUNCTION smarketing.spread(pg_catalog.numeric, pg_catalog.date, pg_catalog.date, pg_catalog.date, pg_catalog.date, pg_catalog.date[]) IS
+    'the part of an amount, spread evenly over its days, that falls on some of them: to the cent, and adding up to the amount';
+
+CREATE FUNCTION smarketing.last_known_transfn(state pg_catalog.numeric, value pg_catalog.numeric)
+RETURNS pg_catalog.numeric
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_last_known_transfn';
+
+COMMENT ON FUNCTION smarketing.last_known_transfn(pg_catalog.numeric, pg_catalog.numeric) IS 'implementation of last_known';
+
+CREATE AGGREGATE smarketing.last_known(value pg_catalog.numeric) (
+    SFUNC = smarketing.last_known_transfn,
+    STYPE = pg_catalog.numeric,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.last_known(pg_catalog.numeric) IS 'of an ordered window or aggregate, the last value that is not NULL';
+
+CREATE FUNCTION smarketing.require_rates_transfn(state pg_catalog.internal, currency pg_catalog.text, day pg_catalog.date,
+    target pg_catalog.text)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_require_rates_transfn';
+
+COMMENT ON FUNCTION smarketing.require_rates_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.date, pg_catalog.text) IS
+    'implementation of require_rates';
+
+CREATE FUNCTION smarketing.require_rates_finalfn(state pg_catalog.internal)
+RETURNS pg_catalog.bool
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_require_rates_finalfn';
+
+COMMENT ON FUNCTION smarketing.require_rates_finalfn(pg_catalog.internal) IS 'implementation of require_rates';
+
+CREATE AGGREGATE smarketing.require_rates(currency pg_catalog.text, day pg_catalog.date, target pg_catalog.text) (
+    SFUNC = smarketing.require_rates_transfn,
+    STYPE = pg_catalog.internal,
+    FINALFUNC = smarketing.require_rates_finalfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.require_rates(pg_catalog.text, pg_catalog.date, pg_catalog.text) IS
+    'true over no rows; else an error that lists the currencies whose rates are missing, each from its first day';
+
+CREATE FUNCTION smarketing.require_one_currency_transfn(state pg_catalog.internal, currency pg_catalog.text)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_require_rates_transfn';
+
+COMMENT ON FUNCTION smarketing.require_one_currency_transfn(pg_catalog.internal, pg_catalog.text) IS
+    'implementation of require_one_currency';
+
+CREATE FUNCTION smarketing.require_one_currency_finalfn(state pg_catalog.internal)
+RETURNS pg_catalog.bool
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_require_one_currency_finalfn';
+
+COMMENT ON FUNCTION smarketing.require_one_currency_finalfn(pg_catalog.internal) IS 'implementation of require_one_currency';
+
+CREATE AGGREGATE smarketing.require_one_currency(currency pg_catalog.text) (
+    SFUNC = smarketing.require_one_currency_transfn,
+    STYPE = pg_catalog.internal,
+    FINALFUNC = smarketing.require_one_currency_finalfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.require_one_currency(pg_catalog.text) IS
+    'true where all rows have one currency, NULLs aside; else an error that lists them';
+
 CREATE TYPE smarketing.cost_per_lead_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

@@ -15,7 +15,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/numeric.h"
 
 #include "compat.h"
 #include "crm/config.h"
@@ -60,21 +59,39 @@ end_call(int level)
 	SPI_finish();
 }
 
-/* Runs a statement into the function's result. Read only, and with the caller's rights and snapshot. */
+/*
+ * Runs a statement into the function's result. Read only, and with the caller's rights and snapshot. An error
+ * does not quote the statement, which is long: kpi_sql() shows it.
+ */
 static void
 run_into_result(FunctionCallInfo fcinfo, const char *sql)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPIExecuteOptions options = {0};
 	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
+	MemoryContext context = CurrentMemoryContext;
 
 	SetTuplestoreDestReceiverParams(receiver, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
 									false, NULL, NULL);
 	options.read_only = true;
 	options.must_return_tuples = true;
 	options.dest = receiver;
-	if (SPI_execute_extended(sql, &options) < 0)
-		elog(ERROR, "could not run the statement");
+	PG_TRY();
+	{
+		if (SPI_execute_extended(sql, &options) < 0)
+			elog(ERROR, "could not run the statement");
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		error->context = psprintf("statement of smarketing.%s()", get_func_name(fcinfo->flinfo->fn_oid));
+		ReThrowError(error);
+	}
+	PG_END_TRY();
 	receiver->rDestroy(receiver);
 }
 
@@ -377,23 +394,4 @@ smk_metric_catalogue(PG_FUNCTION_ARGS)
 		}
 	}
 	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(smk_finite_amount);
-
-/* finite_amount(amount, entity, column): the amount; NaN and infinity are an error that names where they are.
- */
-Datum
-smk_finite_amount(PG_FUNCTION_ARGS)
-{
-	Numeric amount = PG_GETARG_NUMERIC(0);
-
-	if (numeric_is_nan(amount) || numeric_is_inf(amount))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("column \"%s\" of entity \"%s\" has NaN or infinite values",
-					text_to_cstring(PG_GETARG_TEXT_PP(2)), text_to_cstring(PG_GETARG_TEXT_PP(1))),
-			 errhint("Correct them, or leave such rows out with the filter argument of smarketing.bind().")));
-	PG_RETURN_NUMERIC(amount);
 }

@@ -19,6 +19,14 @@ typedef struct SmkJoin
 	List *dimensions; /* of SmkDimension: the user's, taken from this entity */
 } SmkJoin;
 
+/* Of spend that may cover days: both kinds alike, or one of the two. */
+typedef enum SmkLumps
+{
+	SMK_LUMPS_ALIKE,
+	SMK_LUMPS_WITHOUT,
+	SMK_LUMPS_ONLY
+} SmkLumps;
+
 typedef struct SmkRecords
 {
 	const SmkRequest *request;
@@ -27,7 +35,8 @@ typedef struct SmkRecords
 	bool needed[SMK_MAX_COLUMNS];
 	List *dimensions; /* of SmkDimension: the user's, taken from this entity itself */
 	List *joins;	  /* of SmkJoin */
-	int steps;		  /* what lead_steps.c has to join, its bits */
+	SmkLumps lumps;
+	int steps; /* what lead_steps.c has to join, its bits */
 	bool few_is_known;
 	bool are_few; /* of smk_records_are_few */
 } SmkRecords;
@@ -37,13 +46,14 @@ extern bool smk_records_have(SmkRecords *records, const char *template);
 extern char *smk_records_expand(SmkRecords *records, const char *template);
 extern char *smk_records_column(SmkRecords *records, const char *name);
 extern char *smk_records_instant(SmkRecords *records, const char *name);
-extern char *smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure);
 extern char *smk_records_bucket(SmkRecords *records);
 extern bool smk_records_bucket_is_known(SmkRecords *records);
+extern char *smk_records_rate_day(SmkRecords *records);
+extern bool smk_records_rate_day_is_bucket(const SmkRecords *records);
+extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, TimestampTz at);
 extern char *smk_records_dated_at(SmkRecords *records);
 extern char *smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed);
 extern bool smk_records_are_few(SmkRecords *records);
 extern char *smk_records_from(SmkRecords *records, const char *measure, bool any_time, const char *condition);
-extern char *smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw);
 
 #endif

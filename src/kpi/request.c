@@ -503,3 +503,57 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 	request_each(request, arguments->filter, "filter", request_visit_filter);
 	return request;
 }
+
+/* The first local date that begins at or after the instant. */
+DateADT
+smk_request_date_from(const SmkRequest *request, TimestampTz at)
+{
+	DateADT date = smk_zone_local_date(request->zone, at);
+
+	return smk_zone_first_instant(request->zone, date) < at ? date + 1 : date;
+}
+
+/* The further argument of the calendar's functions, ", 4", where fiscal periods need it; palloc'd. */
+char *
+smk_request_first_month(const SmkRequest *request)
+{
+	if (request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR)
+		return psprintf(", %d", request->config->fiscal_year_start);
+	return pstrdup("");
+}
+
+/* SQL for the start of the period in which a local date falls. */
+char *
+smk_request_bucket_of(const SmkRequest *request, const char *date)
+{
+	if (request->period == SMK_DAY)
+		return pstrdup(date);
+	return psprintf("smarketing.period_start('%s', %s%s)", smk_period_name(request->period), date,
+					smk_request_first_month(request));
+}
+
+/* SQL for the first date after the period in which a local date falls. */
+char *
+smk_request_period_end_of(const SmkRequest *request, const char *date)
+{
+	if (request->period == SMK_DAY)
+		return psprintf("%s + 1", date);
+	return psprintf("smarketing.period_end('%s', %s%s)", smk_period_name(request->period), date,
+					smk_request_first_month(request));
+}
+
+/* SQL for an array of the dates that the reporting zone skipped; NULL where it skipped none. */
+char *
+smk_request_skipped_dates(const SmkRequest *request)
+{
+	List *dates = smk_zone_skipped_dates(request->zone);
+	StringInfoData sql;
+	ListCell *cell;
+
+	if (dates == NIL)
+		return NULL;
+	initStringInfo(&sql);
+	foreach (cell, dates)
+		appendStringInfo(&sql, "%s%s", sql.len ? ", " : "", smk_date_literal(lfirst_int(cell)));
+	return psprintf("ARRAY[%s]", sql.data);
+}

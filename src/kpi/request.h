@@ -75,5 +75,10 @@ extern SmkBy *smk_request_by(SmkConfig *config, const char *name);
 extern char *smk_timestamp_literal(TimestampTz at);
 extern char *smk_date_literal(DateADT date);
 extern const char *smk_period_step(SmkPeriod period);
+extern DateADT smk_request_date_from(const SmkRequest *request, TimestampTz at);
+extern char *smk_request_first_month(const SmkRequest *request);
+extern char *smk_request_bucket_of(const SmkRequest *request, const char *date);
+extern char *smk_request_period_end_of(const SmkRequest *request, const char *date);
+extern char *smk_request_skipped_dates(const SmkRequest *request);
 
 #endif

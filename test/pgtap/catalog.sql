@@ -22,7 +22,7 @@ SELECT set_eq($$SELECT p.proname::text || ' ' || p.provolatile::text || p.propar
     WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'kpi', 'kpi_sql', 'kpi_rows')$$,
     ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'smarketing'::regnamespace AND c.relkind IN ('r', 'v')
-    AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT')$$, ARRAY['spend_entry'], 'PUBLIC reads configuration, not what was entered');
+    AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT')$$, ARRAY['spend_entry', 'exchange_rate_entry'], 'PUBLIC reads configuration, not what was entered');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.cost_per_lead_row'::regclass),
     'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, spend numeric, leads bigint, cost_per_lead numeric, mqls bigint, sqls bigint, customers bigint, disqualified bigint, mql_rate double precision, disqualified_rate double precision, cost_per_mql numeric, cost_per_sql numeric, cost_per_customer numeric', 'the row of cost_per_lead');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.opportunity_win_rate_row'::regclass),

@@ -1,8 +1,10 @@
 
 select smarketing.bind('lead','crm.contact_with_campaign','{"lead_id":"id","created_at":"created_on","account_id":"company_id","label":"full_name","stage":"status","mql_at":"mql_on","sal_at":"accepted_on","sql_at":"sql_on","assigned_at":"assigned_on","channel":"source","owner":"owner_id","disqualified_at":"disqualified_on","campaign":"campaign"}');
 select smarketing.bind('stage_change','crm.phase_history','{"lead_id":"contact_id","opportunity_id":"deal_id","at":"changed_at","stage":"phase"}');
-select smarketing.bind('opportunity','crm.deal_in_euro','{"opportunity_id":"id","lead_id":"contact_id","account_id":"company_id","label":"title","amount":"value","created_at":"opened_on","closed_at":"closed_on","won":"is_won","expected_close_at":"expected_close","kind":"deal_type","owner":"rep_id","product":"product"}');
-select smarketing.bind('spend','crm.cost_by_day','{"at":"day","amount":"cost","kind":"cost_type"}');
+select smarketing.bind('opportunity','crm.deal_with_product','{"currency":"currency","opportunity_id":"id","lead_id":"contact_id","account_id":"company_id","label":"title","amount":"value","created_at":"opened_on","closed_at":"closed_on","won":"is_won","expected_close_at":"expected_close","kind":"deal_type","owner":"rep_id","product":"product"}');
+select smarketing.bind('spend','crm.ad_cost','{"at":"day","ends_at":"period_end","amount":"cost","currency":"currency","kind":"cost_type"}');
+select smarketing.bind('exchange_rate','crm.fx','{"at":"day"}');
+select smarketing.configure('currency','EUR');
 select smarketing.bind('account','crm.company','{"account_id":"id","label":"name","owner":"owner_id"}');
 select smarketing.bind('owner','crm.rep_with_team','{"owner":"id","label":"name","team":"team","is_active":"active"}');
 select smarketing.define_dimension('rep','{"owner":"name"}');

@@ -1,0 +1,210 @@
+/*
+ * currency.c: amounts in several currencies. Parts add up by currency and local day; then each of these sums
+ * takes the last rate on or before its day, found in one window over the sums and the rates together.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "kpi/currency.h"
+#include "kpi/source.h"
+
+/* True where the setting says into which currency amounts are converted. */
+bool
+smk_currency_is_converted(const SmkRequest *request)
+{
+	return request->config->currency != NULL;
+}
+
+/* The rates of a binding as (currency, rate_on, at, rate, is_entered). */
+static char *
+rates_of(const SmkRequest *request, SmkBinding *binding, bool is_entered)
+{
+	const SmkEntity *entity = binding->entity;
+	int at = smk_entity_column(entity, "at");
+	bool needed[SMK_MAX_COLUMNS] = {false};
+	char *day = "exchange_rate.at";
+
+	smk_binding_open(binding);
+	for (int i = 0; entity->columns[i].name != NULL; i++)
+		needed[i] = true;
+	if (binding->columns[at].type != DATEOID)
+		day = psprintf("smarketing.period_start('day', exchange_rate.at, %s)",
+					   quote_literal_cstr(request->time_zone));
+	return psprintf(
+		"SELECT " SMK_CURRENCY_CODE(
+			"exchange_rate.currency") " AS currency, %s AS rate_on,\n"
+									  "       %s AS at, exchange_rate.rate AS rate, %s AS is_entered\n"
+									  "FROM %s AS exchange_rate\n"
+									  "WHERE exchange_rate.rate IS NOT NULL AND isfinite(exchange_rate.at)",
+		day, smk_source_instant(binding, at, "exchange_rate.at", request->time_zone),
+		is_entered ? "true" : "false",
+		smk_sql_indent(smk_source_select(binding, needed, NIL, entity - smk_entities, NULL), 5));
+}
+
+/*
+ * SQL for the rates to the setting's currency, one a currency and local day: the last one of the day, what
+ * was entered by hand before what is bound. NULL where there are none at all.
+ */
+char *
+smk_currency_rates(const SmkRequest *request)
+{
+	SmkBinding *bound = smk_config_binding(request->config, "exchange_rate");
+	SmkBinding *entered = smk_config_entered("exchange_rate");
+	StringInfoData sql;
+
+	if (bound == NULL && entered == NULL)
+		return NULL;
+	initStringInfo(&sql);
+	appendStringInfoString(
+		&sql,
+		"SELECT DISTINCT ON (known.currency, known.rate_on) known.currency, known.rate_on,\n"
+		"       smarketing.valid_rate(known.rate, known.currency, known.rate_on) AS rate\nFROM (\n    ");
+	if (bound)
+		appendStringInfoString(&sql, smk_sql_indent(rates_of(request, bound, false), 4));
+	if (bound && entered)
+		appendStringInfoString(&sql, "\n    UNION ALL\n    ");
+	if (entered)
+		appendStringInfoString(&sql, smk_sql_indent(rates_of(request, entered, true), 4));
+	appendStringInfoString(&sql, ") AS known\nWHERE known.currency IS NOT NULL\nORDER BY known.currency, "
+								 "known.rate_on, known.is_entered DESC, known.at DESC, "
+								 "known.rate");
+	return sql.data;
+}
+
+/* The rates as one more part of the statement. */
+static char *
+rates_part(const SmkStatement *statement, const char *rates)
+{
+	const SmkRequest *request = statement->request;
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "-- exchange rates\nSELECT NULL::date AS period_start");
+	for (int i = 0; i < list_length(request->by); i++)
+		appendStringInfo(&sql, ", NULL::text AS by_%d", i + 1);
+	foreach (cell, statement->measures)
+	{
+		SmkMeasure *measure = lfirst(cell);
+
+		if (measure->is_available)
+			appendStringInfo(&sql, ",\n       NULL::%s AS %s", smk_unit_type(measure->column->unit),
+							 measure->name);
+	}
+	if (smk_part_wants_first(request))
+		appendStringInfoString(&sql, ",\n       NULL::timestamptz AS first_at");
+	appendStringInfo(&sql, ",\n       rate.currency, rate.rate_on, rate.rate\nFROM (\n    %s) AS rate",
+					 smk_sql_indent(rates, 4));
+	return sql.data;
+}
+
+/* The condition that a row of the parts has a sum of money. */
+static char *
+has_money(const SmkStatement *statement)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, statement->measures)
+	{
+		SmkMeasure *measure = lfirst(cell);
+
+		if (measure->is_available && measure->column->aggregate == SMK_SUM)
+			appendStringInfo(&sql, "%spart.%s IS NOT NULL", sql.len ? " OR " : "", measure->name);
+	}
+	return sql.data;
+}
+
+/*
+ * The level between the parts and the cells, as FROM and WHERE over the alias part: each row with the factor
+ * that converts its money; without a setting, one currency is required.
+ */
+char *
+smk_currency_level(const SmkStatement *statement, const char *parts)
+{
+	const SmkRequest *request = statement->request;
+	const char *target = request->config->currency;
+	char *rates;
+	char *known;
+
+	if (target == NULL)
+		return psprintf(
+			"(\n    SELECT part.*, smarketing.require_one_currency(part.currency) FILTER (WHERE %s) "
+			"OVER () AS is_convertible\n    FROM (\n        %s) AS part) AS part\n"
+			"WHERE part.is_convertible",
+			has_money(statement), smk_sql_indent(parts, 8));
+	target = quote_literal_cstr(target);
+	rates = smk_currency_rates(request);
+	if (rates)
+		parts = psprintf("%s\nUNION ALL\n%s", parts, rates_part(statement, rates));
+	known = psprintf("SELECT part.*, CASE WHEN part.currency IS NULL OR part.currency = %s THEN 1\n"
+					 "           ELSE smarketing.last_known(part.rate) OVER known END AS factor\n"
+					 "FROM (\n    %s) AS part\n"
+					 "WINDOW known AS (PARTITION BY part.currency ORDER BY part.rate_on, part.rate)",
+					 target, smk_sql_indent(parts, 4));
+	if (request->config->missing_rate_is_null)
+		return psprintf("(\n    %s) AS part\nWHERE part.rate IS NULL", smk_sql_indent(known, 4));
+	return psprintf("(\n    SELECT part.*, smarketing.require_rates(part.currency, part.rate_on, %s)\n"
+					"           FILTER (WHERE part.factor IS NULL AND (%s)) OVER () AS is_convertible\n"
+					"    FROM (\n        %s) AS part\n"
+					"    WHERE part.rate IS NULL) AS part\n"
+					"WHERE part.is_convertible",
+					target, has_money(statement), smk_sql_indent(known, 8));
+}
+
+/* SQL for the sum of a measure of money over a cell, converted; NULL where a rate is missing and may be. */
+char *
+smk_currency_sum(const SmkStatement *statement, const SmkMeasure *measure)
+{
+	const SmkConfig *config = statement->request->config;
+	const char *name = measure->name;
+
+	if (config->currency == NULL)
+		return psprintf("coalesce(sum(part.%s), 0)", name);
+	if (!config->missing_rate_is_null)
+		return psprintf("coalesce(sum(part.%s * part.factor), 0)", name);
+	return psprintf("CASE WHEN count(part.%s) = count(part.%s * part.factor)\n"
+					"            THEN coalesce(sum(part.%s * part.factor), 0) END",
+					name, name, name);
+}
+
+/*
+ * The rows of kpi_rows with their amounts converted, from rows that carry currency, rate_on and rate.
+ */
+char *
+smk_currency_rows(const SmkRequest *request, const char *rows)
+{
+	const char *target = request->config->currency;
+	char *rates = smk_currency_rates(request);
+	char *check;
+
+	if (target == NULL)
+		return psprintf(
+			"SELECT part.entity, part.record_id, part.label, part.at, part.amount, part.weight\n"
+			"FROM (\n    SELECT part.*, smarketing.require_one_currency(part.currency) OVER () AS "
+			"is_convertible\n    FROM (\n        %s) AS part) AS part\nWHERE part.is_convertible",
+			smk_sql_indent(rows, 8));
+	target = quote_literal_cstr(target);
+	check = psprintf("smarketing.require_rates(part.currency, part.rate_on, %s)\n"
+					 "               FILTER (WHERE part.factor IS NULL AND part.amount IS NOT NULL) OVER ()",
+					 target);
+	if (rates)
+		rows =
+			psprintf("%s\nUNION ALL\nSELECT NULL, NULL, NULL, NULL, NULL, NULL, rate.currency, rate.rate_on, "
+					 "rate.rate\nFROM (\n    %s) AS rate",
+					 rows, smk_sql_indent(rates, 4));
+	return psprintf(
+		"SELECT part.entity, part.record_id, part.label, part.at, part.amount * part.factor AS amount, "
+		"part.weight\n"
+		"FROM (\n    SELECT part.*, %s AS is_convertible\n"
+		"    FROM (\n        SELECT part.*, CASE WHEN part.currency IS NULL OR part.currency = %s "
+		"THEN 1\n                   ELSE smarketing.last_known(part.rate) OVER known END AS factor\n"
+		"        FROM (\n            %s) AS part\n"
+		"        WINDOW known AS (PARTITION BY part.currency ORDER BY part.rate_on, part.rate)) AS part\n"
+		"    WHERE part.rate IS NULL) AS part\n"
+		"WHERE part.is_convertible",
+		request->config->missing_rate_is_null ? "true" : check, target, smk_sql_indent(rows, 12));
+}

@@ -1,0 +1,77 @@
+/*
+ * measure.c: over which records a measure is computed, and whether what is bound can give it.
+ */
+#include "postgres.h"
+
+#include "kpi/lump.h"
+#include "kpi/measure.h"
+
+/*
+ * A record set over all that holds its entity, as fresh records that nothing was asked of yet: what is bound
+ * and, for spend, what was entered; lumps apart from the rest.
+ */
+List *
+smk_measure_records(const SmkStatement *statement, const SmkRecordSet *set)
+{
+	SmkBinding *bindings[2];
+	List *result = NIL;
+
+	bindings[0] = smk_config_binding(statement->request->config, set->entity);
+	bindings[1] = strcmp(set->entity, "spend") == 0 ? statement->spend_entry : NULL;
+	for (int b = 0; b < 2; b++)
+	{
+		SmkRecords *records;
+
+		if (bindings[b] == NULL)
+			continue;
+		records = smk_records(statement->request, set, bindings[b]);
+		result = lappend(result, records);
+		if (!smk_lump_is_possible(records))
+			continue;
+		records->lumps = SMK_LUMPS_WITHOUT;
+		records = smk_records(statement->request, set, bindings[b]);
+		records->lumps = SMK_LUMPS_ONLY;
+		result = lappend(result, records);
+	}
+	return result;
+}
+
+/* True where these records can give the measure. */
+static bool
+records_give(const SmkRequest *request, SmkRecords *records, const SmkColumn *column)
+{
+	/* Without a time nothing falls into a period; the whole range takes what has none. */
+	if (!request->is_unbounded && smk_records_column(records, column->records->at) == NULL)
+		return false;
+	if (column->aggregate == SMK_STOCK)
+		return smk_records_column(records, column->value) != NULL &&
+			   smk_records_column(records, "won") != NULL;
+	return smk_records_have(records, column->records->condition) &&
+		   smk_records_have(records, column->value) && smk_records_have(records, column->condition);
+}
+
+/* True where something that holds the entity can give the measure. */
+bool
+smk_measure_is_available(const SmkStatement *statement, const SmkColumn *column)
+{
+	ListCell *cell;
+
+	foreach (cell, smk_measure_records(statement, column->records))
+		if (records_give(statement->request, lfirst(cell), column))
+			return true;
+	return false;
+}
+
+/* True where the measure is a sum of money, and what it adds up has a currency. */
+bool
+smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column)
+{
+	ListCell *cell;
+
+	if (column->aggregate != SMK_SUM)
+		return false;
+	foreach (cell, smk_measure_records(statement, column->records))
+		if (smk_records_column(lfirst(cell), "currency") != NULL)
+			return true;
+	return false;
+}

@@ -1,0 +1,13 @@
+/*
+ * measure.h: over which records a measure is computed, and whether what is bound can give it.
+ */
+#ifndef SMK_MEASURE_H
+#define SMK_MEASURE_H
+
+#include "kpi/part.h"
+
+extern List *smk_measure_records(const SmkStatement *statement, const SmkRecordSet *set);
+extern bool smk_measure_is_available(const SmkStatement *statement, const SmkColumn *column);
+extern bool smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column);
+
+#endif

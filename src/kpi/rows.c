@@ -1,0 +1,105 @@
+/*
+ * rows.c: the statement that lists the records behind a measure.
+ */
+#include "postgres.h"
+
+#include "kpi/compiler.h"
+#include "kpi/currency.h"
+#include "kpi/lump.h"
+#include "kpi/measure.h"
+#include "kpi/source.h"
+#include "kpi/stock.h"
+
+/*
+ * The records of one measure, as columns of kpi_rows; with_currency adds the currency and the day of the
+ * rate.
+ */
+static char *
+rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
+{
+	const SmkRequest *request = records->request;
+	const SmkEntity *entity = records->binding->entity;
+	const char *key = entity->key ? smk_records_column(records, entity->key) : NULL;
+	char *label = smk_records_column(records, "label");
+	char *amount = measure->value && measure->aggregate == SMK_SUM
+					   ? smk_records_expand(records, measure->value)
+					   : smk_records_column(records, "amount");
+	char *campaign = smk_records_column(records, "campaign");
+	char *channel = smk_records_column(records, "channel");
+	char *at = smk_records_dated_at(records);
+	char *weight = records->lumps == SMK_LUMPS_ONLY ? smk_lump_weight(records) : "1::numeric";
+	char *currency = with_currency ? smk_records_column(records, "currency") : NULL;
+	StringInfoData condition;
+	StringInfoData sql;
+
+	initStringInfo(&condition);
+	initStringInfo(&sql);
+	if (measure->aggregate == SMK_STOCK)
+	{
+		char *cut = smk_timestamp_literal(Min(request->until, request->now));
+		char *starts = smk_stock_starts(records, measure);
+
+		if (request->is_unbounded && strcmp(measure->value, records->set->at) == 0)
+			starts = psprintf("coalesce(%s, '-infinity')", starts);
+		if (!request->is_unbounded)
+			appendStringInfo(&condition, "\n   AND %s < %s", smk_records_instant(records, records->set->at),
+							 cut);
+		appendStringInfo(&condition, "\n   AND %s < %s AND (%s IS NULL OR %s >= %s)", starts, cut,
+						 smk_records_column(records, "won"), smk_stock_ends(records), cut);
+	}
+	if (measure->records->condition)
+		appendStringInfo(&condition, "\n   AND %s", smk_records_expand(records, measure->records->condition));
+	if (measure->condition)
+		appendStringInfo(&condition, "\n   AND (%s)", smk_records_expand(records, measure->condition));
+	if (label == NULL)
+		label = campaign && channel ? psprintf("coalesce(%s, %s)", campaign, channel)
+				: campaign			? campaign
+				: channel			? channel
+									: "NULL";
+	appendStringInfo(&sql,
+					 "SELECT '%s'::text AS entity, %s::text AS record_id, %s::text AS label, %s AS at,\n"
+					 "       %s::numeric AS amount, %s AS weight",
+					 entity->name, key ? key : "NULL", label, at, amount ? amount : "NULL", weight);
+	if (currency)
+		appendStringInfo(&sql, ",\n       %s AS currency, %s AS rate_on, NULL::numeric AS rate",
+						 psprintf(SMK_CURRENCY_CODE("%s"), currency), smk_records_rate_day(records));
+	else if (with_currency)
+		appendStringInfoString(
+			&sql, ",\n       NULL::text AS currency, NULL::date AS rate_on, NULL::numeric AS rate");
+	appendStringInfo(&sql, "\n%s",
+					 smk_records_from(records, measure->name, measure->aggregate == SMK_STOCK,
+									  condition.len ? condition.data + strlen("\n   AND ") : NULL));
+	return sql.data;
+}
+
+/*
+ * The statement that lists the records behind a measure over the whole range: as many as a count says,
+ * amounts that add up to a sum.
+ */
+char *
+smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_limit, int limit)
+{
+	SmkStatement statement = {0};
+	bool with_currency;
+	StringInfoData sql;
+	ListCell *cell;
+
+	statement.request = request;
+	statement.spend_entry = smk_config_entered("spend");
+	if (!smk_measure_is_available(&statement, measure))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("nothing that is bound gives measure \"%s\" of %s", measure->name, request->kpi->name),
+			 errhint(
+				 "SELECT * FROM smarketing.bindings shows what is bound; entity \"%s\" is what it counts.",
+				 measure->records->entity)));
+	with_currency = smk_measure_has_currency(&statement, measure);
+	initStringInfo(&sql);
+	foreach (cell, smk_measure_records(&statement, measure->records))
+		appendStringInfo(&sql, "%s%s", sql.len ? "\nUNION ALL\n" : "",
+						 rows_of(lfirst(cell), measure, with_currency));
+	return psprintf("%s\nORDER BY at, record_id, label%s",
+					with_currency ? smk_currency_rows(request, sql.data) : sql.data,
+					has_limit ? psprintf("\nLIMIT %d", limit) : "");
+}
