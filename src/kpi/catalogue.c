@@ -31,6 +31,10 @@ static const SmkRecordSet opportunities_open = {"opportunities open at the end o
 												NULL,
 												"closed_at"};
 
+static const SmkRecordSet revenue_booked = {"revenue", "revenue", "at", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet opportunities_won = {
+	"opportunities won", "opportunity", "closed_at", SMK_KIND_ANY, false, "[won]", NULL};
+
 /* From creation to closing; an infinite time has no distance. */
 #define CYCLE                                                                                                \
 	"CASE WHEN isfinite([@created_at]) AND isfinite([@closed_at]) THEN [@closed_at] - [@created_at] END"
@@ -40,6 +44,9 @@ static const SmkRecordSet opportunities_open = {"opportunities open at the end o
 #define PERIOD "period"
 #define CLOSED "closed"
 #define CREATED "created"
+#define AUTO "auto"
+#define REVENUE "revenue"
+#define OPPORTUNITY "opportunity"
 
 /* Measures. */
 #define COUNT_OF(name, basis, better, records, condition)                                                    \
@@ -82,6 +89,11 @@ static const SmkRecordSet opportunities_open = {"opportunities open at the end o
 #define COMPUTED(name, unit, better, expression, numerator, denominator)                                     \
 	{                                                                                                        \
 		name, ANY, SMK_RATIO, unit, better, false, NULL, expression, NULL, numerator, denominator            \
+	}
+/* A column that is no metric. */
+#define HIDDEN_TRUTH(name, expression)                                                                       \
+	{                                                                                                        \
+		name, ANY, SMK_RATIO, SMK_UNIT_TRUTH, true, true, NULL, expression, NULL, NULL, NULL                 \
 	}
 #define END_OF_COLUMNS                                                                                       \
 	{                                                                                                        \
@@ -151,19 +163,41 @@ static const SmkColumn opportunity_win_rate_columns[] = {
 	HIDDEN_COUNT_OF("won_with_amount", CREATED, opportunities_created, "[won] AND [amount] IS NOT NULL"),
 	END_OF_COLUMNS};
 
+/* A change on what was before has no rate where that is not positive. */
+#define CHANGE_RATE(now, before)                                                                             \
+	"(([" now "] - [" before "]) / CASE WHEN [" before "] > 0 THEN [" before "] END)::double precision"
+
+static const SmkColumn revenue_evolution_columns[] = {
+	SUM_OF("revenue", REVENUE, true, revenue_booked, "[amount]", NULL),
+	SUM_OF("revenue", OPPORTUNITY, true, opportunities_won, "[amount]", NULL),
+	COMPUTED("previous", SMK_UNIT_MONEY, true, "[previous:revenue]", NULL, NULL),
+	COMPUTED("change", SMK_UNIT_MONEY, true, "[revenue] - [previous]", NULL, NULL),
+	COMPUTED("change_rate", SMK_UNIT_RATE, true, CHANGE_RATE("revenue", "previous"), "change", "previous"),
+	COMPUTED("year_ago", SMK_UNIT_MONEY, true, "[year_ago:revenue]", NULL, NULL),
+	COMPUTED("year_over_year", SMK_UNIT_RATE, true, CHANGE_RATE("revenue", "year_ago"), NULL, NULL),
+	COMPUTED("trailing_12_months", SMK_UNIT_MONEY, true, "[trailing:revenue]", NULL, NULL),
+	HIDDEN_TRUTH("is_projection", "false"),
+	END_OF_COLUMNS};
+
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
 
+static const char *const revenue_sources[] = {AUTO, REVENUE, OPPORTUNITY, NULL};
+
+static const char *const revenue_evolution_options[] = {"source", "horizon", "time_zone", NULL};
 static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone", NULL};
 static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_zone", NULL};
 static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};
 
 const SmkKpi smk_kpis[] = {{"cost_per_lead", 1, "cost_per_lead", "lead", cost_per_lead_columns,
-							cohort_or_period, cost_per_lead_options},
+							cohort_or_period, "basis", cost_per_lead_options},
 						   {"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity",
-							cost_per_opportunity_columns, NULL, cost_per_opportunity_options},
+							cost_per_opportunity_columns, NULL, NULL, cost_per_opportunity_options},
+						   {"revenue_evolution", 5, "revenue", NULL, revenue_evolution_columns,
+							revenue_sources, "source", revenue_evolution_options},
 						   {"opportunity_win_rate", 8, "win_rate", "opportunity",
-							opportunity_win_rate_columns, closed_or_created, opportunity_win_rate_options}};
+							opportunity_win_rate_columns, closed_or_created, "basis",
+							opportunity_win_rate_options}};
 
 const int smk_kpi_count = lengthof(smk_kpis);
 
@@ -319,6 +353,8 @@ smk_unit_type(SmkUnit unit)
 		case SMK_UNIT_QUOTIENT:
 		case SMK_UNIT_HOURS:
 			return "double precision";
+		case SMK_UNIT_TRUTH:
+			return "boolean";
 	}
 	return "text";
 }
@@ -328,12 +364,11 @@ char *
 smk_column_template(const SmkKpi *kpi, const SmkColumn *column)
 {
 	if (column->aggregate != SMK_RATIO)
-		return column->unit == SMK_UNIT_MONEY
-				   ? psprintf("round([%s], least(scale([%s]), 6))", column->name, column->name)
-				   : psprintf("[%s]", column->name);
+		return psprintf(column->unit == SMK_UNIT_MONEY ? "smarketing.money([%s])" : "[%s]", column->name);
 	if (column->value != NULL)
-		return column->unit == SMK_UNIT_MONEY_PER_DAY ? psprintf("round(%s, 6)", column->value)
-													  : pstrdup(column->value);
+		return column->unit == SMK_UNIT_MONEY			? psprintf("smarketing.money(%s)", column->value)
+			   : column->unit == SMK_UNIT_MONEY_PER_DAY ? psprintf("round(%s, 6)", column->value)
+														: pstrdup(column->value);
 	if (column->unit == SMK_UNIT_MONEY)
 		return psprintf("smarketing.money_per([%s], [%s])", column->numerator, column->denominator);
 	if (smk_kpi_column(kpi, column->numerator, NULL)->unit == SMK_UNIT_MONEY)

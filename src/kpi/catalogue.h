@@ -46,7 +46,8 @@ typedef enum SmkUnit
 	SMK_UNIT_MONEY_PER_DAY,
 	SMK_UNIT_RATE,	   /* double precision, 0 to 1 */
 	SMK_UNIT_QUOTIENT, /* double precision */
-	SMK_UNIT_HOURS	   /* double precision */
+	SMK_UNIT_HOURS,	   /* double precision */
+	SMK_UNIT_TRUTH	   /* boolean; of columns that are no metrics */
 } SmkUnit;
 
 /* A column of a KPI: a measure or a ratio. */
@@ -71,9 +72,10 @@ typedef struct SmkKpi
 	const char *name;
 	int number;
 	const char *headline;
-	const char *entity;			/* without this one there is no KPI */
+	const char *entity;			/* without this one there is no KPI; NULL: what the basis names */
 	const SmkColumn *columns;	/* in the order of the function's columns; the last has no name */
-	const char *const *bases;	/* values of options.basis, the default first; or NULL */
+	const char *const *bases;	/* values of the option below, the default first; or NULL */
+	const char *basis_option;	/* under which options.basis goes; auto takes the first basis that is bound */
 	const char *const *options; /* known options; the last is NULL */
 } SmkKpi;
 

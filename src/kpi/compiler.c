@@ -14,89 +14,164 @@
 #include "kpi/stock.h"
 #include "kpi/template.h"
 
-/* Makes the parts of one record set. */
+/* A part over another range, as rows of the periods whose figures these are. */
+static char *
+part_for_targets(const SmkStatement *statement, const char *part, const char *targets)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT target.period_start");
+	smk_part_append_by(statement->request, "part.", &sql);
+	foreach (cell, statement->measures)
+		if (((SmkMeasure *) lfirst(cell))->is_available)
+			appendStringInfo(&sql, ", part.%s", ((SmkMeasure *) lfirst(cell))->name);
+	if (statement->has_currencies)
+		appendStringInfoString(&sql, ", part.currency, part.rate_on, part.rate");
+	appendStringInfo(&sql, "\nFROM (\n    %s) AS part\nCROSS JOIN LATERAL (\n    %s) AS target",
+					 smk_sql_indent(part, 4), targets);
+	return sql.data;
+}
+
+/* Makes the parts of one record set for one shift. */
 static void
-compile_set(SmkStatement *statement, const SmkRecordSet *set)
+compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 {
 	List *additive = NIL;
 	List *stock = NIL;
+	List *alone = NIL; /* of lists of one measure */
 	ListCell *cell;
+	ListCell *range;
 	ListCell *source;
 
 	foreach (cell, statement->measures)
 	{
 		SmkMeasure *measure = lfirst(cell);
 
-		if (!measure->is_available || measure->column->records != set)
+		if (!measure->is_available || measure->shift != shift || measure->column->records != set)
 			continue;
 		if (measure->column->aggregate == SMK_STOCK)
 			stock = lappend(stock, measure);
 		else if (measure->column->aggregate == SMK_MEDIAN)
-			foreach (source, smk_measure_records(statement, set))
-				smk_part(statement, lfirst(source), list_make1(measure));
+			alone = lappend(alone, list_make1(measure));
 		else
 			additive = lappend(additive, measure);
 	}
 	if (additive)
-		foreach (source, smk_measure_records(statement, set))
-			smk_part(statement, lfirst(source), additive);
-	if (stock)
-		foreach (source, smk_measure_records(statement, set))
-			smk_stock_part(statement, lfirst(source), stock);
+		alone = lcons(additive, alone);
+	foreach (range, additive || stock || alone ? smk_shift_ranges(statement->request, shift) : NIL)
+	{
+		SmkShifted *shifted = lfirst(range);
+		int before = list_length(statement->parts);
+
+		foreach (cell, alone)
+			foreach (source, smk_measure_records(statement, shifted->request, set))
+				smk_part(statement, lfirst(source), lfirst(cell));
+		if (stock)
+			foreach (source, smk_measure_records(statement, shifted->request, set))
+				smk_stock_part(statement, lfirst(source), stock);
+		if (shifted->targets)
+			for (int i = before; i < list_length(statement->parts); i++)
+				lfirst(list_nth_cell(statement->parts, i)) =
+					part_for_targets(statement, list_nth(statement->parts, i), shifted->targets);
+	}
 }
 
-/* Notes the measures that a template over measures needs, by the request's basis. */
+/* Notes the measures that a template over measures needs, by the request's basis, under a shift. */
 static void
-statement_need(SmkStatement *statement, const char *template)
+statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 {
+	const SmkRequest *request = statement->request;
 	ListCell *cell;
 
 	foreach (cell, smk_template_names(NIL, template))
 	{
-		const SmkColumn *column =
-			smk_kpi_column(statement->request->kpi, lfirst(cell), statement->request->basis);
+		const char *name;
+		SmkShift shift = smk_shift_parse(lfirst(cell), &name);
+		const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
 		SmkMeasure *measure;
 		ListCell *known;
 
+		if (shift == SMK_SHIFT_NONE)
+			shift = outer;
 		if (column == NULL)
-			elog(ERROR, "template \"%s\" names no column of %s", template, statement->request->kpi->name);
+			elog(ERROR, "template \"%s\" names no column of %s", template, request->kpi->name);
 		if (column->aggregate == SMK_RATIO)
 		{
-			statement_need(statement, smk_column_template(statement->request->kpi, column));
+			statement_need(statement, smk_column_template(request->kpi, column), shift);
 			continue;
 		}
 		foreach (known, statement->measures)
-			if (((SmkMeasure *) lfirst(known))->column == column)
+			if (((SmkMeasure *) lfirst(known))->column == column &&
+				((SmkMeasure *) lfirst(known))->shift == shift)
 				break;
 		if (known != NULL)
 			continue;
 		measure = palloc(sizeof(SmkMeasure));
 		measure->column = column;
-		measure->name = column->name;
+		measure->shift = shift;
+		measure->name =
+			shift == SMK_SHIFT_NONE ? column->name : psprintf("%s_%s", smk_shift_name(shift), column->name);
 		measure->is_available = smk_measure_is_available(statement, column);
+		/* For a range without a beginning nothing was before. */
+		if (shift != SMK_SHIFT_NONE && smk_shift_ranges(request, shift) == NIL)
+			measure->is_available = false;
 		if (measure->is_available && smk_measure_has_currency(statement, column))
 			statement->has_currencies = true;
+		if (measure->is_available && shift != SMK_SHIFT_NONE)
+			statement->dated =
+				list_append_unique_ptr(statement->dated, unconstify(SmkRecordSet *, column->records));
 		statement->measures = lappend(statement->measures, measure);
 	}
 }
 
+/* The position of a record set among those of which it matters when they begin. */
+static int
+dated_position(const SmkStatement *statement, const SmkRecordSet *set)
+{
+	for (int i = 0; i < list_length(statement->dated); i++)
+		if (list_nth(statement->dated, i) == set)
+			return i + 1;
+	return 0;
+}
+
+typedef struct Outer
+{
+	SmkStatement *statement;
+	SmkShift shift;
+} Outer;
+
 /* A measure in the last level of the statement: its column, or NULL where nothing that is bound gives it. */
 static char *
-replace_measure(void *state, const char *name)
+replace_measure(void *state, const char *written)
 {
-	SmkStatement *statement = state;
-	const SmkColumn *column = smk_kpi_column(statement->request->kpi, name, statement->request->basis);
+	Outer *outer = state;
+	SmkStatement *statement = outer->statement;
+	const SmkRequest *request = statement->request;
+	const char *name;
+	Outer inner = {statement, smk_shift_parse(written, &name)};
+	const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
 	ListCell *cell;
 
+	if (inner.shift == SMK_SHIFT_NONE)
+		inner.shift = outer->shift;
 	if (column->aggregate == SMK_RATIO)
-		return psprintf("(%s)", smk_template_replace(smk_column_template(statement->request->kpi, column),
-													 replace_measure, statement));
+		return psprintf(
+			"(%s)", smk_template_replace(smk_column_template(request->kpi, column), replace_measure, &inner));
 	foreach (cell, statement->measures)
 	{
 		SmkMeasure *measure = lfirst(cell);
 
-		if (measure->column == column && measure->is_available)
-			return psprintf("cell.%s", name);
+		if (measure->column != column || measure->shift != inner.shift || !measure->is_available)
+			continue;
+		if (measure->shift == SMK_SHIFT_NONE)
+			return psprintf("cell.%s", measure->name);
+		return psprintf(
+			"CASE WHEN %s THEN cell.%s END",
+			smk_shift_known(request, measure->shift,
+							psprintf("data.begins_on_%d", dated_position(statement, column->records))),
+			measure->name);
 	}
 	return psprintf("NULL::%s", smk_unit_type(column->unit));
 }
@@ -202,6 +277,43 @@ compile_cells(const SmkStatement *statement)
 	return sql.data;
 }
 
+/* Raises an error where the entity is not bound without which there is no KPI. */
+static void
+require_entity(const SmkRequest *request)
+{
+	const char *entity = request->kpi->entity ? request->kpi->entity : request->basis;
+	StringInfoData others;
+
+	if (smk_config_binding(request->config, entity) != NULL)
+		return;
+	initStringInfo(&others);
+	if (request->kpi->entity == NULL)
+		for (int i = 2; request->kpi->bases[i] != NULL; i++)
+			appendStringInfo(&others, " Entity \"%s\" will do instead.", request->kpi->bases[i]);
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("%s needs entity \"%s\", which is not bound", request->kpi->name, entity),
+					errhint("Say where it is: SELECT smarketing.bind('%s', 'schema.table', '{...}').%s",
+							entity, others.data)));
+}
+
+/* The level that tells when the data begin: one row, a column a record set. */
+static char *
+compile_begins(const SmkStatement *statement)
+{
+	StringInfoData sql;
+	int n = 0;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, statement->dated)
+	{
+		n++;
+		appendStringInfo(&sql, "%s(%s) AS begins_on_%d", n > 1 ? ",\n       " : "SELECT ",
+						 smk_sql_indent(smk_measure_begins(statement, lfirst(cell)), 8), n);
+	}
+	return sql.data;
+}
+
 /*
  * The statement of a request: period_start, is_partial, the dimensions (by_1 to by_3, or with own_names only
  * those asked for, under their names), then the outputs. Ordered by period, then dimensions in byte order.
@@ -210,6 +322,7 @@ char *
 smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool own_names)
 {
 	SmkStatement statement = {0};
+	Outer outer = {&statement, SMK_SHIFT_NONE};
 	List *sets = NIL;
 	ListCell *cell;
 	StringInfoData sql;
@@ -217,19 +330,15 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 
 	statement.request = request;
 	statement.spend_entry = smk_config_entered("spend");
-	if (smk_config_binding(request->config, request->kpi->entity) == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("%s needs entity \"%s\", which is not bound", request->kpi->name,
-							   request->kpi->entity),
-						errhint("Say where it is: SELECT smarketing.bind('%s', 'schema.table', '{...}').",
-								request->kpi->entity)));
+	require_entity(request);
 	for (int i = 0; i < count; i++)
-		statement_need(&statement, outputs[i].template);
+		statement_need(&statement, outputs[i].template, SMK_SHIFT_NONE);
 	foreach (cell, statement.measures)
 		sets = list_append_unique_ptr(
 			sets, unconstify(SmkRecordSet *, ((SmkMeasure *) lfirst(cell))->column->records));
-	foreach (cell, sets)
-		compile_set(&statement, lfirst(cell));
+	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
+		foreach (cell, sets)
+			compile_set(&statement, lfirst(cell), shift);
 
 	initStringInfo(&sql);
 	initStringInfo(&order);
@@ -260,7 +369,7 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 	for (int i = 0; i < count; i++)
 	{
 		const SmkOutput *output = &outputs[i];
-		char *value = output->template ? smk_template_replace(output->template, replace_measure, &statement)
+		char *value = output->template ? smk_template_replace(output->template, replace_measure, &outer)
 									   : pstrdup("NULL");
 
 		if (output->cast_to)
@@ -271,6 +380,9 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 			appendStringInfo(&sql, ",\n       %s AS %s", value, output->name);
 	}
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS cell", smk_sql_indent(compile_cells(&statement), 4));
+	if (statement.dated)
+		appendStringInfo(&sql, "\nCROSS JOIN (\n    -- when the data begin\n    %s) AS data",
+						 smk_sql_indent(compile_begins(&statement), 4));
 	if (!request->is_all)
 		appendStringInfo(&sql, "\nORDER BY cell.period_start%s", order.data);
 	else if (order.len)

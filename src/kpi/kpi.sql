@@ -8,6 +8,13 @@ AS 'MODULE_PATHNAME', 'smk_finite_amount';
 COMMENT ON FUNCTION smarketing.finite_amount(pg_catalog.numeric, pg_catalog.text, pg_catalog.text) IS
     'the amount; NaN and infinity are an error that names entity and column';
 
+CREATE FUNCTION smarketing.money(amount pg_catalog.numeric)
+RETURNS pg_catalog.numeric
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_money';
+
+COMMENT ON FUNCTION smarketing.money(pg_catalog.numeric) IS 'an amount as figures show it: rounded to 6 decimals at most';
+
 CREATE FUNCTION smarketing.valid_rate(rate pg_catalog.numeric, currency pg_catalog.text, on_date pg_catalog.date)
 RETURNS pg_catalog.numeric
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
@@ -155,6 +162,38 @@ AS 'MODULE_PATHNAME', 'smk_kpi_function';
 
 COMMENT ON FUNCTION smarketing.cost_per_opportunity(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'KPI 2: marketing spend per opportunity created, and per opportunity won';
+
+CREATE TYPE smarketing.revenue_evolution_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    revenue pg_catalog.numeric,
+    previous pg_catalog.numeric,
+    change pg_catalog.numeric,
+    change_rate pg_catalog.float8,
+    year_ago pg_catalog.numeric,
+    year_over_year pg_catalog.float8,
+    trailing_12_months pg_catalog.numeric,
+    goal pg_catalog.numeric,
+    attainment pg_catalog.float8,
+    is_projection pg_catalog.bool,
+    low pg_catalog.numeric,
+    high pg_catalog.numeric
+);
+
+COMMENT ON TYPE smarketing.revenue_evolution_row IS 'a row of smarketing.revenue_evolution()';
+
+CREATE FUNCTION smarketing.revenue_evolution(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.revenue_evolution_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.revenue_evolution(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 5: revenue, its change on the period before and on a year ago, over twelve months, and against the goal';
 
 CREATE TYPE smarketing.opportunity_win_rate_row AS (
     period_start pg_catalog.date,

@@ -157,8 +157,10 @@ compile_metric(const SmkRequest *request, const SmkColumn *named, bool own_names
 	outputs[0].template = smk_column_template(kpi, column);
 	if (column->aggregate == SMK_RATIO && column->numerator)
 	{
-		outputs[1].template = psprintf("[%s]", column->numerator);
-		outputs[2].template = psprintf("[%s]", column->denominator);
+		outputs[1].template =
+			smk_column_template(kpi, smk_kpi_column(kpi, column->numerator, request->basis));
+		outputs[2].template =
+			smk_column_template(kpi, smk_kpi_column(kpi, column->denominator, request->basis));
 	}
 	return smk_compile(request, outputs, 3, own_names);
 }

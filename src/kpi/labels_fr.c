@@ -36,6 +36,22 @@ const SmkLabel smk_labels_fr[] = {
 	 "dépenses marketing de la période / opportunités créées dans celle-ci"},
 	{"cost_per_won", "Coût par opportunité gagnée",
 	 "dépenses marketing de la période / opportunités gagnées dans celle-ci"},
+	{"revenue", "Chiffre d'affaires",
+	 "chiffre d'affaires de la période ; à défaut, montant des opportunités gagnées pendant celle-ci"},
+	{"previous", "Chiffre d'affaires précédent",
+	 "chiffre d'affaires de la période précédente ; pour une période en cours ou tronquée : de la même "
+	 "partie "
+	 "écoulée"},
+	{"change", "Évolution du chiffre d'affaires", "chiffre d'affaires - chiffre d'affaires précédent"},
+	{"change_rate", "Taux d'évolution",
+	 "évolution / chiffre d'affaires précédent ; NULL si ce dernier n'est pas positif"},
+	{"year_ago", "Chiffre d'affaires un an avant",
+	 "chiffre d'affaires de la même période un an avant (semaines : 52 semaines avant), à durée égale"},
+	{"year_over_year", "Évolution sur un an",
+	 "(chiffre d'affaires - celui d'un an avant) / celui d'un an avant ; NULL si ce dernier n'est pas "
+	 "positif"},
+	{"trailing_12_months", "Chiffre d'affaires sur douze mois",
+	 "chiffre d'affaires des douze mois jusqu'à la fin de la période"},
 	{"created", "Opportunités créées", "opportunités créées dans la période"},
 	{"closed", "Opportunités closes",
 	 "gagnées et perdues ; base clôture : closes dans la période ; base création : créées dans celle-ci et "

@@ -3,20 +3,23 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "kpi/lump.h"
 #include "kpi/measure.h"
+#include "kpi/source.h"
 
 /*
- * A record set over all that holds its entity, as fresh records that nothing was asked of yet: what is bound
- * and, for spend, what was entered; lumps apart from the rest.
+ * A record set of a request over all that holds its entity, as fresh records that nothing was asked of yet:
+ * what is bound and, for spend, what was entered; lumps apart from the rest.
  */
 List *
-smk_measure_records(const SmkStatement *statement, const SmkRecordSet *set)
+smk_measure_records(const SmkStatement *statement, const SmkRequest *request, const SmkRecordSet *set)
 {
 	SmkBinding *bindings[2];
 	List *result = NIL;
 
-	bindings[0] = smk_config_binding(statement->request->config, set->entity);
+	bindings[0] = smk_config_binding(request->config, set->entity);
 	bindings[1] = strcmp(set->entity, "spend") == 0 ? statement->spend_entry : NULL;
 	for (int b = 0; b < 2; b++)
 	{
@@ -24,12 +27,12 @@ smk_measure_records(const SmkStatement *statement, const SmkRecordSet *set)
 
 		if (bindings[b] == NULL)
 			continue;
-		records = smk_records(statement->request, set, bindings[b]);
+		records = smk_records(request, set, bindings[b]);
 		result = lappend(result, records);
 		if (!smk_lump_is_possible(records))
 			continue;
 		records->lumps = SMK_LUMPS_WITHOUT;
-		records = smk_records(statement->request, set, bindings[b]);
+		records = smk_records(request, set, bindings[b]);
 		records->lumps = SMK_LUMPS_ONLY;
 		result = lappend(result, records);
 	}
@@ -56,7 +59,7 @@ smk_measure_is_available(const SmkStatement *statement, const SmkColumn *column)
 {
 	ListCell *cell;
 
-	foreach (cell, smk_measure_records(statement, column->records))
+	foreach (cell, smk_measure_records(statement, statement->request, column->records))
 		if (records_give(statement->request, lfirst(cell), column))
 			return true;
 	return false;
@@ -70,8 +73,41 @@ smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column)
 
 	if (column->aggregate != SMK_SUM)
 		return false;
-	foreach (cell, smk_measure_records(statement, column->records))
+	foreach (cell, smk_measure_records(statement, statement->request, column->records))
 		if (smk_records_column(lfirst(cell), "currency") != NULL)
 			return true;
 	return false;
+}
+
+/*
+ * SQL for the local date of the first record of a set, whatever the range, the filter and the dimensions:
+ * when the data begin.
+ */
+char *
+smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
+{
+	SmkRequest whole = *statement->request;
+	StringInfoData sql;
+	ListCell *cell;
+
+	whole.filters = NIL;
+	initStringInfo(&sql);
+	foreach (cell, smk_measure_records(statement, &whole, set))
+	{
+		SmkRecords *records = lfirst(cell);
+		char *at;
+
+		/* A lump begins when its row does. */
+		if (records->lumps == SMK_LUMPS_ONLY)
+			continue;
+		records->lumps = SMK_LUMPS_ALIKE;
+		at = smk_records_dated_at(records);
+		appendStringInfo(
+			&sql, "%sSELECT min(%s) FILTER (WHERE isfinite(%s)) AS at\n%s", sql.len ? "\nUNION ALL\n" : "",
+			at, at,
+			smk_records_from(records, set->name, true,
+							 set->condition ? smk_records_expand(records, set->condition) : NULL));
+	}
+	return psprintf("SELECT (min(first.at) AT TIME ZONE %s)::date\nFROM (\n    %s) AS first",
+					quote_literal_cstr(whole.time_zone), smk_sql_indent(sql.data, 4));
 }

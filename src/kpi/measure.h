@@ -6,8 +6,10 @@
 
 #include "kpi/part.h"
 
-extern List *smk_measure_records(const SmkStatement *statement, const SmkRecordSet *set);
+extern List *smk_measure_records(const SmkStatement *statement, const SmkRequest *request,
+								 const SmkRecordSet *set);
 extern bool smk_measure_is_available(const SmkStatement *statement, const SmkColumn *column);
+extern char *smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set);
 extern bool smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column);
 
 #endif

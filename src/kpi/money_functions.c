@@ -35,6 +35,20 @@ smk_finite_amount(PG_FUNCTION_ARGS)
 	PG_RETURN_NUMERIC(amount);
 }
 
+PG_FUNCTION_INFO_V1(smk_money);
+
+/* money(amount): rounded to 6 decimals at most, as figures of money are shown. */
+Datum
+smk_money(PG_FUNCTION_ARGS)
+{
+	Numeric amount = PG_GETARG_NUMERIC(0);
+	int scale = DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(amount)));
+
+	if (scale <= 6)
+		PG_RETURN_NUMERIC(amount);
+	PG_RETURN_DATUM(DirectFunctionCall2(numeric_round, NumericGetDatum(amount), Int32GetDatum(6)));
+}
+
 /* True where the first number is less than the second. */
 static bool
 numeric_is_less(Numeric a, Numeric b)

@@ -286,8 +286,9 @@ part_has_currency(SmkRecords *records, List *given)
 void
 smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 {
-	const SmkRequest *request = statement->request;
+	const SmkRequest *request = records->request;
 	const SmkColumn *first = ((SmkMeasure *) linitial(given))->column;
+	const char *first_at = smk_part_wants_first(request) ? FIRST_AT : "NULL::timestamptz";
 	bool is_median = first->aggregate == SMK_MEDIAN;
 	bool with_currency = statement->has_currencies && part_has_currency(records, given);
 	bool by_day = with_currency && !request->is_all && smk_records_rate_day_is_bucket(records);
@@ -308,14 +309,14 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 	smk_part_append_measures(statement, given, is_median ? write_median : write_additive, &sql);
 	if (with_currency)
 	{
-		if (smk_part_wants_first(request))
-			appendStringInfoString(&sql, ",\n       " FIRST_AT " AS first_at");
+		if (smk_part_wants_first(statement->request))
+			appendStringInfo(&sql, ",\n       %s AS first_at", first_at);
 		appendStringInfoString(&sql,
 							   ",\n       " SMK_CURRENCY_CODE(
 								   "record.currency") " AS currency, record.rate_on, NULL::numeric AS rate");
 	}
 	else
-		smk_part_append_tail(statement, FIRST_AT, &sql);
+		smk_part_append_tail(statement, first_at, &sql);
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record",
 					 smk_sql_indent(part_records(records, given, is_median, with_currency, condition), 4));
 	if (by_day)

@@ -5,11 +5,13 @@
 #define SMK_PART_H
 
 #include "kpi/records.h"
+#include "kpi/shift.h"
 
 /* A measure of a statement, and whether what is bound can give it. */
 typedef struct SmkMeasure
 {
 	const SmkColumn *column;
+	SmkShift shift;
 	const char *name; /* under which the statement carries it */
 	bool is_available;
 } SmkMeasure;
@@ -23,6 +25,7 @@ typedef struct SmkStatement
 	const SmkRequest *request;
 	List *measures;			 /* of SmkMeasure */
 	List *parts;			 /* of char *: SQL */
+	List *dated;			 /* of SmkRecordSet: those of which it matters when they begin */
 	SmkBinding *spend_entry; /* our own table of spend, where it has rows; else NULL */
 	bool has_currencies;
 } SmkStatement;

@@ -15,6 +15,7 @@
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 #include "compat.h"
 #include "crm/reserved.h"
@@ -252,7 +253,8 @@ option_text(const char *key, const JsonbValue *value)
 static void
 option_basis(SmkRequest *request, const JsonbValue *value)
 {
-	char *basis = option_text("basis", value);
+	const char *name = request->kpi->basis_option;
+	char *basis = option_text(name, value);
 	StringInfoData list;
 
 	initStringInfo(&list);
@@ -266,7 +268,7 @@ option_basis(SmkRequest *request, const JsonbValue *value)
 		appendStringInfo(&list, "%s%s", list.len ? ", " : "", *known);
 	}
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("invalid value for option \"basis\": \"%s\"", basis),
+					errmsg("invalid value for option \"%s\": \"%s\"", name, basis),
 					errhint("It takes: %s.", list.data)));
 }
 
@@ -336,6 +338,19 @@ option_kind(SmkRequest *request, JsonbValue *value)
 	request->has_kind = true;
 }
 
+/* Projections come later: only none is understood. */
+static void
+option_horizon(const JsonbValue *value)
+{
+	if (value->type != jbvNumeric)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"horizon\" must be a number")));
+	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(value->val.numeric),
+										  NumericGetDatum(int64_to_numeric(0)))))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("projections are not supported yet: option \"horizon\" must be 0")));
+}
+
 static void
 request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 {
@@ -352,7 +367,7 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("option \"%s\" of %s does not exist", key, request->kpi->name),
 						errhint("Options: %s.", list.data)));
-	if (strcmp(key, "basis") == 0)
+	if (request->kpi->basis_option && strcmp(key, request->kpi->basis_option) == 0)
 		option_basis(request, value);
 	else if (strcmp(key, "lag") == 0)
 		option_lag(request, value);
@@ -360,6 +375,8 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		option_kind(request, value);
 	else if (strcmp(key, "time_zone") == 0)
 		request->time_zone = option_text(key, value);
+	else if (strcmp(key, "horizon") == 0)
+		option_horizon(value);
 	else
 		elog(ERROR, "option \"%s\" is not read", key);
 }
@@ -428,13 +445,14 @@ request_default_range(SmkRequest *request, const SmkArguments *arguments)
 }
 
 /* Lays the periods out over the range, and marks those that it clips or that still run. */
-static void
-request_lay_periods(SmkRequest *request, const SmkArguments *arguments)
+void
+smk_request_lay(SmkRequest *request)
 {
 	DateADT date;
 	TimestampTz cut = Min(request->until, request->now);
 	int count = 0;
 
+	request->skipped = NIL;
 	request->partial_first = DATEVAL_NOEND;
 	if (request->is_all)
 	{
@@ -466,13 +484,36 @@ request_lay_periods(SmkRequest *request, const SmkArguments *arguments)
 	request->end = date;
 	if (request->partial_from == DATEVAL_NOEND)
 		request->partial_from = request->end;
-	if (arguments->has_until && request->period != SMK_DAY &&
+}
+
+/* Tells that a bound which was meant as the last day leaves that day out. */
+static void
+request_notice_until(const SmkRequest *request, const SmkArguments *arguments)
+{
+	if (arguments->has_until && !request->is_all && request->period != SMK_DAY &&
 		smk_zone_first_instant(request->zone, request->end - 1) == request->until)
 		ereport(NOTICE,
 				(errmsg("the last day of the last period, %s, is left out",
 						smk_date_literal(request->end - 1) + 5),
 				 errdetail("The range ends where that day begins: argument \"until\" is exclusive."),
 				 errhint("Give %s as \"until\" for whole periods.", smk_date_literal(request->end) + 5)));
+}
+
+/* Takes the first basis that is bound for auto; what decides the basis is the name of an entity then. */
+static void
+request_settle_basis(SmkRequest *request)
+{
+	const char *const *bases = request->kpi->bases;
+
+	if (request->basis == NULL || strcmp(request->basis, "auto") != 0)
+		return;
+	for (int i = 1; bases[i] != NULL; i++)
+		if (smk_config_binding(request->config, bases[i]) != NULL)
+		{
+			request->basis = bases[i];
+			return;
+		}
+	request->basis = bases[1];
 }
 
 /*
@@ -491,6 +532,7 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 	request->now = GetCurrentTransactionStartTimestamp();
 	request_each(request, arguments->options, "options", request_visit_option);
 	request->zone = smk_zone_lookup(request->time_zone);
+	request_settle_basis(request);
 
 	request->is_all = strcmp(arguments->period, "all") == 0;
 	if (!request->is_all && !smk_period_parse(arguments->period, &request->period))
@@ -498,7 +540,8 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 						errmsg("period \"%s\" does not exist", arguments->period),
 						errhint("Periods: %s, all.", smk_period_names())));
 	request_default_range(request, arguments);
-	request_lay_periods(request, arguments);
+	smk_request_lay(request);
+	request_notice_until(request, arguments);
 	request_read_by(request, arguments->by);
 	request_each(request, arguments->filter, "filter", request_visit_filter);
 	return request;

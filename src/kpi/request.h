@@ -71,6 +71,7 @@ typedef struct SmkRequest
 #define SMK_MAX_BY 3
 
 extern SmkRequest *smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments);
+extern void smk_request_lay(SmkRequest *request);
 extern SmkBy *smk_request_by(SmkConfig *config, const char *name);
 extern char *smk_timestamp_literal(TimestampTz at);
 extern char *smk_date_literal(DateADT date);

@@ -96,7 +96,7 @@ smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_l
 				 measure->records->entity)));
 	with_currency = smk_measure_has_currency(&statement, measure);
 	initStringInfo(&sql);
-	foreach (cell, smk_measure_records(&statement, measure->records))
+	foreach (cell, smk_measure_records(&statement, request, measure->records))
 		appendStringInfo(&sql, "%s%s", sql.len ? "\nUNION ALL\n" : "",
 						 rows_of(lfirst(cell), measure, with_currency));
 	return psprintf("%s\nORDER BY at, record_id, label%s",

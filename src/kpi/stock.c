@@ -53,7 +53,7 @@ smk_stock_ends(SmkRecords *records)
 static void
 stock_of_range(SmkStatement *statement, SmkRecords *records, List *given)
 {
-	const SmkRequest *request = statement->request;
+	const SmkRequest *request = records->request;
 	char *cut = smk_timestamp_literal(Min(request->until, request->now));
 	char *created = smk_records_instant(records, records->set->at);
 	char *ends = smk_stock_ends(records);
@@ -85,7 +85,11 @@ stock_of_range(SmkStatement *statement, SmkRecords *records, List *given)
 	appendStringInfo(&sql, "-- %s\n", records->set->name);
 	smk_part_append_head(request, "record", false, &sql);
 	smk_part_append_measures(statement, given, write_count, &sql);
-	smk_part_append_tail(statement, "min(record.dated_at) FILTER (WHERE isfinite(record.dated_at))", &sql);
+	smk_part_append_tail(statement,
+						 smk_part_wants_first(request)
+							 ? "min(record.dated_at) FILTER (WHERE isfinite(record.dated_at))"
+							 : "NULL::timestamptz",
+						 &sql);
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record", smk_sql_indent(inner.data, 4));
 	smk_part_append_group_by(request, "record", NULL, &sql);
 	statement->parts = lappend(statement->parts, sql.data);
@@ -99,7 +103,7 @@ stock_of_range(SmkStatement *statement, SmkRecords *records, List *given)
 static void
 stock_by_period(SmkStatement *statement, SmkRecords *records, List *given)
 {
-	const SmkRequest *request = statement->request;
+	const SmkRequest *request = records->request;
 	const char *first = ((SmkMeasure *) linitial(given))->column->name;
 	char *ends = smk_stock_ends(records);
 	char *won = smk_records_column(records, "won");
@@ -190,7 +194,7 @@ stock_by_period(SmkStatement *statement, SmkRecords *records, List *given)
 void
 smk_stock_part(SmkStatement *statement, SmkRecords *records, List *given)
 {
-	if (statement->request->is_all)
+	if (records->request->is_all)
 		stock_of_range(statement, records, given);
 	else
 		stock_by_period(statement, records, given);

@@ -48,6 +48,14 @@ FROM smarketing.cost_per_opportunity('2025-11-01', '2026-11-01', 'all', '{channe
 ORDER BY cost_per_opportunity NULLS LAST;
 
 \echo
+\echo '5. Revenue, by month: beside the month before and a year ago'
+\echo '   SELECT * FROM smarketing.revenue_evolution(''2026-01-01'', ''2026-11-01'');'
+SELECT period_start AS month, round(revenue) AS revenue,
+       round(previous) AS before, round(change_rate::numeric * 100, 1) AS "% change", round(year_ago) AS "year ago",
+       round(year_over_year::numeric * 100, 1) AS "% on year", round(trailing_12_months) AS "12 months"
+FROM smarketing.revenue_evolution('2026-01-01', '2026-11-01');
+
+\echo
 \echo '8. Win rate, by rep: who closes what they open? (95 % interval: few deals, wide interval)'
 \echo '   SELECT * FROM smarketing.opportunity_win_rate(''2025-11-01'', ''2026-11-01'', ''all'', ''{rep,team}'');'
 SELECT by_1 AS rep, by_2 AS team, closed, won, round(win_rate::numeric * 100, 1) AS "% won",

@@ -3,6 +3,7 @@ select smarketing.bind('lead','crm.contact_with_campaign','{"lead_id":"id","crea
 select smarketing.bind('stage_change','crm.phase_history','{"lead_id":"contact_id","opportunity_id":"deal_id","at":"changed_at","stage":"phase"}');
 select smarketing.bind('opportunity','crm.deal_with_product','{"currency":"currency","opportunity_id":"id","lead_id":"contact_id","account_id":"company_id","label":"title","amount":"value","created_at":"opened_on","closed_at":"closed_on","won":"is_won","expected_close_at":"expected_close","kind":"deal_type","owner":"rep_id","product":"product"}');
 select smarketing.bind('spend','crm.ad_cost','{"at":"day","ends_at":"period_end","amount":"cost","currency":"currency","kind":"cost_type"}');
+select smarketing.bind('revenue','crm.invoice','{"account_id":"company_id","at":"issued_on","owner":"rep_id"}');
 select smarketing.bind('exchange_rate','crm.fx','{"at":"day"}');
 select smarketing.configure('currency','EUR');
 select smarketing.bind('account','crm.company','{"account_id":"id","label":"name","owner":"owner_id"}');
