@@ -254,6 +254,30 @@ AS 'MODULE_PATHNAME', 'smk_kpi';
 COMMENT ON FUNCTION smarketing.kpi(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'any metric of the view metrics, with its numerator and denominator';
 
+CREATE TYPE smarketing.kpi_compare_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    value pg_catalog.numeric,
+    other pg_catalog.numeric,
+    change pg_catalog.numeric,
+    change_rate pg_catalog.float8
+);
+
+COMMENT ON TYPE smarketing.kpi_compare_row IS 'a row of smarketing.kpi_compare()';
+
+CREATE FUNCTION smarketing.kpi_compare(metric pg_catalog.text, since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.kpi_compare_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_compare';
+
+COMMENT ON FUNCTION smarketing.kpi_compare(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'any metric beside what it was a period before or a year ago, with the change and its rate';
+
 CREATE FUNCTION smarketing.kpi_sql(kpi pg_catalog.text, since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
     period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
     filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)

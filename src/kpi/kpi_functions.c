@@ -21,6 +21,8 @@
 #include "kpi/catalogue.h"
 #include "kpi/compiler.h"
 #include "kpi/request.h"
+#include "kpi/shift.h"
+#include "kpi/template.h"
 
 /* The six arguments from the position of since on. */
 static void
@@ -242,6 +244,108 @@ compile_named(FunctionCallInfo fcinfo)
 	kpi = smk_metric_resolve(name, &column);
 	request = smk_request(smk_config_load(), kpi, &arguments);
 	return compile_metric(request, column, true);
+}
+
+/* What kpi_compare compares with: options.against. */
+static SmkShift
+read_against(const Jsonb *options)
+{
+	JsonbValue key;
+	JsonbValue *value = NULL;
+	char *against;
+
+	key.type = jbvString;
+	key.val.string.val = "against";
+	key.val.string.len = strlen("against");
+	if (options != NULL && JB_ROOT_IS_OBJECT(options))
+		value = findJsonbValueFromContainer(unconstify(JsonbContainer *, &options->root), JB_FOBJECT, &key);
+	if (value == NULL)
+		return SMK_SHIFT_YEAR_AGO;
+	against = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : "";
+	if (strcmp(against, "year") == 0)
+		return SMK_SHIFT_YEAR_AGO;
+	if (strcmp(against, "previous") == 0)
+		return SMK_SHIFT_PREVIOUS;
+	if (strcmp(against, "goal") == 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("goals are not supported yet")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value for option \"against\": \"%s\"", against),
+					errhint("It takes: previous, year, goal.")));
+}
+
+/* True where a metric is computed from what a measure was at another time. */
+static bool
+is_comparison(const SmkRequest *request, const SmkColumn *column)
+{
+	ListCell *cell;
+
+	if (column->aggregate != SMK_RATIO)
+		return false;
+	foreach (cell, smk_template_names(NIL, smk_column_template(request->kpi, column)))
+	{
+		const char *name;
+
+		if (smk_shift_parse(lfirst(cell), &name) != SMK_SHIFT_NONE ||
+			is_comparison(request, smk_kpi_column(request->kpi, name, request->basis)))
+			return true;
+	}
+	return false;
+}
+
+/* The statement of kpi_compare(): a metric beside what it was. */
+static char *
+compile_comparison(const SmkRequest *request, const SmkColumn *named, SmkShift shift)
+{
+	const SmkKpi *kpi = request->kpi;
+	const SmkColumn *column = smk_kpi_column(kpi, named->name, request->basis);
+	char *value = psprintf("(%s)::numeric", smk_column_template(kpi, column));
+	char *other = psprintf("[%s:%s]", smk_shift_name(shift), column->name);
+	SmkOutput outputs[4] = {{"value", NULL, NULL},
+							{"other", NULL, NULL},
+							{"change", NULL, NULL},
+							{"change_rate", NULL, "double precision"}};
+
+	if (is_comparison(request, column))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("metric \"%s.%s\" is a comparison itself", kpi->name, column->name),
+				 errhint("Compare what it is computed from, or read it with smarketing.%s().", kpi->name)));
+	other = psprintf("(%s)::numeric", column->aggregate != SMK_RATIO && column->unit == SMK_UNIT_MONEY
+										  ? psprintf("smarketing.money(%s)", other)
+										  : other);
+	outputs[0].template = value;
+	outputs[1].template = other;
+	outputs[2].template = psprintf("%s - %s", value, other);
+	outputs[3].template = psprintf("(%s - %s) / CASE WHEN %s > 0 THEN %s END", value, other, other, other);
+	return smk_compile(request, outputs, 4, false);
+}
+
+PG_FUNCTION_INFO_V1(smk_kpi_compare);
+
+/* kpi_compare(metric, ...): a metric beside what it was, with the change. */
+Datum
+smk_kpi_compare(PG_FUNCTION_ARGS)
+{
+	SmkArguments arguments;
+	const SmkKpi *kpi;
+	const SmkColumn *column;
+	SmkShift shift;
+	int level;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"metric\" must not be null"),
+				 errhint("SELECT metric FROM smarketing.metrics lists them.")));
+	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
+	read_arguments(fcinfo, 1, &arguments);
+	arguments.own_option = "against";
+	shift = read_against(arguments.options);
+	InitMaterializedSRF(fcinfo, 0);
+	level = begin_call();
+	run_into_result(fcinfo,
+					compile_comparison(smk_request(smk_config_load(), kpi, &arguments), column, shift));
+	end_call(level);
+	return (Datum) 0;
 }
 
 PG_FUNCTION_INFO_V1(smk_kpi_sql);

@@ -363,6 +363,12 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		is_known = is_known || strcmp(*known, key) == 0;
 		appendStringInfo(&list, "%s%s", list.len ? ", " : "", *known);
 	}
+	if (request->own_option)
+	{
+		appendStringInfo(&list, ", %s", request->own_option);
+		if (strcmp(key, request->own_option) == 0)
+			return;
+	}
 	if (!is_known)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("option \"%s\" of %s does not exist", key, request->kpi->name),
@@ -526,6 +532,7 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 
 	request->config = config;
 	request->kpi = kpi;
+	request->own_option = arguments->own_option;
 	request->time_zone = config->time_zone;
 	request->basis = kpi->bases ? kpi->bases[0] : NULL;
 	request->kinds = list_make1("new");

@@ -38,12 +38,15 @@ typedef struct SmkArguments
 	ArrayType *by;	/* NULL: none */
 	Jsonb *filter;	/* NULL: none */
 	Jsonb *options; /* NULL: none */
+	const char
+		*own_option; /* an option that the function has read itself, to be listed with the others; or NULL */
 } SmkArguments;
 
 typedef struct SmkRequest
 {
 	SmkConfig *config;
 	const SmkKpi *kpi;
+	const char *own_option; /* of the arguments */
 	const char *time_zone;
 	SmkZone *zone;
 	bool is_all; /* one row for the range */

@@ -19,8 +19,8 @@ SELECT set_eq($$SELECT p.proname::text FROM pg_proc p JOIN member m ON m.classid
     WHERE NOT has_function_privilege('pg_monitor', p.oid, 'EXECUTE')$$,
     '{bind,unbind,configure,define_dimension,map_stage,map_value}'::text[], 'what configures is revoked from PUBLIC, and nothing else');
 SELECT set_eq($$SELECT p.proname::text || ' ' || p.provolatile::text || p.proparallel::text FROM pg_proc p
-    WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'revenue_evolution', 'kpi', 'kpi_sql', 'kpi_rows')$$,
-    ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'revenue_evolution sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
+    WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'revenue_evolution', 'kpi_compare', 'kpi', 'kpi_sql', 'kpi_rows')$$,
+    ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'revenue_evolution sr', 'kpi_compare sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'smarketing'::regnamespace AND c.relkind IN ('r', 'v')
     AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT')$$, ARRAY['spend_entry', 'exchange_rate_entry'], 'PUBLIC reads configuration, not what was entered');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.cost_per_lead_row'::regclass),

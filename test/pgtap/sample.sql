@@ -9,7 +9,7 @@ CREATE EXTENSION smarketing;
 \i :bind
 \o
 SET client_min_messages = warning;
-SELECT plan(16);
+SELECT plan(19);
 
 -- Every additive measure of every cell (quarter and channel) against its records.
 CREATE TABLE cell AS
@@ -56,6 +56,19 @@ SELECT results_eq($$SELECT period_start, open FROM smarketing.opportunity_win_ra
     $$SELECT m::date, (SELECT count(*) FROM crm.deal WHERE deal_type = 'New business' AND opened_on < m + interval '1 month'
                        AND (is_won IS NULL OR closed_on >= m + interval '1 month') AND (closed_on IS NULL OR closed_on > opened_on))
       FROM generate_series(timestamptz '2025-06-01', '2025-11-01', '1 month') m$$, 'open deals at the end of each month');
+
+-- What a metric was is what a call for that time gives.
+CREATE TABLE comparable AS SELECT metric, unit FROM smarketing.metrics WHERE kpi_number <> 5 OR metric = 'revenue_evolution.revenue';
+SELECT is_empty($$SELECT m.metric, c.*, n.value AS now, k.value AS then FROM comparable m, smarketing.kpi_compare(m.metric, '2026-01-01', '2026-04-01', options => '{"against": "previous"}') c
+    JOIN smarketing.kpi(m.metric, '2025-12-01', '2026-03-01') k ON (k.period_start + interval '1 month')::date = c.period_start
+    JOIN smarketing.kpi(m.metric, '2026-01-01', '2026-04-01') n ON n.period_start = c.period_start
+    WHERE c.value IS DISTINCT FROM n.value OR c.other IS DISTINCT FROM k.value OR c.change IS DISTINCT FROM n.value - k.value
+       OR c.change_rate IS DISTINCT FROM ((n.value - k.value) / CASE WHEN k.value > 0 THEN k.value END)::float8$$, 'kpi_compare with the month before');
+SELECT is_empty($$SELECT m.metric, c.by_1, c.value, c.other, k.value AS then FROM comparable m, smarketing.kpi_compare(m.metric, '2026-02-10', '2026-04-20', 'all', '{owner}') c
+    FULL JOIN smarketing.kpi(m.metric, '2025-02-10', '2025-04-20', 'all', '{owner}') k ON k.by_1 = c.by_1
+    WHERE m.metric IN ('opportunity_win_rate.win_rate', 'opportunity_win_rate.open', 'opportunity_win_rate.amount_won', 'opportunity_win_rate.median_cycle_hours', 'revenue_evolution.revenue')
+      AND coalesce(c.other, 0) IS DISTINCT FROM coalesce(k.value, 0)$$, 'kpi_compare with a year ago, by owner');
+SELECT throws_ok($$SELECT * FROM smarketing.kpi_compare('change_rate')$$, '22023', 'metric "revenue_evolution.change_rate" is a comparison itself');
 
 -- By hand.
 CREATE FUNCTION named(source text) RETURNS text LANGUAGE sql AS $$
