@@ -329,6 +329,10 @@ configure_check(const SmkSetting *setting, const char *value)
 	else if (strcmp(setting->name, "on_missing_rate") == 0 && strcmp(value, "error") != 0 &&
 			 strcmp(value, "null") != 0)
 		known = "error, null";
+	else if (strcmp(setting->name, "customer_basis") == 0 && strcmp(value, "auto") != 0 &&
+			 strcmp(value, "subscription") != 0 && strcmp(value, "opportunity") != 0 &&
+			 strcmp(value, "revenue") != 0)
+		known = "auto, subscription, opportunity, revenue";
 	else if (strcmp(setting->name, "currency") == 0 && value[0] == '\0')
 		known = "a code as the CRM and the exchange rates have it, like EUR";
 	if (known)

@@ -31,7 +31,8 @@ const SmkSetting smk_settings[] = {
 	{"fiscal_year_start", "1", "the month in which fiscal years begin, 1 to 12", false},
 	{"language", "en", "the language of readings: en or fr", true},
 	{"gross_margin", NULL, "the share of revenue that is margin, 0 to 1", true},
-	{"customer_basis", "auto", "what makes a customer: subscription, opportunity, revenue or auto", true},
+	{"customer_basis", "auto",
+	 "what makes a customer: subscription, opportunity, revenue, or auto for the first that is bound", false},
 	{"active_within", "12 months", "how long a customer without subscription is active after revenue", true},
 	{"spend_without_dimension", "error",
 	 "what spend does that lacks a dimension: error, or none to show it under (none)", false}};
@@ -163,6 +164,8 @@ config_load_settings(SmkConfig *config)
 			config->fiscal_year_start = pg_strtoint32(value);
 		else if (strcmp(name, "currency") == 0)
 			config->currency = value;
+		else if (strcmp(name, "customer_basis") == 0)
+			config->customer_basis = value;
 		else if (strcmp(name, "on_missing_rate") == 0)
 			config->missing_rate_is_null = strcmp(value, "null") == 0;
 	}
@@ -170,6 +173,8 @@ config_load_settings(SmkConfig *config)
 		config->time_zone = "UTC";
 	if (config->spend_without_dimension == NULL)
 		config->spend_without_dimension = "error";
+	if (config->customer_basis == NULL)
+		config->customer_basis = "auto";
 	if (config->fiscal_year_start == 0)
 		config->fiscal_year_start = 1;
 }

@@ -48,6 +48,7 @@ typedef struct SmkConfig
 	char *currency; /* NULL: amounts are not converted */
 	bool missing_rate_is_null;
 	char *spend_without_dimension;
+	char *customer_basis;
 	int fiscal_year_start;
 } SmkConfig;
 

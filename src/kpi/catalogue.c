@@ -9,6 +9,10 @@
 
 static const SmkRecordSet spend_of_marketing = {
 	"marketing spend", "spend", "at", SMK_KIND_MARKETING, true, NULL, NULL};
+static const SmkRecordSet spend_of_sales = {"sales spend", "spend", "at", SMK_KIND_SALES, true, NULL, NULL};
+static const SmkRecordSet spend_of_all = {"spend", "spend", "at", SMK_KIND_ANY, true, NULL, NULL};
+static const SmkRecordSet customers_new = {"new customers", "customer", "at", SMK_KIND_ANY,
+										   false,			NULL,		NULL};
 static const SmkRecordSet leads_created = {"leads created", "lead", "created_at", SMK_KIND_ANY,
 										   false,			NULL,	NULL};
 static const SmkRecordSet leads_mql = {
@@ -45,6 +49,9 @@ static const SmkRecordSet opportunities_won = {
 #define CLOSED "closed"
 #define CREATED "created"
 #define AUTO "auto"
+#define ALL "all"
+#define MARKETING "marketing"
+#define SALES "sales"
 #define REVENUE "revenue"
 #define OPPORTUNITY "opportunity"
 
@@ -163,6 +170,18 @@ static const SmkColumn opportunity_win_rate_columns[] = {
 	HIDDEN_COUNT_OF("won_with_amount", CREATED, opportunities_created, "[won] AND [amount] IS NOT NULL"),
 	END_OF_COLUMNS};
 
+static const SmkColumn customer_acquisition_cost_columns[] = {
+	SUM_OF("spend", ALL, false, spend_of_all, "[amount]", NULL),
+	SUM_OF("spend", MARKETING, false, spend_of_marketing, "[amount]", NULL),
+	SUM_OF("spend", SALES, false, spend_of_sales, "[amount]", NULL),
+	COUNT_OF("new_customers", ANY, true, customers_new, NULL),
+	MONEY_PER("customer_acquisition_cost", false, "spend", "new_customers"),
+	SUM_OF("spend_marketing", ANY, false, spend_of_marketing, "[amount]", NULL),
+	SUM_OF("spend_sales", ANY, false, spend_of_sales, "[amount]", NULL),
+	MONEY_PER("paid_acquisition_cost", false, "spend_marketing", "paid_customers"),
+	HIDDEN_COUNT_OF("paid_customers", ANY, customers_new, "[is_paid]"),
+	END_OF_COLUMNS};
+
 /* A change on what was before has no rate where that is not positive. */
 #define CHANGE_RATE(now, before)                                                                             \
 	"(([" now "] - [" before "]) / CASE WHEN [" before "] > 0 THEN [" before "] END)::double precision"
@@ -182,6 +201,8 @@ static const SmkColumn revenue_evolution_columns[] = {
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
 
+static const char *const spend_kinds[] = {ALL, MARKETING, SALES, NULL};
+static const char *const customer_acquisition_cost_options[] = {"spend_kind", "lag", "time_zone", NULL};
 static const char *const revenue_sources[] = {AUTO, REVENUE, OPPORTUNITY, NULL};
 
 static const char *const revenue_evolution_options[] = {"source", "horizon", "time_zone", NULL};
@@ -189,15 +210,17 @@ static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone",
 static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_zone", NULL};
 static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};
 
-const SmkKpi smk_kpis[] = {{"cost_per_lead", 1, "cost_per_lead", "lead", cost_per_lead_columns,
-							cohort_or_period, "basis", cost_per_lead_options},
-						   {"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity",
-							cost_per_opportunity_columns, NULL, NULL, cost_per_opportunity_options},
-						   {"revenue_evolution", 5, "revenue", NULL, revenue_evolution_columns,
-							revenue_sources, "source", revenue_evolution_options},
-						   {"opportunity_win_rate", 8, "win_rate", "opportunity",
-							opportunity_win_rate_columns, closed_or_created, "basis",
-							opportunity_win_rate_options}};
+const SmkKpi smk_kpis[] = {
+	{"cost_per_lead", 1, "cost_per_lead", "lead", cost_per_lead_columns, cohort_or_period, "basis",
+	 cost_per_lead_options},
+	{"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity", cost_per_opportunity_columns, NULL,
+	 NULL, cost_per_opportunity_options},
+	{"customer_acquisition_cost", 4, "customer_acquisition_cost", "customer",
+	 customer_acquisition_cost_columns, spend_kinds, "spend_kind", customer_acquisition_cost_options},
+	{"revenue_evolution", 5, "revenue", NULL, revenue_evolution_columns, revenue_sources, "source",
+	 revenue_evolution_options},
+	{"opportunity_win_rate", 8, "win_rate", "opportunity", opportunity_win_rate_columns, closed_or_created,
+	 "basis", opportunity_win_rate_options}};
 
 const int smk_kpi_count = lengthof(smk_kpis);
 

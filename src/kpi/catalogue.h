@@ -15,6 +15,7 @@ typedef enum SmkKindRule
 {
 	SMK_KIND_ANY,
 	SMK_KIND_MARKETING, /* spend: marketing, and what has no kind */
+	SMK_KIND_SALES,		/* spend: sales */
 	SMK_KIND_OPTION		/* opportunities: options.kind, new business unless told otherwise */
 } SmkKindRule;
 

@@ -8,6 +8,7 @@
 
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
+#include "kpi/customer.h"
 #include "kpi/measure.h"
 #include "kpi/records.h"
 #include "kpi/source.h"
@@ -286,6 +287,17 @@ require_entity(const SmkRequest *request)
 
 	if (smk_config_binding(request->config, entity) != NULL)
 		return;
+	if (strcmp(entity, "customer") == 0)
+	{
+		if (smk_customer_binding(request) != NULL)
+			return;
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s needs customers, and nothing that is bound makes any", request->kpi->name),
+			 errhint("Bind entity \"subscription\", \"opportunity\" with \"won\", \"revenue\", or "
+					 "\"account\" with \"customer_since\"; setting \"customer_basis\" says which counts.")));
+	}
 	initStringInfo(&others);
 	if (request->kpi->entity == NULL)
 		for (int i = 2; request->kpi->bases[i] != NULL; i++)

@@ -51,9 +51,10 @@ way_ends(Way *way, const SmkBy *by)
 
 /*
  * The shortest way to the dimension; among equals the order of the links: lead, opportunity, account, owner.
+ * Where through is given, only ways whose first link leads to that entity.
  */
 static bool
-records_find_way(const SmkRecords *records, const SmkBy *by, Way *found)
+records_find_way(const SmkRecords *records, const SmkBy *by, const char *through, Way *found)
 {
 	Way ways[64];
 	int count = 1;
@@ -62,7 +63,7 @@ records_find_way(const SmkRecords *records, const SmkBy *by, Way *found)
 	ways[0].binding = records->binding;
 	for (int i = 0; i < count; i++)
 	{
-		if (way_ends(&ways[i], by))
+		if ((i > 0 || through == NULL) && way_ends(&ways[i], by))
 		{
 			*found = ways[i];
 			return true;
@@ -73,7 +74,8 @@ records_find_way(const SmkRecords *records, const SmkBy *by, Way *found)
 			int column = smk_entity_column(ways[i].binding->entity, link->column);
 			SmkBinding *next = smk_config_binding(records->request->config, link->entity);
 			bool is_new = next != NULL && next != records->binding &&
-						  strcmp(ways[i].binding->entity->name, link->entity) != 0;
+						  strcmp(ways[i].binding->entity->name, link->entity) != 0 &&
+						  (i > 0 || through == NULL || strcmp(link->entity, through) == 0);
 
 			for (int back = 0; back < ways[i].length; back++)
 				is_new = is_new && ways[i].links[back] != link;
@@ -165,6 +167,78 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 												 : errhint("%s", what)));
 }
 
+/* SQL for the dimension's raw value at the end of a way, whose joins are noted. */
+static char *
+records_reference(SmkRecords *records, const SmkBy *by, const Way *way)
+{
+	SmkJoin *join;
+	const char *alias;
+	char *reference;
+
+	if (by->defined)
+	{
+		SmkExpression checked;
+		SmkPurpose purpose = {"dimension", by->name, way->binding->entity->name};
+		Relation relation;
+
+		smk_binding_open(way->binding);
+		relation = relation_open(way->binding->relid, NoLock);
+		smk_expression_check(by->defined->columns[way->binding->entity - smk_entities].text, relation,
+							 way->binding->entity->name, &purpose, &checked);
+		smk_expression_require(&checked, SMK_TYPE_TEXT, &purpose);
+		relation_close(relation, NoLock);
+	}
+	if (way->length == 0)
+	{
+		alias = records->binding->entity->name;
+		if (by->defined)
+			records->dimensions =
+				list_append_unique_ptr(records->dimensions, unconstify(SmkDimension *, by->defined));
+		else
+			records->needed[way->column] = true;
+	}
+	else
+	{
+		join = records_join(records, way, way->length - 1);
+		alias = join->alias;
+		if (by->defined)
+			join->dimensions =
+				list_append_unique_ptr(join->dimensions, unconstify(SmkDimension *, by->defined));
+		else
+			join->needed[way->column] = true;
+	}
+	if (by->defined)
+		return psprintf("%s.%s", alias, by->defined->alias);
+	reference = psprintf("%s.%s", alias, quote_identifier(way->binding->entity->columns[way->column].name));
+	if (strcmp(by->name, "target") == 0)
+		return psprintf("CASE WHEN %s THEN 'target' WHEN %s.account_id IS NOT NULL THEN 'other' END",
+						reference, alias);
+	return reference;
+}
+
+/*
+ * SQL for a dimension's raw value of a customer: that of its first won opportunity, else of its first lead,
+ * else of its account. NULL where none of them has it.
+ */
+static char *
+customer_dimension(SmkRecords *records, const SmkBy *by)
+{
+	static const char *const links[][2] = {
+		{"opportunity", "opportunity_id"}, {"lead", "lead_id"}, {"account", "account_id"}};
+	StringInfoData sql;
+	Way way;
+
+	/* The account is the customer's own. */
+	if (records_find_way(records, by, NULL, &way) && way.length == 0)
+		return records_reference(records, by, &way);
+	initStringInfo(&sql);
+	for (size_t i = 0; i < lengthof(links); i++)
+		if (records_find_way(records, by, links[i][0], &way))
+			appendStringInfo(&sql, " WHEN customer.%s IS NOT NULL THEN (%s)::text", links[i][1],
+							 records_reference(records, by, &way));
+	return sql.len ? psprintf("CASE%s END", sql.data) : NULL;
+}
+
 /*
  * SQL for a dimension's raw value on a record, of type text, bigint or uuid. Where there is no way to it: an
  * error that names the measure and what to bind; NULL for spend where the setting says so, and for entered
@@ -173,63 +247,33 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 char *
 smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 {
+	const char *entity = records->binding->entity->name;
+	bool is_spend = strcmp(entity, "spend") == 0;
+	SmkBinding *bound = is_spend ? smk_config_binding(records->request->config, "spend") : NULL;
+	char *of_customer;
 	Way way;
-	SmkJoin *join;
-	const char *alias;
-	char *reference;
 
-	if (!records_find_way(records, by, &way))
-	{
-		bool is_spend = strcmp(records->binding->entity->name, "spend") == 0;
-		SmkBinding *bound = is_spend ? smk_config_binding(records->request->config, "spend") : NULL;
+	if (strcmp(entity, "customer") == 0 && (of_customer = customer_dimension(records, by)) != NULL)
+		return of_customer;
+	if (records_find_way(records, by, NULL, &way))
+		return records_reference(records, by, &way);
+	if (is_spend && strcmp(records->request->config->spend_without_dimension, "none") == 0)
+		return pstrdup("NULL::text");
+	/* What was entered by hand has fewer columns than what is bound beside it. */
+	if (records->binding->is_own && bound != NULL &&
+		records_find_way(smk_records(records->request, records->set, bound), by, NULL, &way))
+		return pstrdup("NULL::text");
+	records_lack_dimension(records, by, measure);
+	return NULL;
+}
 
-		if (is_spend && strcmp(records->request->config->spend_without_dimension, "none") == 0)
-			return pstrdup("NULL::text");
-		/* What was entered by hand has fewer columns than what is bound beside it. */
-		if (records->binding->is_own && bound != NULL &&
-			records_find_way(smk_records(records->request, records->set, bound), by, &way))
-			return pstrdup("NULL::text");
-		records_lack_dimension(records, by, measure);
-	}
-	if (by->defined)
-	{
-		SmkExpression checked;
-		SmkPurpose purpose = {"dimension", by->name, way.binding->entity->name};
-		Relation relation;
+/* True where records can have a dimension. */
+bool
+smk_records_have_dimension(const SmkRecords *records, const SmkBy *by)
+{
+	Way way;
 
-		smk_binding_open(way.binding);
-		relation = relation_open(way.binding->relid, NoLock);
-		smk_expression_check(by->defined->columns[way.binding->entity - smk_entities].text, relation,
-							 way.binding->entity->name, &purpose, &checked);
-		smk_expression_require(&checked, SMK_TYPE_TEXT, &purpose);
-		relation_close(relation, NoLock);
-	}
-	if (way.length == 0)
-	{
-		alias = records->binding->entity->name;
-		if (by->defined)
-			records->dimensions =
-				list_append_unique_ptr(records->dimensions, unconstify(SmkDimension *, by->defined));
-		else
-			records->needed[way.column] = true;
-	}
-	else
-	{
-		join = records_join(records, &way, way.length - 1);
-		alias = join->alias;
-		if (by->defined)
-			join->dimensions =
-				list_append_unique_ptr(join->dimensions, unconstify(SmkDimension *, by->defined));
-		else
-			join->needed[way.column] = true;
-	}
-	if (by->defined)
-		return psprintf("%s.%s", alias, by->defined->alias);
-	reference = psprintf("%s.%s", alias, quote_identifier(way.binding->entity->columns[way.column].name));
-	if (strcmp(by->name, "target") == 0)
-		return psprintf("CASE WHEN %s THEN 'target' WHEN %s.account_id IS NOT NULL THEN 'other' END",
-						reference, alias);
-	return reference;
+	return records_find_way(records, by, NULL, &way);
 }
 
 /* The value that the map gives a label, or the label. */

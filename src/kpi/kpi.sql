@@ -163,6 +163,36 @@ AS 'MODULE_PATHNAME', 'smk_kpi_function';
 COMMENT ON FUNCTION smarketing.cost_per_opportunity(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'KPI 2: marketing spend per opportunity created, and per opportunity won';
 
+CREATE TYPE smarketing.customer_acquisition_cost_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    spend pg_catalog.numeric,
+    new_customers pg_catalog.int8,
+    customer_acquisition_cost pg_catalog.numeric,
+    spend_marketing pg_catalog.numeric,
+    spend_sales pg_catalog.numeric,
+    paid_acquisition_cost pg_catalog.numeric,
+    revenue_per_customer pg_catalog.numeric,
+    payback_months pg_catalog.float8,
+    lifetime_value pg_catalog.numeric,
+    lifetime_value_to_cost pg_catalog.float8
+);
+
+COMMENT ON TYPE smarketing.customer_acquisition_cost_row IS 'a row of smarketing.customer_acquisition_cost()';
+
+CREATE FUNCTION smarketing.customer_acquisition_cost(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.customer_acquisition_cost_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.customer_acquisition_cost(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 4: spend per new customer, of marketing and sales, in total and of paid channels';
+
 CREATE TYPE smarketing.revenue_evolution_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

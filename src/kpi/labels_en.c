@@ -43,6 +43,19 @@ const SmkLabel smk_labels_en[] = {
 	 "(revenue - revenue a year ago) / revenue a year ago; NULL where that is not positive"},
 	{"trailing_12_months", "Revenue of twelve months",
 	 "revenue of the twelve months up to the end of the period"},
+	{"customer_acquisition_cost.spend", "Spend",
+	 "spend of the period: all of it, or of the kind that spend_kind names; NULL where none was ever bound "
+	 "or "
+	 "entered"},
+	{"new_customers", "New customers",
+	 "customers whose first subscription, won opportunity or revenue ever "
+	 "(or customer_since) falls into the period"},
+	{"customer_acquisition_cost.customer_acquisition_cost", "Customer acquisition cost",
+	 "spend of the period / new customers of it"},
+	{"spend_marketing", "Marketing spend", "marketing spend of the period"},
+	{"spend_sales", "Sales spend", "sales spend of the period"},
+	{"paid_acquisition_cost", "Paid acquisition cost",
+	 "marketing spend / new customers of channels that had spend in the period"},
 	{"created", "Opportunities created", "opportunities created in the period"},
 	{"closed", "Opportunities closed",
 	 "won and lost; closed basis: closed in the period; created basis: created in it and closed by now"},

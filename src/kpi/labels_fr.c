@@ -52,6 +52,18 @@ const SmkLabel smk_labels_fr[] = {
 	 "positif"},
 	{"trailing_12_months", "Chiffre d'affaires sur douze mois",
 	 "chiffre d'affaires des douze mois jusqu'à la fin de la période"},
+	{"customer_acquisition_cost.spend", "Dépenses",
+	 "dépenses de la période : toutes, ou du genre indiqué par spend_kind ; NULL si aucune n'a jamais été "
+	 "raccordée ni saisie"},
+	{"new_customers", "Nouveaux clients",
+	 "clients dont le tout premier abonnement, gain ou chiffre d'affaires (ou customer_since) tombe dans la "
+	 "période"},
+	{"customer_acquisition_cost.customer_acquisition_cost", "Coût d'acquisition client",
+	 "dépenses de la période / nouveaux clients de celle-ci"},
+	{"spend_marketing", "Dépenses marketing", "dépenses marketing de la période"},
+	{"spend_sales", "Dépenses commerciales", "dépenses commerciales de la période"},
+	{"paid_acquisition_cost", "Coût d'acquisition payant",
+	 "dépenses marketing / nouveaux clients des canaux qui ont eu des dépenses pendant la période"},
 	{"created", "Opportunités créées", "opportunités créées dans la période"},
 	{"closed", "Opportunités closes",
 	 "gagnées et perdues ; base clôture : closes dans la période ; base création : créées dans celle-ci et "

@@ -5,6 +5,7 @@
 
 #include "utils/builtins.h"
 
+#include "kpi/customer.h"
 #include "kpi/lump.h"
 #include "kpi/measure.h"
 #include "kpi/source.h"
@@ -19,7 +20,8 @@ smk_measure_records(const SmkStatement *statement, const SmkRequest *request, co
 	SmkBinding *bindings[2];
 	List *result = NIL;
 
-	bindings[0] = smk_config_binding(request->config, set->entity);
+	bindings[0] = strcmp(set->entity, "customer") == 0 ? smk_customer_binding(request)
+													   : smk_config_binding(request->config, set->entity);
 	bindings[1] = strcmp(set->entity, "spend") == 0 ? statement->spend_entry : NULL;
 	for (int b = 0; b < 2; b++)
 	{

@@ -14,6 +14,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "kpi/customer.h"
 #include "kpi/dimension.h"
 #include "kpi/lead_steps.h"
 #include "kpi/lump.h"
@@ -38,7 +39,9 @@ smk_records(const SmkRequest *request, const SmkRecordSet *set, SmkBinding *bind
 static int
 records_position(const SmkRecords *records)
 {
-	return records->binding->entity - smk_entities;
+	/* Customers are no entity of the CRM's, and have no dimension of the user's themselves. */
+	return strcmp(records->binding->entity->name, "customer") == 0 ? 0
+																   : records->binding->entity - smk_entities;
 }
 
 /* The position of a column that is bound, or -1. */
@@ -59,6 +62,8 @@ smk_records_column(SmkRecords *records, const char *name)
 
 	if (strcmp(records->binding->entity->name, "lead") == 0 && smk_lead_step_is_column(name))
 		return smk_lead_step(records, name);
+	if (strcmp(name, "is_paid") == 0)
+		return smk_customer_is_paid(records);
 	if (strcmp(name, "period_cut") == 0)
 	{
 		const SmkRequest *request = records->request;
@@ -405,9 +410,12 @@ records_of_kind(SmkRecords *records)
 						errmsg("option \"kind\" needs column \"kind\" of entity \"%s\", which is not bound",
 							   records->binding->entity->name),
 						errhint("Bind it, or leave the option out to count all.")));
+	/* Spend without kinds is marketing. */
 	if (column == NULL)
-		return NULL;
+		return records->set->kind == SMK_KIND_SALES ? pstrdup("false") : NULL;
 	kind = smk_request_by(request->config, "kind");
+	if (records->set->kind == SMK_KIND_SALES)
+		return psprintf("%s IN (%s)", column, smk_dimension_labels(kind, list_make1("sales")));
 	if (records->set->kind == SMK_KIND_MARKETING)
 		return psprintf("(%s IN (%s) OR %s IS NULL)", column,
 						smk_dimension_labels(kind, list_make1("marketing")), column);

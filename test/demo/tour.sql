@@ -48,6 +48,14 @@ FROM smarketing.cost_per_opportunity('2025-11-01', '2026-11-01', 'all', '{channe
 ORDER BY cost_per_opportunity NULLS LAST;
 
 \echo
+\echo '4. Customer acquisition cost, by channel: what does a customer cost in marketing?'
+\echo '   SELECT * FROM smarketing.customer_acquisition_cost(''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'');'
+SELECT by_1 AS channel, round(spend_marketing) AS marketing, round(spend_sales) AS sales, new_customers AS "new customers",
+       round(paid_acquisition_cost) AS "marketing per customer"
+FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01', 'all', '{channel}')
+ORDER BY paid_acquisition_cost;
+
+\echo
 \echo '5. Revenue, by month: beside the month before and a year ago'
 \echo '   SELECT * FROM smarketing.revenue_evolution(''2026-01-01'', ''2026-11-01'');'
 SELECT period_start AS month, round(revenue) AS revenue,

@@ -1,0 +1,358 @@
+/*
+ * customer.c: customers as one more entity, made of what is bound. The setting customer_basis says what makes
+ * a customer; it is new at account.customer_since where there is one, else at its first subscription, won
+ * opportunity or revenue ever, whatever the range. It came by its first won opportunity, else by its first
+ * lead.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "kpi/customer.h"
+#include "kpi/dimension.h"
+#include "kpi/measure.h"
+#include "kpi/source.h"
+
+static const SmkEntityColumn customer_columns[] = {{"account_id", SMK_TYPE_KEY, false, false},
+												   {"opportunity_id", SMK_TYPE_KEY, false, false},
+												   {"lead_id", SMK_TYPE_KEY, false, false},
+												   {"at", SMK_TYPE_TIME, true, false},
+												   {NULL, SMK_TYPE_TEXT, false, false}};
+
+static const SmkEntity customer_entity = {"customer", customer_columns, "account_id", {NULL, NULL}, false};
+
+/* The column of the entity that dates a customer of that basis. */
+static const char *
+basis_time(const char *basis)
+{
+	if (strcmp(basis, "subscription") == 0)
+		return "starts_at";
+	return strcmp(basis, "opportunity") == 0 ? "closed_at" : "at";
+}
+
+/* A binding that has this column, opened; or NULL. */
+static SmkBinding *
+bound_with(const SmkRequest *request, const char *entity, const char *column)
+{
+	SmkBinding *binding = smk_config_binding(request->config, entity);
+
+	if (binding == NULL || binding->columns[smk_entity_column(binding->entity, column)].text == NULL)
+		return NULL;
+	smk_binding_open(binding);
+	return binding;
+}
+
+/* The basis of the setting; auto: the first one that is bound. NULL where none is. */
+static const char *
+customer_basis(const SmkRequest *request)
+{
+	static const char *const bases[] = {"subscription", "opportunity", "revenue"};
+
+	for (size_t i = 0; i < lengthof(bases); i++)
+	{
+		const char *needed = strcmp(bases[i], "opportunity") == 0 ? "won" : basis_time(bases[i]);
+
+		if (strcmp(request->config->customer_basis, bases[i]) == 0 ||
+			strcmp(request->config->customer_basis, "auto") == 0)
+			if (bound_with(request, bases[i], needed) != NULL)
+				return bases[i];
+	}
+	return NULL;
+}
+
+static bool
+has_column(const SmkBinding *binding, const char *column)
+{
+	return binding != NULL && binding->columns[smk_entity_column(binding->entity, column)].text != NULL;
+}
+
+/* The type of a key column as it is compared. */
+static Oid
+key_type(const SmkBinding *binding, const char *column)
+{
+	return smk_source_key_type(binding, smk_entity_column(binding->entity, column));
+}
+
+/* SQL for a key under the type that all sources of it can have. */
+static char *
+key_as(const SmkBinding *binding, const char *reference, const char *column, Oid type)
+{
+	return psprintf(key_type(binding, column) == type ? "%s" : "%s::text", reference);
+}
+
+/* A source with these columns (the last is NULL) under its entity's name. */
+static char *
+source_of(const SmkBinding *binding, const char *const *columns)
+{
+	bool needed[SMK_MAX_COLUMNS] = {false};
+
+	for (int i = 0; columns[i] != NULL; i++)
+		if (has_column(binding, columns[i]))
+			needed[smk_entity_column(binding->entity, columns[i])] = true;
+	return psprintf(
+		"%s AS %s",
+		smk_sql_indent(smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL), 5),
+		binding->entity->name);
+}
+
+/* SQL for a time column of a source as an instant. */
+static char *
+instant_of(const SmkRequest *request, const SmkBinding *binding, const char *column)
+{
+	return smk_source_instant(binding, smk_entity_column(binding->entity, column),
+							  psprintf("%s.%s", binding->entity->name, column), request->time_zone);
+}
+
+/*
+ * The first won opportunity of each customer: of its account, else of its lead, else alone. Where
+ * opportunities have no account, that of their lead counts.
+ */
+static char *
+first_won(const SmkRequest *request, Oid account_type)
+{
+	SmkBinding *opportunity = bound_with(request, "opportunity", "won");
+	SmkBinding *lead = bound_with(request, "lead", "account_id");
+	bool by_lead =
+		!has_column(opportunity, "account_id") && has_column(opportunity, "lead_id") && lead != NULL;
+	bool has_account = has_column(opportunity, "account_id") || by_lead;
+	bool has_lead = has_column(opportunity, "lead_id");
+	static const char *const columns[] = {"opportunity_id", "lead_id", "account_id",
+										  "closed_at",		"won",	   NULL};
+	static const char *const lead_columns[] = {"lead_id", "account_id", NULL};
+	char *account = "NULL::text";
+	StringInfoData keys;
+	StringInfoData sql;
+
+	if (has_column(opportunity, "account_id"))
+		account = key_as(opportunity, "opportunity.account_id", "account_id", account_type);
+	else if (by_lead)
+		account = key_as(lead, "min(lead.account_id)", "account_id", account_type);
+	initStringInfo(&keys);
+	if (has_account)
+		appendStringInfoString(&keys, "deal.account_id, ");
+	if (has_lead)
+		appendStringInfo(&keys, has_account ? "CASE WHEN deal.account_id IS NULL THEN deal.lead_id END, "
+											: "deal.lead_id, ");
+	if (has_account || has_lead)
+		appendStringInfo(&keys, "CASE WHEN %s%s%s THEN deal.opportunity_id END",
+						 has_account ? "deal.account_id IS NULL" : "", has_account && has_lead ? " AND " : "",
+						 has_lead ? "deal.lead_id IS NULL" : "");
+	else
+		appendStringInfoString(&keys, "deal.opportunity_id");
+	initStringInfo(&sql);
+	appendStringInfo(
+		&sql,
+		"SELECT DISTINCT ON (%s) deal.account_id, deal.opportunity_id, deal.at\n"
+		"FROM (\n    SELECT %s AS account_id, opportunity.opportunity_id%s, %s AS at\n    FROM %s",
+		keys.data, by_lead ? "lead.account_id" : account, has_lead ? ", opportunity.lead_id" : "",
+		has_column(opportunity, "closed_at") ? instant_of(request, opportunity, "closed_at")
+											 : "NULL::timestamptz",
+		smk_sql_indent(source_of(opportunity, columns), 4));
+	if (by_lead)
+		appendStringInfo(
+			&sql,
+			"\n    LEFT JOIN (SELECT lead.lead_id, %s AS account_id FROM %s GROUP BY lead.lead_id) AS "
+			"lead\n        ON %s",
+			account, smk_sql_indent(source_of(lead, lead_columns), 4),
+			smk_source_keys_equal("lead.lead_id", key_type(lead, "lead_id"), "opportunity.lead_id",
+								  key_type(opportunity, "lead_id")));
+	appendStringInfo(&sql, "\n    WHERE opportunity.won) AS deal\nORDER BY %s, deal.at, deal.opportunity_id",
+					 keys.data);
+	return sql.data;
+}
+
+/* The first lead of each account. */
+static char *
+first_lead(const SmkRequest *request, const SmkBinding *lead, Oid account_type)
+{
+	static const char *const columns[] = {"lead_id", "account_id", "created_at", NULL};
+
+	return psprintf("SELECT DISTINCT ON (lead.account_id) %s AS account_id, lead.lead_id\nFROM %s\n"
+					"WHERE lead.account_id IS NOT NULL\nORDER BY lead.account_id, %s, lead.lead_id",
+					key_as(lead, "lead.account_id", "account_id", account_type), source_of(lead, columns),
+					instant_of(request, lead, "created_at"));
+}
+
+/* Each account of a basis that is not the opportunity, with its first time. */
+static char *
+first_of_account(const SmkRequest *request, const char *basis, Oid account_type)
+{
+	SmkBinding *binding = bound_with(request, basis, "account_id");
+	const char *time = basis_time(basis);
+	const char *columns[] = {"account_id", time, "amount", NULL};
+
+	return psprintf("SELECT %s AS account_id, min(%s) AS at\nFROM %s\n"
+					"WHERE %s.account_id IS NOT NULL AND %s.amount > 0\nGROUP BY %s.account_id",
+					key_as(binding, psprintf("%s.account_id", basis), "account_id", account_type),
+					instant_of(request, binding, time), source_of(binding, columns), basis, basis, basis);
+}
+
+/* The type that all accounts can be compared under. */
+static Oid
+common_account_type(const SmkRequest *request, const char *basis)
+{
+	const char *const entities[] = {basis, "opportunity", "lead", "account"};
+	Oid common = InvalidOid;
+
+	for (size_t i = 0; i < lengthof(entities); i++)
+	{
+		SmkBinding *binding = entities[i] ? bound_with(request, entities[i], "account_id") : NULL;
+
+		if (binding == NULL)
+			continue;
+		if (OidIsValid(common) && key_type(binding, "account_id") != common)
+			return TEXTOID;
+		common = key_type(binding, "account_id");
+	}
+	return OidIsValid(common) ? common : TEXTOID;
+}
+
+/* The relation of all customers: account_id, opportunity_id, lead_id, at. */
+static char *
+customer_relation(const SmkRequest *request, const char *basis, Oid account_type)
+{
+	static const char *const account_columns[] = {"account_id", "customer_since", NULL};
+	SmkBinding *account = bound_with(request, "account", "customer_since");
+	SmkBinding *lead = bound_with(request, "lead", "account_id");
+	SmkBinding *opportunity = bound_with(request, "opportunity", "won");
+	bool by_opportunity = basis && strcmp(basis, "opportunity") == 0;
+	bool joins_won = !by_opportunity && opportunity != NULL && has_column(opportunity, "account_id");
+	char *known;
+	StringInfoData sql;
+
+	if (by_opportunity)
+		known = first_won(request, account_type);
+	else if (basis)
+		known = first_of_account(request, basis, account_type);
+	else
+		known = NULL;
+	if (account)
+	{
+		char *since =
+			psprintf("SELECT %s AS account_id, min(%s) AS at\nFROM %s\n"
+					 "WHERE account.account_id IS NOT NULL AND account.customer_since IS NOT NULL\n"
+					 "GROUP BY account.account_id",
+					 key_as(account, "account.account_id", "account_id", account_type),
+					 instant_of(request, account, "customer_since"), source_of(account, account_columns));
+
+		if (known == NULL)
+			known = since;
+		else
+			known = psprintf("SELECT coalesce(since.account_id, known.account_id) AS account_id%s,\n"
+							 "       coalesce(since.at, known.at) AS at\n"
+							 "FROM (\n    %s) AS known\nFULL JOIN (\n    %s) AS since ON since.account_id = "
+							 "known.account_id",
+							 by_opportunity ? ", known.opportunity_id" : "", smk_sql_indent(known, 4),
+							 smk_sql_indent(since, 4));
+	}
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT known.account_id, known.at");
+	if (by_opportunity)
+		appendStringInfoString(&sql, ", known.opportunity_id");
+	else if (joins_won)
+		appendStringInfoString(&sql, ", won.opportunity_id");
+	if (lead)
+		appendStringInfoString(&sql, ", first_lead.lead_id");
+	appendStringInfo(&sql, "\nFROM (\n    %s) AS known", smk_sql_indent(known, 4));
+	if (joins_won)
+		appendStringInfo(&sql, "\nLEFT JOIN (\n    %s) AS won ON won.account_id = known.account_id",
+						 smk_sql_indent(first_won(request, account_type), 4));
+	if (lead)
+		appendStringInfo(&sql,
+						 "\nLEFT JOIN (\n    %s) AS first_lead ON first_lead.account_id = known.account_id",
+						 smk_sql_indent(first_lead(request, lead, account_type), 4));
+	return sql.data;
+}
+
+/* Binds a column of the customers under the type of another one. */
+static void
+customer_bind(SmkBinding *binding, const char *name, Oid type)
+{
+	SmkExpression *column = &binding->columns[smk_entity_column(&customer_entity, name)];
+
+	column->text = psprintf("customer.%s", name);
+	column->type = type;
+}
+
+/* The customers as a binding; NULL where nothing that is bound makes any. palloc'd. */
+SmkBinding *
+smk_customer_binding(const SmkRequest *request)
+{
+	const char *basis = customer_basis(request);
+	SmkBinding *account = bound_with(request, "account", "customer_since");
+	SmkBinding *opportunity = bound_with(request, "opportunity", "won");
+	SmkBinding *lead = bound_with(request, "lead", "account_id");
+	Oid account_type = common_account_type(request, basis);
+	SmkBinding *binding;
+
+	if (basis == NULL && account == NULL)
+		return NULL;
+	binding = palloc0(sizeof(SmkBinding));
+	binding->entity = &customer_entity;
+	binding->time_zone = "UTC";
+	binding->is_own = true;
+	binding->relid = basis ? bound_with(request, basis, basis_time(basis)) != NULL
+								 ? smk_config_binding(request->config, basis)->relid
+								 : opportunity->relid
+						   : account->relid;
+	binding->relation =
+		psprintf("(\n    %s)", smk_sql_indent(customer_relation(request, basis, account_type), 4));
+	customer_bind(binding, "account_id", account_type);
+	customer_bind(binding, "at", TIMESTAMPTZOID);
+	if (opportunity &&
+		((basis && strcmp(basis, "opportunity") == 0) || has_column(opportunity, "account_id")))
+		customer_bind(binding, "opportunity_id", key_type(opportunity, "opportunity_id"));
+	if (lead)
+		customer_bind(binding, "lead_id", key_type(lead, "lead_id"));
+	return binding;
+}
+
+/*
+ * The condition that a customer's channel had marketing spend in the period of its acquisition; NULL where
+ * spend or customers have no channel.
+ */
+char *
+smk_customer_is_paid(SmkRecords *customers)
+{
+	const SmkRequest *request = customers->request;
+	SmkBy *channel = smk_request_by(request->config, "channel");
+	const SmkRecordSet *set = smk_kpi_column(request->kpi, "spend_marketing", NULL)->records;
+	SmkStatement statement = {0};
+	StringInfoData spend;
+	char *reached;
+	ListCell *cell;
+
+	if (!smk_records_have_dimension(customers, channel))
+		return NULL;
+	statement.request = request;
+	statement.spend_entry = smk_config_entered("spend");
+	initStringInfo(&spend);
+	foreach (cell, smk_measure_records(&statement, request, set))
+	{
+		SmkRecords *records = lfirst(cell);
+		char *bucket = request->is_all ? NULL : smk_records_bucket(records);
+		char *raw;
+		char *value;
+
+		if (!smk_records_have_dimension(records, channel))
+			continue;
+		raw = smk_records_dimension(records, channel, "paid_acquisition_cost");
+		value = smk_dimension_text(request, channel, raw);
+		appendStringInfo(
+			&spend, "%sSELECT %s%s%s\n    %s", spend.len ? "\n    UNION ALL\n    " : "", bucket ? bucket : "",
+			bucket ? ", " : "", value,
+			smk_sql_indent(smk_records_from(records, "paid_acquisition_cost", false,
+											psprintf("%s > 0 AND %s IS NOT NULL",
+													 smk_records_column(records, "amount"), raw)),
+						   4));
+	}
+	if (spend.len == 0)
+		return NULL;
+	reached = smk_dimension_text(request, channel,
+								 smk_records_dimension(customers, channel, "paid_acquisition_cost"));
+	return request->is_all
+			   ? psprintf("%s IN (\n    %s)", reached, spend.data)
+			   : psprintf("(%s, %s) IN (\n    %s)", smk_records_bucket(customers), reached, spend.data);
+}

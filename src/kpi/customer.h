@@ -1,0 +1,12 @@
+/*
+ * customer.h: customers, each with the time of its acquisition and what it came by, as one more entity.
+ */
+#ifndef SMK_CUSTOMER_H
+#define SMK_CUSTOMER_H
+
+#include "kpi/records.h"
+
+extern SmkBinding *smk_customer_binding(const SmkRequest *request);
+extern char *smk_customer_is_paid(SmkRecords *customers);
+
+#endif
