@@ -8,7 +8,7 @@ SMK_MODULES = calendar ratio stage crm kpi
 SMK_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(SMK_ROOT)/smarketing.control)
 
 # These run on a throw-away cluster with a build of their own, and install what they need first.
-SMK_RUNNERS = demo check bench deps
+SMK_RUNNERS = demo check check-matrix bench deps
 ifneq ($(filter $(SMK_RUNNERS),$(MAKECMDGOALS)),)
 
 .PHONY: $(SMK_RUNNERS)
@@ -16,6 +16,8 @@ demo:
 	@$(SMK_ROOT)/test/demo/run
 check:
 	@$(SMK_ROOT)/test/check
+check-matrix:
+	@$(SMK_ROOT)/test/check-matrix
 bench:
 	@$(SMK_ROOT)/bench/run
 deps:

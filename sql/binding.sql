@@ -74,6 +74,19 @@ INSERT INTO smarketing.spend_entry (at, amount) VALUES ('2026-01-01', 'NaN');
 
 SELECT smarketing.bind('opportunity', '"My CRM"."Deals"', '{"opportunity_id": "id", "created_at": "opened", "closed_at": "\"closed at\"", "won": "state = ''won''", "amount": "value", "currency": null, "kind": null}', 'state <> ''spam''', 'Europe/Paris');
 
+-- A bound entity as a view.
+CREATE SCHEMA shown;
+SET search_path = shown, public;
+SELECT smarketing.expose('opportunity', '"Opportunity ""1"""');
+SELECT attname, format_type(atttypid, -1) FROM pg_attribute WHERE attrelid = 'shown."Opportunity ""1"""'::regclass AND attnum > 0 ORDER BY attnum;
+SELECT obj_description('shown."Opportunity ""1"""'::regclass, 'pg_class');
+SELECT smarketing.expose('opportunity', '"Opportunity ""1"""');
+SELECT smarketing.expose('touch', 'x');
+SELECT smarketing.expose('nothing', 'x');
+SELECT smarketing.expose('opportunity', 'nowhere.x');
+RESET search_path;
+DROP SCHEMA shown CASCADE;
+
 -- A column that goes away is an error that names the binding; a table that a loader swaps is followed.
 ALTER TABLE "My CRM"."Deals" RENAME state TO status;
 SELECT column_name, problem FROM smarketing.bindings WHERE problem IS NOT NULL ORDER BY 1;

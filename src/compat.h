@@ -10,9 +10,16 @@
 #error smarketing needs PostgreSQL 15 or later
 #endif
 
+/* 18 marks functions that do not return by a word before them (90260e2ec6bb). */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 /* 16 introduced soft errors of input functions (ccff2d20ed96); before, an error is raised. */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
+/* 16 took the access to variable-length values out of postgres.h (d952373a987b). */
+#include "varatt.h"
 #else
 /* 16 gave it a soft-error context (858e776c84f4). */
 #define stringToQualifiedNameList(string, context) stringToQualifiedNameList(string)

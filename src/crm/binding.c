@@ -329,6 +329,8 @@ configure_check(const SmkSetting *setting, const char *value)
 	else if (strcmp(setting->name, "on_missing_rate") == 0 && strcmp(value, "error") != 0 &&
 			 strcmp(value, "null") != 0)
 		known = "error, null";
+	else if (strcmp(setting->name, "gross_margin") == 0 && !smk_margin_is_valid(value))
+		known = "a number above 0 and at most 1, like 0.7";
 	else if (strcmp(setting->name, "customer_basis") == 0 && strcmp(value, "auto") != 0 &&
 			 strcmp(value, "subscription") != 0 && strcmp(value, "opportunity") != 0 &&
 			 strcmp(value, "revenue") != 0)

@@ -30,7 +30,8 @@ const SmkSetting smk_settings[] = {
 	 "what an exchange rate that is missing does: error, or null for NULL figures", false},
 	{"fiscal_year_start", "1", "the month in which fiscal years begin, 1 to 12", false},
 	{"language", "en", "the language of readings: en or fr", true},
-	{"gross_margin", NULL, "the share of revenue that is margin, 0 to 1", true},
+	{"gross_margin", NULL,
+	 "the share of revenue that is margin, above 0 and at most 1; without it all revenue counts", false},
 	{"customer_basis", "auto",
 	 "what makes a customer: subscription, opportunity, revenue, or auto for the first that is bound", false},
 	{"active_within", "12 months", "how long a customer without subscription is active after revenue", true},
@@ -144,6 +145,19 @@ config_load_map(const char *sql, SPIPlanPtr *plan)
 	return result;
 }
 
+/* True for a plain decimal number above 0 and at most 1. */
+bool
+smk_margin_is_valid(const char *text)
+{
+	size_t length = strlen(text);
+	double value;
+
+	if (length == 0 || length > 20 || strspn(text, "0123456789.") != length)
+		return false;
+	value = strtod(text, NULL);
+	return value > 0 && value <= 1 && strchr(text, '.') == strrchr(text, '.');
+}
+
 static void
 config_load_settings(SmkConfig *config)
 {
@@ -164,6 +178,8 @@ config_load_settings(SmkConfig *config)
 			config->fiscal_year_start = pg_strtoint32(value);
 		else if (strcmp(name, "currency") == 0)
 			config->currency = value;
+		else if (strcmp(name, "gross_margin") == 0)
+			config->gross_margin = value;
 		else if (strcmp(name, "customer_basis") == 0)
 			config->customer_basis = value;
 		else if (strcmp(name, "on_missing_rate") == 0)

@@ -49,6 +49,7 @@ typedef struct SmkConfig
 	bool missing_rate_is_null;
 	char *spend_without_dimension;
 	char *customer_basis;
+	char *gross_margin; /* NULL: revenue is all margin */
 	int fiscal_year_start;
 } SmkConfig;
 
@@ -56,6 +57,7 @@ extern SmkConfig *smk_config_load(void);
 extern SmkBinding *smk_config_binding(const SmkConfig *config, const char *entity);
 extern void smk_binding_open(SmkBinding *binding);
 extern Oid smk_relation_resolve(const char *relation, bool missing_ok);
+extern bool smk_margin_is_valid(const char *text);
 extern SmkBinding *smk_config_entered(const char *entity);
 
 /* A setting: its name, its default, what it means, and whether it is computed with already. */

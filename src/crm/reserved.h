@@ -4,6 +4,8 @@
 #ifndef SMK_RESERVED_H
 #define SMK_RESERVED_H
 
+#include "compat.h"
+
 #include "c.h"
 
 extern const char *const smk_built_in_dimensions[];
@@ -11,6 +13,6 @@ extern const int smk_built_in_dimension_count;
 
 extern bool smk_dimension_is_built_in(const char *name);
 extern bool smk_name_is_reserved(const char *name);
-extern void smk_dimension_unknown(const char *name, const char *others) pg_attribute_noreturn();
+pg_noreturn extern void smk_dimension_unknown(const char *name, const char *others);
 
 #endif

@@ -11,6 +11,8 @@ static const SmkRecordSet spend_of_marketing = {
 	"marketing spend", "spend", "at", SMK_KIND_MARKETING, true, NULL, NULL};
 static const SmkRecordSet spend_of_sales = {"sales spend", "spend", "at", SMK_KIND_SALES, true, NULL, NULL};
 static const SmkRecordSet spend_of_all = {"spend", "spend", "at", SMK_KIND_ANY, true, NULL, NULL};
+static const SmkRecordSet revenue_of_customers = {
+	"revenue of new customers", "customer_revenue", "at", SMK_KIND_ANY, false, NULL, NULL};
 static const SmkRecordSet customers_new = {"new customers", "customer", "at", SMK_KIND_ANY,
 										   false,			NULL,		NULL};
 static const SmkRecordSet leads_created = {"leads created", "lead", "created_at", SMK_KIND_ANY,
@@ -180,6 +182,17 @@ static const SmkColumn customer_acquisition_cost_columns[] = {
 	SUM_OF("spend_sales", ANY, false, spend_of_sales, "[amount]", NULL),
 	MONEY_PER("paid_acquisition_cost", false, "spend_marketing", "paid_customers"),
 	HIDDEN_COUNT_OF("paid_customers", ANY, customers_new, "[is_paid]"),
+	COMPUTED("revenue_per_customer", SMK_UNIT_MONEY, true,
+			 "CASE WHEN [ripe_customers] = [new_customers] THEN [customer_revenue] / nullif([new_customers], "
+			 "0) END",
+			 NULL, NULL),
+	COMPUTED(
+		"payback_months", SMK_UNIT_QUOTIENT, false,
+		"(CASE WHEN [ripe_customers] = [new_customers] AND [customer_revenue] > 0 AND [new_customers] > 0 "
+		"THEN [spend] / ([customer_revenue] * [margin]) END)::double precision",
+		NULL, NULL),
+	HIDDEN_SUM_OF("customer_revenue", ANY, revenue_of_customers, "[amount]", NULL),
+	HIDDEN_COUNT_OF("ripe_customers", ANY, customers_new, "[is_ripe]"),
 	END_OF_COLUMNS};
 
 /* A change on what was before has no rate where that is not positive. */
@@ -202,7 +215,8 @@ static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
 
 static const char *const spend_kinds[] = {ALL, MARKETING, SALES, NULL};
-static const char *const customer_acquisition_cost_options[] = {"spend_kind", "lag", "time_zone", NULL};
+static const char *const customer_acquisition_cost_options[] = {"spend_kind", "lag", "margin", "time_zone",
+																NULL};
 static const char *const revenue_sources[] = {AUTO, REVENUE, OPPORTUNITY, NULL};
 
 static const char *const revenue_evolution_options[] = {"source", "horizon", "time_zone", NULL};

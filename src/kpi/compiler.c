@@ -94,6 +94,8 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 		SmkMeasure *measure;
 		ListCell *known;
 
+		if (strcmp(name, "margin") == 0)
+			continue;
 		if (shift == SMK_SHIFT_NONE)
 			shift = outer;
 		if (column == NULL)
@@ -155,6 +157,8 @@ replace_measure(void *state, const char *written)
 	const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
 	ListCell *cell;
 
+	if (strcmp(name, "margin") == 0)
+		return psprintf("%s::numeric", request->margin ? request->margin : "1");
 	if (inner.shift == SMK_SHIFT_NONE)
 		inner.shift = outer->shift;
 	if (column->aggregate == SMK_RATIO)

@@ -23,6 +23,16 @@ static const SmkEntityColumn customer_columns[] = {{"account_id", SMK_TYPE_KEY, 
 
 static const SmkEntity customer_entity = {"customer", customer_columns, "account_id", {NULL, NULL}, false};
 
+/* The same with what each customer paid: a row a payment. */
+static const SmkEntityColumn customer_revenue_columns[] = {
+	{"account_id", SMK_TYPE_KEY, false, false}, {"opportunity_id", SMK_TYPE_KEY, false, false},
+	{"lead_id", SMK_TYPE_KEY, false, false},	{"at", SMK_TYPE_TIME, true, false},
+	{"amount", SMK_TYPE_NUMBER, true, false},	{"currency", SMK_TYPE_TEXT, false, false},
+	{"paid_at", SMK_TYPE_TIME, true, false},	{NULL, SMK_TYPE_TEXT, false, false}};
+
+static const SmkEntity customer_revenue_entity = {
+	"customer", customer_revenue_columns, "account_id", {NULL, NULL}, false};
+
 /* The column of the entity that dates a customer of that basis. */
 static const char *
 basis_time(const char *basis)
@@ -270,7 +280,7 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 static void
 customer_bind(SmkBinding *binding, const char *name, Oid type)
 {
-	SmkExpression *column = &binding->columns[smk_entity_column(&customer_entity, name)];
+	SmkExpression *column = &binding->columns[smk_entity_column(binding->entity, name)];
 
 	column->text = psprintf("customer.%s", name);
 	column->type = type;
@@ -307,6 +317,98 @@ smk_customer_binding(const SmkRequest *request)
 	if (lead)
 		customer_bind(binding, "lead_id", key_type(lead, "lead_id"));
 	return binding;
+}
+
+/* What tells what customers pay: subscriptions, else revenue, else won opportunities; NULL: nothing. */
+static const char *
+payment_entity(const SmkRequest *request)
+{
+	static const char *const entities[] = {"subscription", "revenue", "opportunity"};
+
+	for (size_t i = 0; i < lengthof(entities); i++)
+	{
+		SmkBinding *binding = bound_with(request, entities[i], "account_id");
+
+		if (binding && has_column(binding, "amount") && has_column(binding, basis_time(entities[i])) &&
+			(i < 2 || has_column(binding, "won")))
+			return entities[i];
+	}
+	return NULL;
+}
+
+/* SQL for the instant twelve months after a customer's acquisition, on the clocks of the reporting zone. */
+static char *
+year_after(const SmkRequest *request)
+{
+	const char *zone = quote_literal_cstr(request->time_zone);
+
+	return psprintf("((customer.at AT TIME ZONE %s + interval '12 months') AT TIME ZONE %s)", zone, zone);
+}
+
+/*
+ * The customers with what they paid a month, as a binding: the recurring revenue at their acquisition, else a
+ * twelfth of what they paid in the twelve months from then on. NULL where nothing tells. palloc'd.
+ */
+SmkBinding *
+smk_customer_revenue_binding(const SmkRequest *request)
+{
+	SmkBinding *customers = smk_customer_binding(request);
+	const char *entity = payment_entity(request);
+	const char *columns[] = {"account_id", "amount", "currency", "won", entity ? basis_time(entity) : NULL,
+							 "ends_at",	   NULL};
+	SmkBinding *payment;
+	SmkBinding *binding;
+	bool recurs;
+	char *at;
+	char *when;
+	int account = smk_entity_column(&customer_entity, "account_id");
+
+	if (customers == NULL || entity == NULL)
+		return NULL;
+	payment = bound_with(request, entity, "account_id");
+	recurs = strcmp(entity, "subscription") == 0;
+	at = instant_of(request, payment, basis_time(entity));
+	if (!recurs)
+		when = psprintf("%s >= customer.at AND %s < %s%s", at, at, year_after(request),
+						strcmp(entity, "opportunity") == 0 ? " AND opportunity.won" : "");
+	else
+		when = psprintf("%s <= customer.at%s", at,
+						has_column(payment, "ends_at")
+							? psprintf(" AND (subscription.ends_at IS NULL OR %s > customer.at)",
+									   instant_of(request, payment, "ends_at"))
+							: "");
+	binding = palloc(sizeof(SmkBinding));
+	*binding = *customers;
+	binding->entity = &customer_revenue_entity;
+	binding->relation = psprintf(
+		"(\n    SELECT customer.*, %s.amount%s AS amount%s, %s AS paid_at\n    FROM %s AS customer\n    JOIN "
+		"%s ON "
+		"%s AND %s)",
+		entity, recurs ? "" : " / 12",
+		has_column(payment, "currency") ? psprintf(", %s.currency", entity) : "", recurs ? "customer.at" : at,
+		smk_sql_indent(customers->relation, 4), smk_sql_indent(source_of(payment, columns), 4),
+		smk_source_keys_equal(psprintf("%s.account_id", entity), key_type(payment, "account_id"),
+							  "customer.account_id", customers->columns[account].type),
+		when);
+	customer_bind(binding, "amount", NUMERICOID);
+	customer_bind(binding, "paid_at", TIMESTAMPTZOID);
+	if (has_column(payment, "currency"))
+		customer_bind(binding, "currency", TEXTOID);
+	return binding;
+}
+
+/* The condition that what a customer pays a month can be told by now; NULL where nothing tells. */
+char *
+smk_customer_is_ripe(SmkRecords *customers)
+{
+	const char *entity = payment_entity(customers->request);
+
+	if (entity == NULL)
+		return NULL;
+	(void) smk_records_column(customers, "at");
+	return strcmp(entity, "subscription") == 0 ? pstrdup("true")
+											   : psprintf("%s <= %s", year_after(customers->request),
+														  smk_timestamp_literal(customers->request->now));
 }
 
 /*

@@ -7,6 +7,8 @@
 #include "kpi/records.h"
 
 extern SmkBinding *smk_customer_binding(const SmkRequest *request);
+extern SmkBinding *smk_customer_revenue_binding(const SmkRequest *request);
+extern char *smk_customer_is_ripe(SmkRecords *customers);
 extern char *smk_customer_is_paid(SmkRecords *customers);
 
 #endif

@@ -367,3 +367,11 @@ FROM smarketing.metric_catalogue() AS known;
 COMMENT ON VIEW smarketing.metrics IS 'every metric: what it means, in which unit, what it is divided from, whether it may be added up';
 
 GRANT SELECT ON smarketing.metrics TO PUBLIC;
+
+CREATE FUNCTION smarketing.expose(entity pg_catalog.text, view_name pg_catalog.text)
+RETURNS pg_catalog.regclass
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'smk_expose';
+
+COMMENT ON FUNCTION smarketing.expose(pg_catalog.text, pg_catalog.text) IS
+    'makes a plain view of a bound entity in canonical columns, with the user''s dimensions under their names';

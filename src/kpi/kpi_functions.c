@@ -286,7 +286,8 @@ is_comparison(const SmkRequest *request, const SmkColumn *column)
 		const char *name;
 
 		if (smk_shift_parse(lfirst(cell), &name) != SMK_SHIFT_NONE ||
-			is_comparison(request, smk_kpi_column(request->kpi, name, request->basis)))
+			(strcmp(name, "margin") != 0 &&
+			 is_comparison(request, smk_kpi_column(request->kpi, name, request->basis))))
 			return true;
 	}
 	return false;

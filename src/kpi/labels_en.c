@@ -56,6 +56,11 @@ const SmkLabel smk_labels_en[] = {
 	{"spend_sales", "Sales spend", "sales spend of the period"},
 	{"paid_acquisition_cost", "Paid acquisition cost",
 	 "marketing spend / new customers of channels that had spend in the period"},
+	{"revenue_per_customer", "Revenue per customer and month",
+	 "recurring revenue of the new customers at their start, or a twelfth of what they paid in their first "
+	 "twelve months, / new customers; NULL before these have passed"},
+	{"payback_months", "Payback in months",
+	 "customer acquisition cost / (revenue per customer and month x margin)"},
 	{"created", "Opportunities created", "opportunities created in the period"},
 	{"closed", "Opportunities closed",
 	 "won and lost; closed basis: closed in the period; created basis: created in it and closed by now"},

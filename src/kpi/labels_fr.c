@@ -64,6 +64,11 @@ const SmkLabel smk_labels_fr[] = {
 	{"spend_sales", "Dépenses commerciales", "dépenses commerciales de la période"},
 	{"paid_acquisition_cost", "Coût d'acquisition payant",
 	 "dépenses marketing / nouveaux clients des canaux qui ont eu des dépenses pendant la période"},
+	{"revenue_per_customer", "Chiffre d'affaires mensuel par client",
+	 "revenu récurrent des nouveaux clients à leur début, ou un douzième de ce qu'ils ont payé pendant leurs "
+	 "douze premiers mois, / nouveaux clients ; NULL tant que ceux-ci ne sont pas écoulés"},
+	{"payback_months", "Retour sur investissement en mois",
+	 "coût d'acquisition client / (chiffre d'affaires mensuel par client x marge)"},
 	{"created", "Opportunités créées", "opportunités créées dans la période"},
 	{"closed", "Opportunités closes",
 	 "gagnées et perdues ; base clôture : closes dans la période ; base création : créées dans celle-ci et "

@@ -20,8 +20,12 @@ smk_measure_records(const SmkStatement *statement, const SmkRequest *request, co
 	SmkBinding *bindings[2];
 	List *result = NIL;
 
-	bindings[0] = strcmp(set->entity, "customer") == 0 ? smk_customer_binding(request)
-													   : smk_config_binding(request->config, set->entity);
+	if (strcmp(set->entity, "customer") == 0)
+		bindings[0] = smk_customer_binding(request);
+	else if (strcmp(set->entity, "customer_revenue") == 0)
+		bindings[0] = smk_customer_revenue_binding(request);
+	else
+		bindings[0] = smk_config_binding(request->config, set->entity);
 	bindings[1] = strcmp(set->entity, "spend") == 0 ? statement->spend_entry : NULL;
 	for (int b = 0; b < 2; b++)
 	{

@@ -62,6 +62,8 @@ smk_records_column(SmkRecords *records, const char *name)
 
 	if (strcmp(records->binding->entity->name, "lead") == 0 && smk_lead_step_is_column(name))
 		return smk_lead_step(records, name);
+	if (strcmp(name, "is_ripe") == 0)
+		return smk_customer_is_ripe(records);
 	if (strcmp(name, "is_paid") == 0)
 		return smk_customer_is_paid(records);
 	if (strcmp(name, "period_cut") == 0)
@@ -186,13 +188,15 @@ smk_records_bucket(SmkRecords *records)
 }
 
 /*
- * SQL for the local day whose rate converts a record's amount: that of its time, whatever the lag. A record
+ * SQL for the local day whose rate converts a record's amount: that of its payment where it tells it, else of
+ * its time, whatever the lag. A record
  * without a time, or with an infinite one, has none.
  */
 char *
 smk_records_rate_day(SmkRecords *records)
 {
-	char *at = smk_records_instant(records, records->set->at);
+	const char *name = records_bound(records, "paid_at") >= 0 ? "paid_at" : records->set->at;
+	char *at = smk_records_instant(records, name);
 	char *day;
 
 	if (records_at_is_date(records))
@@ -206,7 +210,8 @@ smk_records_rate_day(SmkRecords *records)
 bool
 smk_records_rate_day_is_bucket(const SmkRecords *records)
 {
-	return records->lumps != SMK_LUMPS_ONLY && !(records->request->has_lag && records->set->takes_lag);
+	return records->lumps != SMK_LUMPS_ONLY && records_bound(records, "paid_at") < 0 &&
+		   !(records->request->has_lag && records->set->takes_lag);
 }
 
 /*

@@ -338,6 +338,20 @@ option_kind(SmkRequest *request, JsonbValue *value)
 	request->has_kind = true;
 }
 
+/* The share of revenue that is margin: above 0, at most 1. */
+static void
+option_margin(SmkRequest *request, const JsonbValue *value)
+{
+	char *text = value->type == jbvNumeric
+					 ? DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)))
+					 : "";
+
+	if (!smk_margin_is_valid(text))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"margin\" must be a number above 0 and at most 1")));
+	request->margin = text;
+}
+
 /* Projections come later: only none is understood. */
 static void
 option_horizon(const JsonbValue *value)
@@ -381,6 +395,8 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		option_kind(request, value);
 	else if (strcmp(key, "time_zone") == 0)
 		request->time_zone = option_text(key, value);
+	else if (strcmp(key, "margin") == 0)
+		option_margin(request, value);
 	else if (strcmp(key, "horizon") == 0)
 		option_horizon(value);
 	else
@@ -534,6 +550,7 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 	request->kpi = kpi;
 	request->own_option = arguments->own_option;
 	request->time_zone = config->time_zone;
+	request->margin = config->gross_margin;
 	request->basis = kpi->bases ? kpi->bases[0] : NULL;
 	request->kinds = list_make1("new");
 	request->now = GetCurrentTransactionStartTimestamp();

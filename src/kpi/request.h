@@ -66,7 +66,8 @@ typedef struct SmkRequest
 	const char *basis;	   /* NULL where the KPI has none */
 	bool has_lag;
 	Interval lag;
-	bool has_kind; /* options.kind was given */
+	const char *margin; /* the share of revenue that is margin, as SQL; NULL: all of it */
+	bool has_kind;		/* options.kind was given */
 	bool all_kinds;
 	List *kinds; /* of char * */
 } SmkRequest;

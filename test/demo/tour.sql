@@ -51,7 +51,7 @@ ORDER BY cost_per_opportunity NULLS LAST;
 \echo '4. Customer acquisition cost, by channel: what does a customer cost in marketing?'
 \echo '   SELECT * FROM smarketing.customer_acquisition_cost(''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'');'
 SELECT by_1 AS channel, round(spend_marketing) AS marketing, round(spend_sales) AS sales, new_customers AS "new customers",
-       round(paid_acquisition_cost) AS "marketing per customer"
+       round(paid_acquisition_cost) AS "marketing per customer", round(revenue_per_customer) AS "revenue a month"
 FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01', 'all', '{channel}')
 ORDER BY paid_acquisition_cost;
 
