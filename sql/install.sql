@@ -1,4 +1,5 @@
 -- CREATE EXTENSION makes the schema itself and adopts none.
+\set SHOW_CONTEXT never
 CREATE SCHEMA smarketing;
 CREATE EXTENSION smarketing;
 DROP SCHEMA smarketing;

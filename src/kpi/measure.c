@@ -102,17 +102,22 @@ smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
 	{
 		SmkRecords *records = lfirst(cell);
 		char *at;
+		char *known;
 
 		/* A lump begins when its row does. */
 		if (records->lumps == SMK_LUMPS_ONLY)
 			continue;
 		records->lumps = SMK_LUMPS_ALIKE;
-		at = smk_records_dated_at(records);
-		appendStringInfo(
-			&sql, "%sSELECT min(%s) FILTER (WHERE isfinite(%s)) AS at\n%s", sql.len ? "\nUNION ALL\n" : "",
-			at, at,
-			smk_records_from(records, set->name, true,
-							 set->condition ? smk_records_expand(records, set->condition) : NULL));
+		/* The plain column under min(): so that its index gives the first one. */
+		at = smk_records_column(records, set->at);
+		known = psprintf("isfinite(%s)", at);
+		if (set->condition)
+			known = psprintf("%s\n   AND %s", known, smk_records_expand(records, set->condition));
+		appendStringInfo(&sql, "%sSELECT min(%s)%s AS at\n%s", sql.len ? "\nUNION ALL\n" : "", at,
+						 smk_records_at_is_date(records)
+							 ? psprintf("::timestamp AT TIME ZONE %s", quote_literal_cstr(whole.time_zone))
+							 : "",
+						 smk_records_from(records, set->name, true, known));
 	}
 	return psprintf("SELECT (min(first.at) AT TIME ZONE %s)::date\nFROM (\n    %s) AS first",
 					quote_literal_cstr(whole.time_zone), smk_sql_indent(sql.data, 4));

@@ -121,8 +121,8 @@ smk_records_expand(SmkRecords *records, const char *template)
 }
 
 /* True where the record's time is a plain local date. */
-static bool
-records_at_is_date(const SmkRecords *records)
+bool
+smk_records_at_is_date(const SmkRecords *records)
 {
 	int column = records_bound(records, records->set->at);
 
@@ -151,7 +151,7 @@ records_at(SmkRecords *records, bool *is_date)
 	bool has_lag = request->has_lag && records->set->takes_lag;
 	char *at;
 
-	*is_date = records_at_is_date(records) && !(has_lag && request->lag.time != 0);
+	*is_date = smk_records_at_is_date(records) && !(has_lag && request->lag.time != 0);
 	at = *is_date ? smk_records_column(records, records->set->at)
 				  : smk_records_instant(records, records->set->at);
 	if (at == NULL)
@@ -199,7 +199,7 @@ smk_records_rate_day(SmkRecords *records)
 	char *at = smk_records_instant(records, name);
 	char *day;
 
-	if (records_at_is_date(records))
+	if (smk_records_at_is_date(records))
 		return smk_records_column(records, records->set->at);
 	day = psprintf("smarketing.period_start('day', %s, %s)", at,
 				   quote_literal_cstr(records->request->time_zone));
@@ -362,7 +362,7 @@ smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed)
 									  records_raw_range(records)),
 					alias,
 					range_condition(request, psprintf("%s.%s", alias, quote_identifier(records->set->at)),
-									records_at_is_date(records)));
+									smk_records_at_is_date(records)));
 }
 
 /* How many rows the planner expects of a statement. */

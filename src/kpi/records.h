@@ -51,6 +51,7 @@ extern bool smk_records_bucket_is_known(SmkRecords *records);
 extern char *smk_records_rate_day(SmkRecords *records);
 extern bool smk_records_rate_day_is_bucket(const SmkRecords *records);
 extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, TimestampTz at);
+extern bool smk_records_at_is_date(const SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);
 extern char *smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed);
 extern bool smk_records_are_few(SmkRecords *records);
