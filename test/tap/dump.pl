@@ -26,6 +26,9 @@ SELECT * FROM smarketing.cost_per_lead('2026-01-01', '2027-01-01', 'fiscal_quart
 SELECT * FROM smarketing.cost_per_opportunity('2026-01-01', '2026-04-01');
 SELECT * FROM smarketing.opportunity_win_rate('2026-01-01', '2026-04-01', by => '{owner}');
 SELECT * FROM smarketing.kpi('win_rate', '2026-01-01', '2026-04-01', 'all');
+SELECT * FROM smarketing.customer_acquisition_cost('2026-01-01', '2026-04-01', by => '{owner}');
+SELECT * FROM smarketing.revenue_evolution('2026-01-01', '2026-04-01');
+SELECT * FROM smarketing.kpi_compare('cost_per_opportunity', '2026-02-01', '2026-04-01', options => '{"against": "previous"}');
 SELECT * FROM smarketing.kpi_rows('leads', '2026-01-01', '2026-02-01');
 SELECT smarketing.kpi_sql('cost_per_lead', '2026-01-01', '2026-04-01', by => '{channel}');
 SELECT count(*) > 0 FROM smarketing.kpi_explain('cost_per_lead', '2026-01-01', '2026-04-01');
@@ -54,9 +57,11 @@ SELECT smarketing.bind('touch', 'crm.gone', '{"channel": "''x''", "lead_id": "1"
 SELECT smarketing.define_dimension('region', '{"lead": "place"}', 'Region');
 SELECT smarketing.map_value('channel', 'google / cpc', 'Google Ads');
 SELECT smarketing.map_stage('Heiß', 'sql'), smarketing.map_stage('Kunde', 'won');
-SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spend_without_dimension', 'none');
-INSERT INTO smarketing.spend_entry (at, amount, channel) VALUES ('2026-02-01', 100.10, 'Google Ads'), ('2026-03-01', 7, 'O''Brien');
-} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, smarketing.spend_entry TO $role;") =~ s/[|\n]//gr,
+SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spend_without_dimension', 'none'),
+    smarketing.configure('currency', 'EUR'), smarketing.configure('gross_margin', '0.7'), smarketing.configure('customer_basis', 'opportunity'), smarketing.configure('on_missing_rate', 'null');
+INSERT INTO smarketing.exchange_rate_entry VALUES ('USD', '2026-01-15', 0.9), ('GBP', '2026-01-15', 1.2);
+INSERT INTO smarketing.spend_entry (at, ends_at, amount, currency, channel) VALUES ('2026-02-01', NULL, 100.10, NULL, 'Google Ads'), ('2026-03-01', '2026-05-01', 7, 'usd', 'O''Brien');
+} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, smarketing.spend_entry, smarketing.exchange_rate_entry TO $role;") =~ s/[|\n]//gr,
 	'', 'a database is bound and configured');
 my $before = sql($database, $figures);
 like($before, qr/^2026-02-01\|f\|Google Ads\|Nord/m, 'it gives figures, by the names given');
@@ -67,6 +72,7 @@ like($before, qr/^time_zone\|Europe\/Paris$/m, 'the time zone of the database wa
 is(sql($database, "SET ROLE $role; $figures"), $before, 'a plain role reads the same');
 is(sql($database, "REVOKE SELECT ON smarketing.spend_entry FROM $role; SET ROLE $role; SELECT * FROM smarketing.cost_per_opportunity()"),
 	'ERROR:  42501: permission denied for table spend_entry', 'entered spend needs a grant');
+like($before, qr/^currency\|EUR$/m, 'the currency is configured');
 is(sql($database, "REVOKE SELECT ON crm.deal FROM $role; SET ROLE $role; SELECT * FROM smarketing.opportunity_win_rate()"),
 	'ERROR:  42501: permission denied for table deal', 'a table needs one too');
 foreach my $call ("bind('lead', 'crm.person')", "unbind('lead')", "configure('time_zone', 'UTC')", "define_dimension('x', '{}')",
