@@ -107,6 +107,36 @@ COMMENT ON COLUMN smarketing.exchange_rate_entry.at IS 'the first day for which 
 
 COMMENT ON COLUMN smarketing.exchange_rate_entry.rate IS 'units of the setting''s currency for one unit of this one';
 
+CREATE TABLE smarketing.goal_entry (
+    metric pg_catalog.text NOT NULL,
+    starts_on pg_catalog.date NOT NULL CHECK (pg_catalog.isfinite(starts_on)),
+    period pg_catalog.text NOT NULL,
+    value pg_catalog.numeric NOT NULL
+        CHECK (value OPERATOR(pg_catalog.<>) 'NaN'::pg_catalog.numeric
+               AND value OPERATOR(pg_catalog.<) 'Infinity'::pg_catalog.numeric
+               AND value OPERATOR(pg_catalog.>) '-Infinity'::pg_catalog.numeric),
+    channel pg_catalog.text,
+    campaign pg_catalog.text,
+    owner pg_catalog.text,
+    team pg_catalog.text,
+    segment pg_catalog.text,
+    product pg_catalog.text,
+    account_id pg_catalog.text,
+    kind pg_catalog.text,
+    CONSTRAINT goal_entry_period_check CHECK (period OPERATOR(pg_catalog.=) ANY (
+        ARRAY['day', 'week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year']::pg_catalog.text[])),
+    CONSTRAINT goal_entry_key UNIQUE NULLS NOT DISTINCT (metric, starts_on, period, channel, campaign, owner, team, segment,
+        product, account_id, kind)
+);
+
+COMMENT ON TABLE smarketing.goal_entry IS 'goals that the CRM does not keep, for INSERT or COPY; read beside what is bound as goal';
+
+COMMENT ON COLUMN smarketing.goal_entry.metric IS 'as in the view metrics';
+
+COMMENT ON COLUMN smarketing.goal_entry.starts_on IS 'a date in the period that the goal covers';
+
+SELECT pg_catalog.pg_extension_config_dump('smarketing.goal_entry', '');
+
 SELECT pg_catalog.pg_extension_config_dump('smarketing.setting', '');
 
 SELECT pg_catalog.pg_extension_config_dump('smarketing.binding', '');

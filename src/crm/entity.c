@@ -103,7 +103,14 @@ static const SmkEntityColumn exchange_rate_columns[] = {{"currency", SMK_TYPE_TE
 														{"rate", SMK_TYPE_NUMBER, true, false},
 														{NULL, SMK_TYPE_TEXT, false, false}};
 
-static const SmkEntityColumn no_columns[] = {{NULL, SMK_TYPE_TEXT, false, false}};
+static const SmkEntityColumn goal_columns[] = {
+	{"metric", SMK_TYPE_TEXT, true, false},		{"starts_on", SMK_TYPE_TIME, true, false},
+	{"period", SMK_TYPE_TEXT, true, false},		{"value", SMK_TYPE_NUMBER, true, false},
+	{"channel", SMK_TYPE_TEXT, false, false},	{"campaign", SMK_TYPE_TEXT, false, false},
+	{"owner", SMK_TYPE_KEY, false, false},		{"team", SMK_TYPE_TEXT, false, false},
+	{"segment", SMK_TYPE_TEXT, false, false},	{"product", SMK_TYPE_TEXT, false, false},
+	{"account_id", SMK_TYPE_KEY, false, false}, {"kind", SMK_TYPE_TEXT, false, false},
+	{NULL, SMK_TYPE_TEXT, false, false}};
 
 const SmkEntity smk_entities[] = {
 	{"lead", lead_columns, "lead_id", {NULL, NULL}, false},
@@ -116,7 +123,7 @@ const SmkEntity smk_entities[] = {
 	{"subscription", subscription_columns, NULL, {NULL, NULL}, false},
 	{"account", account_columns, "account_id", {NULL, NULL}, false},
 	{"owner", owner_columns, "owner", {NULL, NULL}, false},
-	{"goal", no_columns, NULL, {NULL, NULL}, true},
+	{"goal", goal_columns, NULL, {NULL, NULL}, false},
 	{"exchange_rate", exchange_rate_columns, NULL, {NULL, NULL}, false}};
 
 const int smk_entity_count = lengthof(smk_entities);

@@ -208,6 +208,9 @@ static const SmkColumn revenue_evolution_columns[] = {
 	COMPUTED("year_ago", SMK_UNIT_MONEY, true, "[year_ago:revenue]", NULL, NULL),
 	COMPUTED("year_over_year", SMK_UNIT_RATE, true, CHANGE_RATE("revenue", "year_ago"), NULL, NULL),
 	COMPUTED("trailing_12_months", SMK_UNIT_MONEY, true, "[trailing:revenue]", NULL, NULL),
+	COMPUTED("goal", SMK_UNIT_MONEY, true, "[goal:revenue]", NULL, NULL),
+	COMPUTED("attainment", SMK_UNIT_RATE, true, "([revenue] / nullif([goal:revenue], 0))::double precision",
+			 "revenue", "goal"),
 	HIDDEN_TRUTH("is_projection", "false"),
 	END_OF_COLUMNS};
 
@@ -302,6 +305,28 @@ const char *
 smk_measure_list(const SmkKpi *kpi)
 {
 	return catalogue_list(kpi, true);
+}
+
+/* True where the name, with its KPI or bare, is that of a metric, or of several. */
+bool
+smk_metric_is_known(const char *metric)
+{
+	const char *dot = strchr(metric, '.');
+
+	for (int i = 0; i < smk_kpi_count; i++)
+	{
+		const SmkKpi *kpi = &smk_kpis[i];
+		const SmkColumn *column;
+
+		if (dot && strcmp(kpi->name, pnstrdup(metric, dot - metric)) != 0)
+			continue;
+		if (!dot && strcmp(kpi->name, metric) == 0)
+			return true;
+		column = smk_kpi_column(kpi, dot ? dot + 1 : metric, NULL);
+		if (column != NULL && !column->is_hidden)
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -86,6 +86,7 @@ extern const int smk_kpi_count;
 extern const SmkKpi *smk_kpi_find(const char *name);
 extern const SmkColumn *smk_kpi_column(const SmkKpi *kpi, const char *name, const char *basis);
 extern const char *smk_kpi_list(void);
+extern bool smk_metric_is_known(const char *metric);
 extern const SmkKpi *smk_metric_resolve(const char *metric, const SmkColumn **column);
 extern const char *smk_measure_list(const SmkKpi *kpi);
 extern const char *smk_unit_type(SmkUnit unit);

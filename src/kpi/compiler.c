@@ -9,6 +9,7 @@
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
 #include "kpi/customer.h"
+#include "kpi/goal.h"
 #include "kpi/measure.h"
 #include "kpi/records.h"
 #include "kpi/source.h"
@@ -100,7 +101,7 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 			shift = outer;
 		if (column == NULL)
 			elog(ERROR, "template \"%s\" names no column of %s", template, request->kpi->name);
-		if (column->aggregate == SMK_RATIO)
+		if (column->aggregate == SMK_RATIO && shift != SMK_SHIFT_GOAL)
 		{
 			statement_need(statement, smk_column_template(request->kpi, column), shift);
 			continue;
@@ -116,7 +117,13 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 		measure->shift = shift;
 		measure->name =
 			shift == SMK_SHIFT_NONE ? column->name : psprintf("%s_%s", smk_shift_name(shift), column->name);
-		measure->is_available = smk_measure_is_available(statement, column);
+		measure->is_available = shift == SMK_SHIFT_GOAL ? smk_goal_is_available(request)
+														: smk_measure_is_available(statement, column);
+		if (shift == SMK_SHIFT_GOAL)
+		{
+			statement->measures = lappend(statement->measures, measure);
+			continue;
+		}
 		/* For a range without a beginning nothing was before. */
 		if (shift != SMK_SHIFT_NONE && smk_shift_ranges(request, shift) == NIL)
 			measure->is_available = false;
@@ -170,7 +177,7 @@ replace_measure(void *state, const char *written)
 
 		if (measure->column != column || measure->shift != inner.shift || !measure->is_available)
 			continue;
-		if (measure->shift == SMK_SHIFT_NONE)
+		if (measure->shift == SMK_SHIFT_NONE || measure->shift == SMK_SHIFT_GOAL)
 			return psprintf("cell.%s", measure->name);
 		return psprintf(
 			"CASE WHEN %s THEN cell.%s END",
@@ -178,7 +185,7 @@ replace_measure(void *state, const char *written)
 							psprintf("data.begins_on_%d", dated_position(statement, column->records))),
 			measure->name);
 	}
-	return psprintf("NULL::%s", smk_unit_type(column->unit));
+	return psprintf("NULL::%s", inner.shift == SMK_SHIFT_GOAL ? "numeric" : smk_unit_type(column->unit));
 }
 
 /* SQL for the boolean that marks clipped and running periods. */
@@ -249,7 +256,9 @@ compile_cells(const SmkStatement *statement)
 
 		if (!measure->is_available)
 			continue;
-		if (measure->column->aggregate == SMK_MEDIAN)
+		if (measure->shift == SMK_SHIFT_GOAL)
+			appendStringInfo(&sql, ",\n       sum(part.%s) AS %s", name, name);
+		else if (measure->column->aggregate == SMK_MEDIAN)
 			appendStringInfo(&sql, ",\n       max(part.%s) AS %s", name, name);
 		else if (statement->has_currencies && measure->column->aggregate == SMK_SUM)
 			appendStringInfo(&sql, ",\n       %s::numeric AS %s", smk_currency_sum(statement, measure), name);
@@ -350,11 +359,16 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 	for (int i = 0; i < count; i++)
 		statement_need(&statement, outputs[i].template, SMK_SHIFT_NONE);
 	foreach (cell, statement.measures)
-		sets = list_append_unique_ptr(
-			sets, unconstify(SmkRecordSet *, ((SmkMeasure *) lfirst(cell))->column->records));
+		if (((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_GOAL)
+			sets = list_append_unique_ptr(
+				sets, unconstify(SmkRecordSet *, ((SmkMeasure *) lfirst(cell))->column->records));
 	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
 		foreach (cell, sets)
 			compile_set(&statement, lfirst(cell), shift);
+	foreach (cell, statement.measures)
+		if (((SmkMeasure *) lfirst(cell))->shift == SMK_SHIFT_GOAL &&
+			((SmkMeasure *) lfirst(cell))->is_available)
+			smk_goal_part(&statement, lfirst(cell));
 
 	initStringInfo(&sql);
 	initStringInfo(&order);

@@ -90,8 +90,7 @@ rates_part(const SmkStatement *statement, const char *rates)
 		SmkMeasure *measure = lfirst(cell);
 
 		if (measure->is_available)
-			appendStringInfo(&sql, ",\n       NULL::%s AS %s", smk_unit_type(measure->column->unit),
-							 measure->name);
+			appendStringInfo(&sql, ",\n       NULL::%s AS %s", smk_measure_type(measure), measure->name);
 	}
 	if (smk_part_wants_first(request))
 		appendStringInfoString(&sql, ",\n       NULL::timestamptz AS first_at");
@@ -112,7 +111,8 @@ has_money(const SmkStatement *statement)
 	{
 		SmkMeasure *measure = lfirst(cell);
 
-		if (measure->is_available && measure->column->aggregate == SMK_SUM)
+		if (measure->is_available && measure->shift != SMK_SHIFT_GOAL &&
+			measure->column->aggregate == SMK_SUM)
 			appendStringInfo(&sql, "%spart.%s IS NOT NULL", sql.len ? " OR " : "", measure->name);
 	}
 	return sql.data;

@@ -267,6 +267,22 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 	return NULL;
 }
 
+/*
+ * The record's own column from which a dimension is found: the dimension itself, or the link that the way to
+ * it begins with; NULL where there is none. palloc'd.
+ */
+char *
+smk_dimension_first_column(const SmkRecords *records, const SmkBy *by)
+{
+	Way way;
+
+	if (!records_find_way(records, by, NULL, &way))
+		return NULL;
+	if (way.length > 0)
+		return pstrdup(way.links[0]->column);
+	return pstrdup(by->defined ? by->name : dimension_column(by));
+}
+
 /* True where records can have a dimension. */
 bool
 smk_records_have_dimension(const SmkRecords *records, const SmkBy *by)

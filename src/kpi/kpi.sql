@@ -106,6 +106,26 @@ CREATE AGGREGATE smarketing.require_one_currency(currency pg_catalog.text) (
 COMMENT ON AGGREGATE smarketing.require_one_currency(pg_catalog.text) IS
     'true where all rows have one currency, NULLs aside; else an error that lists them';
 
+CREATE FUNCTION smarketing.metric_name(metric pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_metric_name';
+
+COMMENT ON FUNCTION smarketing.metric_name(pg_catalog.text) IS
+    'the full name of a metric; NULL for what is none; an ambiguous name is an error that lists what it may mean';
+
+CREATE FUNCTION smarketing.goal_alone(value pg_catalog.numeric, metric pg_catalog.text, begins_on pg_catalog.date,
+    overlaps pg_catalog.bool)
+RETURNS pg_catalog.numeric
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_goal_alone';
+
+COMMENT ON FUNCTION smarketing.goal_alone(pg_catalog.numeric, pg_catalog.text, pg_catalog.date, pg_catalog.bool) IS
+    'the value of a goal; one that covers days of another is an error';
+
+ALTER TABLE smarketing.goal_entry ADD CONSTRAINT goal_entry_metric_check
+    CHECK (smarketing.metric_name(metric) IS NOT NULL);
+
 CREATE TYPE smarketing.cost_per_lead_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

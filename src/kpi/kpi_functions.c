@@ -267,7 +267,7 @@ read_against(const Jsonb *options)
 	if (strcmp(against, "previous") == 0)
 		return SMK_SHIFT_PREVIOUS;
 	if (strcmp(against, "goal") == 0)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("goals are not supported yet")));
+		return SMK_SHIFT_GOAL;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("invalid value for option \"against\": \"%s\"", against),
 					errhint("It takes: previous, year, goal.")));
@@ -456,6 +456,22 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 	}
 	end_call(level);
 	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(smk_metric_name);
+
+/* metric_name(metric): its full name; NULL for what is none. */
+Datum
+smk_metric_name(PG_FUNCTION_ARGS)
+{
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const SmkColumn *column;
+	const SmkKpi *kpi;
+
+	if (!smk_metric_is_known(name))
+		PG_RETURN_NULL();
+	kpi = smk_metric_resolve(name, &column);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s.%s", kpi->name, column->name)));
 }
 
 PG_FUNCTION_INFO_V1(smk_metric_catalogue);

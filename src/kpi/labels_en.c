@@ -61,6 +61,8 @@ const SmkLabel smk_labels_en[] = {
 	 "twelve months, / new customers; NULL before these have passed"},
 	{"payback_months", "Payback in months",
 	 "customer acquisition cost / (revenue per customer and month x margin)"},
+	{"goal", "Goal", "the goals that cover the period, pro rata by local days"},
+	{"attainment", "Attainment", "revenue / goal"},
 	{"created", "Opportunities created", "opportunities created in the period"},
 	{"closed", "Opportunities closed",
 	 "won and lost; closed basis: closed in the period; created basis: created in it and closed by now"},

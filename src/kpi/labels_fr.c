@@ -69,6 +69,8 @@ const SmkLabel smk_labels_fr[] = {
 	 "douze premiers mois, / nouveaux clients ; NULL tant que ceux-ci ne sont pas écoulés"},
 	{"payback_months", "Retour sur investissement en mois",
 	 "coût d'acquisition client / (chiffre d'affaires mensuel par client x marge)"},
+	{"goal", "Objectif", "les objectifs qui couvrent la période, au prorata des jours locaux"},
+	{"attainment", "Atteinte de l'objectif", "chiffre d'affaires / objectif"},
 	{"created", "Opportunités créées", "opportunités créées dans la période"},
 	{"closed", "Opportunités closes",
 	 "gagnées et perdues ; base clôture : closes dans la période ; base création : créées dans celle-ci et "

@@ -317,3 +317,31 @@ smk_require_one_currency_finalfn(PG_FUNCTION_ARGS)
 					 currencies->codes[0])));
 	PG_RETURN_BOOL(true);
 }
+
+PG_FUNCTION_INFO_V1(smk_goal_alone);
+
+/* goal_alone(value, metric, begins_on, overlaps): the value; NaN, and a goal that covers days of another, are
+ * errors. */
+Datum
+smk_goal_alone(PG_FUNCTION_ARGS)
+{
+	Numeric value;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	value = PG_GETARG_NUMERIC(0);
+	if (numeric_is_nan(value) || numeric_is_inf(value))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("column \"value\" of entity \"goal\" has NaN or infinite values"),
+			 errhint("Correct them, or leave such rows out with the filter argument of smarketing.bind().")));
+	if (!PG_ARGISNULL(3) && PG_GETARG_BOOL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("goals of metric \"%s\" overlap: the one that begins on %s covers days of another",
+						PG_ARGISNULL(1) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(1)),
+						DatumGetCString(DirectFunctionCall1(date_out, PG_GETARG_DATUM(2)))),
+				 errhint("Keep one goal for each day and choice of dimensions.")));
+	PG_RETURN_NUMERIC(value);
+}

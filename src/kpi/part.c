@@ -26,6 +26,13 @@ record_template(const char *template)
 	return smk_template_replace(template, replace_record_column, NULL);
 }
 
+/* The type of a measure's column in a statement. */
+const char *
+smk_measure_type(const SmkMeasure *measure)
+{
+	return measure->shift == SMK_SHIFT_GOAL ? "numeric" : smk_unit_type(measure->column->unit);
+}
+
 /* Adds "name AS by_1, ..." for the dimensions of the request, and their text or raw value. */
 void
 smk_part_append_dimensions(SmkRecords *records, bool as_text, const char *measure, StringInfo sql)
@@ -70,9 +77,8 @@ smk_part_append_measures(const SmkStatement *statement, List *given,
 		if (!measure->is_available)
 			continue;
 		appendStringInfo(sql, ",\n       %s AS %s",
-						 list_member_ptr(given, measure)
-							 ? write(measure)
-							 : psprintf("NULL::%s", smk_unit_type(measure->column->unit)),
+						 list_member_ptr(given, measure) ? write(measure)
+														 : psprintf("NULL::%s", smk_measure_type(measure)),
 						 measure->name);
 	}
 }

@@ -30,6 +30,7 @@ typedef struct SmkStatement
 	bool has_currencies;
 } SmkStatement;
 
+extern const char *smk_measure_type(const SmkMeasure *measure);
 extern bool smk_part_wants_first(const SmkRequest *request);
 extern void smk_part_append_dimensions(SmkRecords *records, bool as_text, const char *measure,
 									   StringInfo sql);

@@ -11,7 +11,7 @@
 
 #include "kpi/shift.h"
 
-static const char *const shift_names[] = {"", "previous", "year_ago", "trailing"};
+static const char *const shift_names[] = {"", "previous", "year_ago", "trailing", "goal"};
 
 /* The name of a shift, as in the template [previous:revenue]. */
 const char *

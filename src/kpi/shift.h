@@ -12,7 +12,8 @@ typedef enum SmkShift
 	SMK_SHIFT_NONE,
 	SMK_SHIFT_PREVIOUS, /* the period before */
 	SMK_SHIFT_YEAR_AGO, /* the same period a year before */
-	SMK_SHIFT_TRAILING	/* the twelve months up to the period's end */
+	SMK_SHIFT_TRAILING, /* the twelve months up to the period's end */
+	SMK_SHIFT_GOAL		/* what it was to be: read from the goals */
 } SmkShift;
 
 /* A range to be read instead of the request's, and whose periods its figures are. */

@@ -56,11 +56,11 @@ FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01', 'all', '{c
 ORDER BY paid_acquisition_cost;
 
 \echo
-\echo '5. Revenue, by month: beside the month before and a year ago'
+\echo '5. Revenue, by month: beside the month before, a year ago and the goal'
 \echo '   SELECT * FROM smarketing.revenue_evolution(''2026-01-01'', ''2026-11-01'');'
-SELECT period_start AS month, round(revenue) AS revenue,
-       round(previous) AS before, round(change_rate::numeric * 100, 1) AS "% change", round(year_ago) AS "year ago",
-       round(year_over_year::numeric * 100, 1) AS "% on year", round(trailing_12_months) AS "12 months"
+SELECT period_start AS month, round(revenue) AS revenue, round(previous) AS before, round(change_rate::numeric * 100, 1) AS "% change",
+       round(year_ago) AS "year ago", round(year_over_year::numeric * 100, 1) AS "% on year", round(trailing_12_months) AS "12 months",
+       round(goal) AS goal, round(attainment::numeric * 100, 1) AS "% of goal"
 FROM smarketing.revenue_evolution('2026-01-01', '2026-11-01');
 
 \echo

@@ -5,6 +5,7 @@ select smarketing.bind('opportunity','crm.deal_with_product','{"currency":"curre
 select smarketing.bind('spend','crm.ad_cost','{"at":"day","ends_at":"period_end","amount":"cost","currency":"currency","kind":"cost_type"}');
 select smarketing.bind('revenue','crm.invoice','{"account_id":"company_id","at":"issued_on","owner":"rep_id"}');
 select smarketing.bind('subscription','crm.contract','{"account_id":"company_id","starts_at":"start_on","ends_at":"end_on","amount":"mrr","owner":"rep_id"}');
+select smarketing.bind('goal','crm.quota','{"owner":"owner_id"}');
 select smarketing.bind('exchange_rate','crm.fx','{"at":"day"}');
 select smarketing.configure('currency','EUR');
 select smarketing.bind('account','crm.company','{"account_id":"id","label":"name","owner":"owner_id"}');

@@ -59,9 +59,10 @@ SELECT smarketing.map_value('channel', 'google / cpc', 'Google Ads');
 SELECT smarketing.map_stage('Heiß', 'sql'), smarketing.map_stage('Kunde', 'won');
 SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spend_without_dimension', 'none'),
     smarketing.configure('currency', 'EUR'), smarketing.configure('gross_margin', '0.7'), smarketing.configure('customer_basis', 'opportunity'), smarketing.configure('on_missing_rate', 'null');
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '2026-02-01', 'month', 500);
 INSERT INTO smarketing.exchange_rate_entry VALUES ('USD', '2026-01-15', 0.9), ('GBP', '2026-01-15', 1.2);
 INSERT INTO smarketing.spend_entry (at, ends_at, amount, currency, channel) VALUES ('2026-02-01', NULL, 100.10, NULL, 'Google Ads'), ('2026-03-01', '2026-05-01', 7, 'usd', 'O''Brien');
-} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, smarketing.spend_entry, smarketing.exchange_rate_entry TO $role;") =~ s/[|\n]//gr,
+} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
 	'', 'a database is bound and configured');
 my $before = sql($database, $figures);
 like($before, qr/^2026-02-01\|f\|Google Ads\|Nord/m, 'it gives figures, by the names given');

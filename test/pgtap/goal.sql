@@ -1,0 +1,61 @@
+-- Goals against the definition, a day at a time, and what is refused.
+SET client_min_messages = warning;
+\getenv env_seed SMK_SEED
+\if :{?env_seed}
+\else
+\set env_seed 0.25
+\endif
+CREATE EXTENSION smarketing;
+SELECT plan(12);
+SELECT diag('seed ' || :'env_seed');
+SELECT setseed(:env_seed) AS seeded \gset
+SET TimeZone = 'Europe/Paris';
+SELECT smarketing.configure('time_zone', 'Europe/Paris') AS done \gset
+CREATE FUNCTION pick(v anyarray) RETURNS anyelement LANGUAGE plpgsql VOLATILE AS $$ BEGIN RETURN v[1 + floor(random() * cardinality(v))::int]; END $$;
+CREATE TABLE sale (account_id int, at timestamptz, amount numeric, owner text, product text);
+CREATE TABLE people (owner text PRIMARY KEY, team text);
+CREATE TABLE quota (metric text, starts_on date, period text, value numeric, owner text, product text);
+INSERT INTO people VALUES ('x', 'T'), ('y', 'T'), ('z', 'U');
+INSERT INTO sale SELECT 1, timestamptz '2025-01-01' + random() * interval '500 days', round((random() * 100)::numeric, 2), pick('{x,y,z}'::text[]), pick('{p,q}'::text[]) FROM generate_series(1, 300);
+-- In total by month in 2025; by rep by quarter in 2025 and in the first half of 2026; by rep and product in 2026.
+INSERT INTO quota SELECT 'revenue', d, 'month', round((random() * 900)::numeric, 2), NULL, NULL FROM generate_series(date '2025-01-01', '2025-12-01', '1 month') d;
+INSERT INTO quota SELECT 'revenue_evolution.revenue', d::date + 9, 'quarter', round((random() * 900)::numeric, 2), o, NULL FROM generate_series(date '2025-01-01', '2026-04-01', '3 months') d, unnest('{x,y,z}'::text[]) o;
+INSERT INTO quota SELECT 'revenue', '2026-01-01', 'year', round((random() * 900)::numeric, 2), o, p FROM unnest('{x,y,z}'::text[]) o, unnest('{p,q}'::text[]) p;
+INSERT INTO quota VALUES ('calls made', '2025-01-01', 'month', 7, NULL, NULL);
+SELECT smarketing.bind('revenue', 'sale'), smarketing.bind('owner', 'people'), smarketing.bind('goal', 'quota') \gset
+
+-- A day's share of a goal.
+CREATE VIEW shares AS
+SELECT d::date AS day, g.owner, g.product, g.value / (g.ends - g.begins) AS share
+FROM (SELECT q.*, date_trunc(period, starts_on)::date AS begins, (date_trunc(period, starts_on) + CASE period WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN '3 months' ELSE '1 year' END)::date AS ends
+      FROM quota AS q WHERE metric LIKE '%revenue') AS g,
+     generate_series(g.begins, g.ends - 1, interval '1 day') AS d;
+CREATE FUNCTION goal(from_day date, until_day date, who text, what text, team text) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT round(CASE WHEN team IS NOT NULL THEN (SELECT sum(share) FROM shares JOIN people USING (owner) WHERE day >= from_day AND day < until_day AND product IS NULL AND people.team = goal.team)
+        WHEN who IS NOT NULL OR what IS NOT NULL THEN (SELECT sum(share) FROM shares WHERE day >= from_day AND day < until_day AND owner IS NOT DISTINCT FROM who AND product IS NOT DISTINCT FROM what)
+        ELSE coalesce((SELECT sum(share) FROM shares WHERE day >= from_day AND day < until_day AND owner IS NULL AND product IS NULL), (SELECT sum(share) FROM shares WHERE day >= from_day AND day < until_day AND owner IS NOT NULL AND product IS NULL)) END, 4) $$;
+SELECT is_empty($$SELECT k.*, goal(period_start, (period_start + interval '1 month')::date, NULL, NULL, NULL) FROM smarketing.revenue_evolution('2024-11-01', '2026-07-01') k
+    WHERE round(goal, 4) IS DISTINCT FROM goal(period_start, (period_start + interval '1 month')::date, NULL, NULL, NULL)$$, 'in total by month: those without a dimension, else those by one');
+SELECT is_empty($$SELECT k.period_start, goal FROM smarketing.revenue_evolution('2025-02-01', '2026-06-01', 'week') k WHERE NOT is_partial AND extract(year FROM period_start) = extract(year FROM period_start + 6)
+    AND round(goal, 4) IS DISTINCT FROM goal(period_start, period_start + 7, NULL, NULL, NULL)$$, 'by week');
+SELECT is_empty($$SELECT k.* FROM smarketing.revenue_evolution('2025-01-01', '2026-04-01', by => '{owner}') k WHERE round(goal, 4) IS DISTINCT FROM goal(period_start, (period_start + interval '1 month')::date, by_1, NULL, NULL)$$, 'by rep');
+SELECT is_empty($$SELECT k.* FROM smarketing.revenue_evolution('2025-01-01', '2026-04-01', by => '{owner,product}') k WHERE round(goal, 4) IS DISTINCT FROM goal(period_start, (period_start + interval '1 month')::date, by_1, by_2, NULL)$$, 'by rep and product');
+SELECT is_empty($$SELECT k.* FROM smarketing.revenue_evolution('2025-01-01', '2026-04-01', by => '{team}') k WHERE round(goal, 4) IS DISTINCT FROM goal(period_start, (period_start + interval '1 month')::date, NULL, NULL, by_1)$$, 'the goals of a team are those of its reps');
+SELECT is((SELECT round(goal, 4) FROM smarketing.revenue_evolution('2025-03-10', '2025-05-21', 'all')), goal('2025-03-10', '2025-05-21', NULL, NULL, NULL), 'a clipped range');
+SELECT is((SELECT round(goal, 4) FROM smarketing.revenue_evolution('2025-03-10', '2025-05-21', 'all', filter => '{"owner": ["x", "y"]}')),
+    (SELECT round(sum(share), 4) FROM shares WHERE day >= '2025-03-10' AND day < '2025-05-21' AND owner IN ('x', 'y') AND product IS NULL), 'a filter asks for its dimension');
+SELECT results_eq($$SELECT value, other, change FROM smarketing.kpi_compare('revenue', '2025-03-01', '2025-05-01', options => '{"against": "goal"}')$$,
+    $$SELECT revenue, goal, revenue - goal FROM smarketing.revenue_evolution('2025-03-01', '2025-05-01')$$, 'kpi_compare with the goal');
+-- A ratio takes the goal of its very period.
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('change_rate', '2025-03-01', 'month', 0.1), ('attainment', '2025-01-01', 'year', 0.9);
+SELECT results_eq($$SELECT period_start, other FROM smarketing.kpi_compare('revenue_evolution.revenue', '2025-02-01', '2025-03-01', options => '{"against": "goal"}')$$,
+    $$SELECT period_start, goal FROM smarketing.revenue_evolution('2025-02-01', '2025-03-01')$$, 'other goals beside it do not count');
+INSERT INTO quota VALUES ('revenue', '2025-03-15', 'day', 1, NULL, NULL);
+SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '22000', 'goals of metric "revenue" overlap: the one that begins on 2025-03-15 covers days of another');
+DELETE FROM quota WHERE period = 'day';
+INSERT INTO quota VALUES ('revenue', '2027-03-15', 'fortnight', 1, NULL, NULL);
+SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '22023');
+DELETE FROM quota WHERE period = 'fortnight';
+INSERT INTO quota VALUES ('spend', '2025-03-15', 'month', 1, NULL, NULL);
+SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '42725', 'metric "spend" is ambiguous');
+SELECT * FROM finish();
