@@ -168,7 +168,7 @@ replace_measure(void *state, const char *written)
 		return psprintf("%s::numeric", request->margin ? request->margin : "1");
 	if (inner.shift == SMK_SHIFT_NONE)
 		inner.shift = outer->shift;
-	if (column->aggregate == SMK_RATIO)
+	if (column->aggregate == SMK_RATIO && inner.shift != SMK_SHIFT_GOAL)
 		return psprintf(
 			"(%s)", smk_template_replace(smk_column_template(request->kpi, column), replace_measure, &inner));
 	foreach (cell, statement->measures)

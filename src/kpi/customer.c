@@ -42,13 +42,22 @@ basis_time(const char *basis)
 	return strcmp(basis, "opportunity") == 0 ? "closed_at" : "at";
 }
 
+/* True where the column is one of the entity's, and bound. */
+static bool
+has_column(const SmkBinding *binding, const char *column)
+{
+	int position = binding ? smk_entity_column(binding->entity, column) : -1;
+
+	return position >= 0 && binding->columns[position].text != NULL;
+}
+
 /* A binding that has this column, opened; or NULL. */
 static SmkBinding *
 bound_with(const SmkRequest *request, const char *entity, const char *column)
 {
 	SmkBinding *binding = smk_config_binding(request->config, entity);
 
-	if (binding == NULL || binding->columns[smk_entity_column(binding->entity, column)].text == NULL)
+	if (!has_column(binding, column))
 		return NULL;
 	smk_binding_open(binding);
 	return binding;
@@ -70,12 +79,6 @@ customer_basis(const SmkRequest *request)
 				return bases[i];
 	}
 	return NULL;
-}
-
-static bool
-has_column(const SmkBinding *binding, const char *column)
-{
-	return binding != NULL && binding->columns[smk_entity_column(binding->entity, column)].text != NULL;
 }
 
 /* The type of a key column as it is compared. */

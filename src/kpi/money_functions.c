@@ -42,9 +42,10 @@ Datum
 smk_money(PG_FUNCTION_ARGS)
 {
 	Numeric amount = PG_GETARG_NUMERIC(0);
-	int scale = DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(amount)));
 
-	if (scale <= 6)
+	/* NaN and infinity have no scale. */
+	if (numeric_is_nan(amount) || numeric_is_inf(amount) ||
+		DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(amount))) <= 6)
 		PG_RETURN_NUMERIC(amount);
 	PG_RETURN_DATUM(DirectFunctionCall2(numeric_round, NumericGetDatum(amount), Int32GetDatum(6)));
 }

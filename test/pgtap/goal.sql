@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(12);
+SELECT plan(14);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -46,10 +46,18 @@ SELECT is((SELECT round(goal, 4) FROM smarketing.revenue_evolution('2025-03-10',
     (SELECT round(sum(share), 4) FROM shares WHERE day >= '2025-03-10' AND day < '2025-05-21' AND owner IN ('x', 'y') AND product IS NULL), 'a filter asks for its dimension');
 SELECT results_eq($$SELECT value, other, change FROM smarketing.kpi_compare('revenue', '2025-03-01', '2025-05-01', options => '{"against": "goal"}')$$,
     $$SELECT revenue, goal, revenue - goal FROM smarketing.revenue_evolution('2025-03-01', '2025-05-01')$$, 'kpi_compare with the goal');
--- A ratio takes the goal of its very period.
-INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('change_rate', '2025-03-01', 'month', 0.1), ('attainment', '2025-01-01', 'year', 0.9);
-SELECT results_eq($$SELECT period_start, other FROM smarketing.kpi_compare('revenue_evolution.revenue', '2025-02-01', '2025-03-01', options => '{"against": "goal"}')$$,
-    $$SELECT period_start, goal FROM smarketing.revenue_evolution('2025-02-01', '2025-03-01')$$, 'other goals beside it do not count');
+-- A ratio takes the goal of its very period, whatever there is for others.
+CREATE TABLE deal (opportunity_id int, created_at date, closed_at date, won boolean);
+INSERT INTO deal SELECT i, '2025-01-01', date '2025-01-01' + i, i % 3 = 0 FROM generate_series(1, 200) i;
+SELECT smarketing.bind('opportunity', 'deal') AS done \gset
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('win_rate', '2025-03-01', 'month', 0.3), ('win_rate', '2025-04-01', 'quarter', 0.4), ('opportunity_win_rate.won', '2025-03-01', 'month', 31);
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value, owner) VALUES ('win_rate', '2025-02-01', 'month', 0.9, 'x');
+SELECT results_eq($$SELECT period_start, other, change = value - other, change_rate IS NOT NULL FROM smarketing.kpi_compare('win_rate', '2025-02-01', '2025-06-01', options => '{"against": "goal"}')$$,
+    $$VALUES (date '2025-02-01', NULL::numeric, NULL::boolean, false), ('2025-03-01', 0.3, true, true), ('2025-04-01', NULL, NULL, false), ('2025-05-01', NULL, NULL, false)$$, 'a ratio by month');
+SELECT results_eq($$SELECT period_start, other FROM smarketing.kpi_compare('win_rate', '2025-01-01', '2025-07-01', 'quarter', options => '{"against": "goal"}')$$,
+    $$VALUES (date '2025-01-01', NULL::numeric), ('2025-04-01', 0.4)$$, 'a ratio by quarter');
+SELECT results_eq($$SELECT m.metric FROM smarketing.metrics m, smarketing.kpi_compare(m.metric, '2025-03-01', '2025-04-01', options => '{"against": "goal"}') c WHERE m.kpi_number = 8 AND c.other IS NOT NULL ORDER BY 1$$,
+    $$VALUES ('opportunity_win_rate.win_rate'), ('opportunity_win_rate.won')$$, 'every metric can be compared, and those that have a goal are');
 INSERT INTO quota VALUES ('revenue', '2025-03-15', 'day', 1, NULL, NULL);
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '22000', 'goals of metric "revenue" overlap: the one that begins on 2025-03-15 covers days of another');
 DELETE FROM quota WHERE period = 'day';
