@@ -210,7 +210,6 @@ static char *
 compile_periods(const SmkRequest *request)
 {
 	StringInfoData sql;
-	ListCell *cell;
 
 	initStringInfo(&sql);
 	appendStringInfo(
@@ -219,12 +218,7 @@ compile_periods(const SmkRequest *request)
 		" FROM generate_series(timestamp %s, timestamp %s - interval '1 day', interval '%s') AS day",
 		smk_date_literal(request->first) + 5, smk_date_literal(request->end) + 5,
 		smk_period_step(request->period));
-	/* A day that the zone skipped is no period. */
-	foreach (cell, request->skipped)
-		appendStringInfo(&sql, "%sday::date <> %s",
-						 cell == list_head(request->skipped) ? "\n WHERE " : " AND ",
-						 smk_date_literal(lfirst_int(cell)));
-	appendStringInfoString(&sql, ") AS period");
+	appendStringInfo(&sql, "%s) AS period", smk_request_without_skipped(request));
 	return sql.data;
 }
 

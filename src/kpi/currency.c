@@ -10,13 +10,6 @@
 #include "kpi/currency.h"
 #include "kpi/source.h"
 
-/* True where the setting says into which currency amounts are converted. */
-bool
-smk_currency_is_converted(const SmkRequest *request)
-{
-	return request->config->currency != NULL;
-}
-
 /* The rates of a binding as (currency, rate_on, at, rate, is_entered). */
 static char *
 rates_of(const SmkRequest *request, SmkBinding *binding, bool is_entered)
@@ -47,8 +40,8 @@ rates_of(const SmkRequest *request, SmkBinding *binding, bool is_entered)
  * SQL for the rates to the setting's currency, one a currency and local day: the last one of the day, what
  * was entered by hand before what is bound. NULL where there are none at all.
  */
-char *
-smk_currency_rates(const SmkRequest *request)
+static char *
+currency_rates(const SmkRequest *request)
 {
 	SmkBinding *bound = smk_config_binding(request->config, "exchange_rate");
 	SmkBinding *entered = smk_config_entered("exchange_rate");
@@ -119,15 +112,14 @@ has_money(const SmkStatement *statement)
 }
 
 /*
- * The level between the parts and the cells, as FROM and WHERE over the alias part: each row with the factor
- * that converts its money; without a setting, one currency is required.
+ * Rows that carry currency, rate_on and rate, as FROM and WHERE over the alias part, each with the factor
+ * that converts its money; rates are the rates as rows of the same columns (or NULL), money is the condition
+ * that a row has any. Without a setting one currency is required, and there is no factor.
  */
-char *
-smk_currency_level(const SmkStatement *statement, const char *parts)
+static char *
+convertible(const SmkRequest *request, const char *rows, const char *rates, const char *money)
 {
-	const SmkRequest *request = statement->request;
 	const char *target = request->config->currency;
-	char *rates;
 	char *known;
 
 	if (target == NULL)
@@ -135,16 +127,15 @@ smk_currency_level(const SmkStatement *statement, const char *parts)
 			"(\n    SELECT part.*, smarketing.require_one_currency(part.currency) FILTER (WHERE %s) "
 			"OVER () AS is_convertible\n    FROM (\n        %s) AS part) AS part\n"
 			"WHERE part.is_convertible",
-			has_money(statement), smk_sql_indent(parts, 8));
+			money, smk_sql_indent(rows, 8));
 	target = quote_literal_cstr(target);
-	rates = smk_currency_rates(request);
 	if (rates)
-		parts = psprintf("%s\nUNION ALL\n%s", parts, rates_part(statement, rates));
+		rows = psprintf("%s\nUNION ALL\n%s", rows, rates);
 	known = psprintf("SELECT part.*, CASE WHEN part.currency IS NULL OR part.currency = %s THEN 1\n"
 					 "           ELSE smarketing.last_known(part.rate) OVER known END AS factor\n"
 					 "FROM (\n    %s) AS part\n"
 					 "WINDOW known AS (PARTITION BY part.currency ORDER BY part.rate_on, part.rate)",
-					 target, smk_sql_indent(parts, 4));
+					 target, smk_sql_indent(rows, 4));
 	if (request->config->missing_rate_is_null)
 		return psprintf("(\n    %s) AS part\nWHERE part.rate IS NULL", smk_sql_indent(known, 4));
 	return psprintf("(\n    SELECT part.*, smarketing.require_rates(part.currency, part.rate_on, %s)\n"
@@ -152,7 +143,17 @@ smk_currency_level(const SmkStatement *statement, const char *parts)
 					"    FROM (\n        %s) AS part\n"
 					"    WHERE part.rate IS NULL) AS part\n"
 					"WHERE part.is_convertible",
-					target, has_money(statement), smk_sql_indent(known, 8));
+					target, money, smk_sql_indent(known, 8));
+}
+
+/* The level between the parts and the cells, as FROM and WHERE over the alias part. */
+char *
+smk_currency_level(const SmkStatement *statement, const char *parts)
+{
+	char *rates = currency_rates(statement->request);
+
+	return convertible(statement->request, parts, rates ? rates_part(statement, rates) : NULL,
+					   has_money(statement));
 }
 
 /* SQL for the sum of a measure of money over a cell, converted; NULL where a rate is missing and may be. */
@@ -171,40 +172,18 @@ smk_currency_sum(const SmkStatement *statement, const SmkMeasure *measure)
 					name, name, name);
 }
 
-/*
- * The rows of kpi_rows with their amounts converted, from rows that carry currency, rate_on and rate.
- */
+/* The rows of kpi_rows with their amounts converted, from rows that carry currency, rate_on and rate. */
 char *
 smk_currency_rows(const SmkRequest *request, const char *rows)
 {
-	const char *target = request->config->currency;
-	char *rates = smk_currency_rates(request);
-	char *check;
+	char *rates = currency_rates(request);
 
-	if (target == NULL)
-		return psprintf(
-			"SELECT part.entity, part.record_id, part.label, part.at, part.amount, part.weight\n"
-			"FROM (\n    SELECT part.*, smarketing.require_one_currency(part.currency) OVER () AS "
-			"is_convertible\n    FROM (\n        %s) AS part) AS part\nWHERE part.is_convertible",
-			smk_sql_indent(rows, 8));
-	target = quote_literal_cstr(target);
-	check = psprintf("smarketing.require_rates(part.currency, part.rate_on, %s)\n"
-					 "               FILTER (WHERE part.factor IS NULL AND part.amount IS NOT NULL) OVER ()",
-					 target);
 	if (rates)
-		rows =
-			psprintf("%s\nUNION ALL\nSELECT NULL, NULL, NULL, NULL, NULL, NULL, rate.currency, rate.rate_on, "
-					 "rate.rate\nFROM (\n    %s) AS rate",
-					 rows, smk_sql_indent(rates, 4));
-	return psprintf(
-		"SELECT part.entity, part.record_id, part.label, part.at, part.amount * part.factor AS amount, "
-		"part.weight\n"
-		"FROM (\n    SELECT part.*, %s AS is_convertible\n"
-		"    FROM (\n        SELECT part.*, CASE WHEN part.currency IS NULL OR part.currency = %s "
-		"THEN 1\n                   ELSE smarketing.last_known(part.rate) OVER known END AS factor\n"
-		"        FROM (\n            %s) AS part\n"
-		"        WINDOW known AS (PARTITION BY part.currency ORDER BY part.rate_on, part.rate)) AS part\n"
-		"    WHERE part.rate IS NULL) AS part\n"
-		"WHERE part.is_convertible",
-		request->config->missing_rate_is_null ? "true" : check, target, smk_sql_indent(rows, 12));
+		rates = psprintf("SELECT NULL, NULL, NULL, NULL, NULL, NULL, rate.currency, rate.rate_on, rate.rate\n"
+						 "FROM (\n    %s) AS rate",
+						 smk_sql_indent(rates, 4));
+	return psprintf("SELECT part.entity, part.record_id, part.label, part.at, part.amount%s AS amount, "
+					"part.weight\nFROM %s",
+					request->config->currency ? " * part.factor" : "",
+					convertible(request, rows, rates, "part.amount IS NOT NULL"));
 }

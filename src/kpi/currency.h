@@ -9,8 +9,6 @@
 /* SQL for a currency's code as it is compared: in capitals, NULL where it is empty. */
 #define SMK_CURRENCY_CODE(column) "nullif(upper(btrim(" column ")), '')"
 
-extern bool smk_currency_is_converted(const SmkRequest *request);
-extern char *smk_currency_rates(const SmkRequest *request);
 extern char *smk_currency_level(const SmkStatement *statement, const char *parts);
 extern char *smk_currency_rows(const SmkRequest *request, const char *rows);
 extern char *smk_currency_sum(const SmkStatement *statement, const SmkMeasure *measure);

@@ -178,7 +178,6 @@ smk_lump_join(SmkRecords *records)
 {
 	const SmkRequest *request = records->request;
 	StringInfoData sql;
-	ListCell *cell;
 
 	if (request->is_all)
 		return "";
@@ -191,12 +190,7 @@ smk_lump_join(SmkRecords *records)
 						 request, bounded("greatest", lump_moved(records, "starts_on"), lump_since(records))),
 					 bounded("least", lump_moved(records, "ends_on"), lump_until(records)),
 					 smk_period_step(request->period));
-	/* A day that the zone skipped is no period. */
-	foreach (cell, request->skipped)
-		appendStringInfo(&sql, "%sday::date <> %s",
-						 cell == list_head(request->skipped) ? "\n    WHERE " : " AND ",
-						 smk_date_literal(lfirst_int(cell)));
-	appendStringInfoString(&sql, ") AS share");
+	appendStringInfo(&sql, "%s) AS share", smk_request_without_skipped(request));
 	return sql.data;
 }
 

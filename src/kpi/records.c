@@ -189,8 +189,7 @@ smk_records_bucket(SmkRecords *records)
 
 /*
  * SQL for the local day whose rate converts a record's amount: that of its payment where it tells it, else of
- * its time, whatever the lag. A record
- * without a time, or with an infinite one, has none.
+ * its time, whatever the lag. A record without a time, or with an infinite one, has none.
  */
 char *
 smk_records_rate_day(SmkRecords *records)

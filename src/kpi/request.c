@@ -609,6 +609,21 @@ smk_request_period_end_of(const SmkRequest *request, const char *date)
 					smk_request_first_month(request));
 }
 
+/* The WHERE clause that leaves out the dates of the range that are no periods, as the zone skipped them; or
+ * empty. */
+char *
+smk_request_without_skipped(const SmkRequest *request)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, request->skipped)
+		appendStringInfo(&sql, "%sday::date <> %s", sql.len ? " AND " : "\n    WHERE ",
+						 smk_date_literal(lfirst_int(cell)));
+	return sql.data;
+}
+
 /* SQL for an array of the dates that the reporting zone skipped; NULL where it skipped none. */
 char *
 smk_request_skipped_dates(const SmkRequest *request)

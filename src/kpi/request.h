@@ -84,6 +84,7 @@ extern DateADT smk_request_date_from(const SmkRequest *request, TimestampTz at);
 extern char *smk_request_first_month(const SmkRequest *request);
 extern char *smk_request_bucket_of(const SmkRequest *request, const char *date);
 extern char *smk_request_period_end_of(const SmkRequest *request, const char *date);
+extern char *smk_request_without_skipped(const SmkRequest *request);
 extern char *smk_request_skipped_dates(const SmkRequest *request);
 
 #endif

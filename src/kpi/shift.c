@@ -154,19 +154,6 @@ ranges_of_whole(const SmkRequest *request, SmkShift shift)
 					 NULL);
 }
 
-/* SQL for the dates that are no periods, as a condition over target.day; empty where there are none. */
-static char *
-without_skipped(const SmkRequest *request)
-{
-	StringInfoData sql;
-	ListCell *cell;
-
-	initStringInfo(&sql);
-	foreach (cell, request->skipped)
-		appendStringInfo(&sql, " AND day::date <> %s", smk_date_literal(lfirst_int(cell)));
-	return sql.data;
-}
-
 /* The twelve months before the end of each period: whole periods from months or days, the running one apart.
  */
 static List *
@@ -191,9 +178,9 @@ ranges_trailing(const SmkRequest *request)
 			psprintf("SELECT day::date AS period_start\n"
 					 "    FROM generate_series(greatest(%s, %s)::timestamp,\n"
 					 "        least(part.period_start + interval '1 year' - interval '%s', %s - interval "
-					 "'1 day'), interval '%s') AS day\n    WHERE true%s",
+					 "'1 day'), interval '%s') AS day%s",
 					 smk_request_bucket_of(request, "part.period_start"), smk_date_literal(request->first),
-					 step, smk_date_literal(running), step, without_skipped(request)));
+					 step, smk_date_literal(running), step, smk_request_without_skipped(request)));
 	}
 	if (running < request->end && smk_zone_first_instant(request->zone, running) < cut_of(request))
 	{

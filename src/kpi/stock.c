@@ -107,13 +107,11 @@ stock_by_period(SmkStatement *statement, SmkRecords *records, List *given)
 	const char *first = ((SmkMeasure *) linitial(given))->column->name;
 	char *ends = smk_stock_ends(records);
 	char *won = smk_records_column(records, "won");
-	bool is_fiscal = request->period == SMK_FISCAL_QUARTER || request->period == SMK_FISCAL_YEAR;
 	/* What came before the range is there when its first period begins. */
 	char *bucket = psprintf("smarketing.period_start('%s', greatest(moved.at, %s), %s%s)",
 							smk_period_name(request->period),
 							smk_timestamp_literal(smk_zone_first_instant(request->zone, request->first)),
-							quote_literal_cstr(request->time_zone),
-							is_fiscal ? psprintf(", %d", request->config->fiscal_year_start) : "");
+							quote_literal_cstr(request->time_zone), smk_request_first_month(request));
 	StringInfoData inner;
 	StringInfoData moves;
 	StringInfoData names;
