@@ -41,7 +41,8 @@ ORDER BY cost_per_customer;
 
 \echo
 \echo '2. Cost per opportunity, by campaign (new business)'
-\echo '   SELECT * FROM smarketing.cost_per_opportunity(''2025-11-01'', ''2026-11-01'', ''all'', ''{channel,campaign}'');'
+\echo '   SELECT * FROM smarketing.cost_per_opportunity('
+\echo '       ''2025-11-01'', ''2026-11-01'', ''all'', ''{channel,campaign}'');'
 SELECT by_1 AS channel, by_2 AS campaign, round(spend) AS spend, opportunities, won,
        round(cost_per_opportunity) AS "per opportunity", round(cost_per_won) AS "per won"
 FROM smarketing.cost_per_opportunity('2025-11-01', '2026-11-01', 'all', '{channel,campaign}')
@@ -49,7 +50,8 @@ ORDER BY cost_per_opportunity NULLS LAST;
 
 \echo
 \echo '4. Customer acquisition cost, by channel: what does a customer cost in marketing?'
-\echo '   SELECT * FROM smarketing.customer_acquisition_cost(''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'');'
+\echo '   SELECT * FROM smarketing.customer_acquisition_cost('
+\echo '       ''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'');'
 SELECT by_1 AS channel, round(spend_marketing) AS marketing, round(spend_sales) AS sales, new_customers AS "new customers",
        round(paid_acquisition_cost) AS "marketing per customer", round(revenue_per_customer) AS "revenue a month"
 FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01', 'all', '{channel}')
@@ -68,7 +70,7 @@ FROM smarketing.revenue_evolution('2026-01-01', '2026-11-01');
 \echo '   SELECT * FROM smarketing.opportunity_win_rate(''2025-11-01'', ''2026-11-01'', ''all'', ''{rep,team}'');'
 SELECT by_1 AS rep, by_2 AS team, closed, won, round(win_rate::numeric * 100, 1) AS "% won",
        format('%s to %s', round(win_rate_low::numeric * 100), round(win_rate_high::numeric * 100)) AS interval,
-       round(amount_won) AS "amount won", round(median_cycle_hours::numeric / 24) AS days,
+       round(amount_won) AS amount, round(median_cycle_hours::numeric / 24) AS days,
        open, open_overdue AS overdue
 FROM smarketing.opportunity_win_rate('2025-11-01', '2026-11-01', 'all', '{rep,team}')
 ORDER BY win_rate DESC;
@@ -87,13 +89,15 @@ FROM smarketing.kpi('cost_per_lead', '2026-08-01', '2026-11-01', 'month', '{orig
 
 \echo
 \echo 'One figure opened: the customers that LinkedIn brought in August 2026'
-\echo '   SELECT * FROM smarketing.kpi_rows(''customers'', ''2026-08-01'', ''2026-09-01'', ''{"channel": "LinkedIn Ads"}'', max_rows => 6);'
+\echo '   SELECT * FROM smarketing.kpi_rows(''customers'', ''2026-08-01'', ''2026-09-01'','
+\echo '       ''{"channel": "LinkedIn Ads"}'', max_rows => 6);'
 SELECT entity, record_id, label, at::timestamp(0) AS at
 FROM smarketing.kpi_rows('customers', '2026-08-01', '2026-09-01', '{"channel": "LinkedIn Ads"}', max_rows => 6);
 
 \echo
-\echo '... and the statement behind cost per lead by channel'
-\echo '   SELECT smarketing.kpi_sql(''cost_per_lead.cost_per_lead'', ''2026-08-01'', ''2026-09-01'', ''month'', ''{channel}'');'
+\echo '... and the statement behind the leads of each channel'
+\echo '   SELECT smarketing.kpi_sql(''cost_per_lead.leads'', ''2026-08-01'', ''2026-09-01'','
+\echo '       ''month'', ''{channel}'');'
 \pset tuples_only on
 \pset format unaligned
-SELECT smarketing.kpi_sql('cost_per_lead.cost_per_lead', '2026-08-01', '2026-09-01', 'month', '{channel}');
+SELECT smarketing.kpi_sql('cost_per_lead.leads', '2026-08-01', '2026-09-01', 'month', '{channel}');
