@@ -68,7 +68,7 @@ SELECT smarketing.configure('timezone', 'UTC');
 SELECT smarketing.configure('language', 'fr');
 SELECT smarketing.configure('currency', ' ');
 SELECT smarketing.configure('on_missing_rate', 'ignore');
-SELECT smarketing.configure('spend_without_dimension', 'leads');
+SELECT smarketing.configure('spend_without_dimension', 'lead');
 SELECT smarketing.configure('fiscal_year_start', NULL), smarketing.configure('time_zone', 'Europe/Paris');
 INSERT INTO smarketing.spend_entry (at, amount) VALUES ('2026-01-01', 'NaN');
 

@@ -318,14 +318,9 @@ configure_check(const SmkSetting *setting, const char *value)
 			atoi(value) < 1 || atoi(value) > 12)
 			known = "1 to 12";
 	}
-	else if (strcmp(setting->name, "spend_without_dimension") == 0)
-	{
-		if (strcmp(value, "leads") == 0)
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("value \"leads\" of setting \"%s\" is not supported yet", setting->name)));
-		if (strcmp(value, "error") != 0 && strcmp(value, "none") != 0)
-			known = "error, none";
-	}
+	else if (strcmp(setting->name, "spend_without_dimension") == 0 && strcmp(value, "error") != 0 &&
+			 strcmp(value, "none") != 0 && strcmp(value, "leads") != 0)
+		known = "error, none, leads";
 	else if (strcmp(setting->name, "on_missing_rate") == 0 && strcmp(value, "error") != 0 &&
 			 strcmp(value, "null") != 0)
 		known = "error, null";

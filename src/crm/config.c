@@ -36,7 +36,10 @@ const SmkSetting smk_settings[] = {
 	 "what makes a customer: subscription, opportunity, revenue, or auto for the first that is bound", false},
 	{"active_within", "12 months", "how long a customer without subscription is active after revenue", true},
 	{"spend_without_dimension", "error",
-	 "what spend does that lacks a dimension: error, or none to show it under (none)", false}};
+	 "what spend does that lacks a dimension: error, none to show it under (none), or leads to share it out "
+	 "by "
+	 "the leads of its day",
+	 false}};
 
 const int smk_setting_count = lengthof(smk_settings);
 

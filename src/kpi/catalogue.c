@@ -41,6 +41,14 @@ static const SmkRecordSet revenue_booked = {"revenue", "revenue", "at", SMK_KIND
 static const SmkRecordSet opportunities_won = {
 	"opportunities won", "opportunity", "closed_at", SMK_KIND_ANY, false, "[won]", NULL};
 
+static const SmkRecordSet subscriptions_running = {"subscriptions at the close of the period",
+												   "subscription",
+												   "starts_at",
+												   SMK_KIND_ANY,
+												   false,
+												   NULL,
+												   "ends_at"};
+
 /* From creation to closing; an infinite time has no distance. */
 #define CYCLE                                                                                                \
 	"CASE WHEN isfinite([@created_at]) AND isfinite([@closed_at]) THEN [@closed_at] - [@created_at] END"
@@ -56,6 +64,7 @@ static const SmkRecordSet opportunities_won = {
 #define SALES "sales"
 #define REVENUE "revenue"
 #define OPPORTUNITY "opportunity"
+#define SUBSCRIPTION "subscription"
 
 /* Measures. */
 #define COUNT_OF(name, basis, better, records, condition)                                                    \
@@ -81,6 +90,10 @@ static const SmkRecordSet opportunities_won = {
 #define STOCK_OF(name, basis, better, records, starts)                                                       \
 	{                                                                                                        \
 		name, basis, SMK_STOCK, SMK_UNIT_COUNT, better, false, &(records), starts, NULL, NULL, NULL          \
+	}
+#define LEVEL_OF(name, basis, better, records, value)                                                        \
+	{                                                                                                        \
+		name, basis, SMK_LEVEL, SMK_UNIT_MONEY, better, false, &(records), value, NULL, NULL, NULL           \
 	}
 /* Ratios. */
 #define MONEY_PER(name, better, numerator, denominator)                                                      \
@@ -202,6 +215,7 @@ static const SmkColumn customer_acquisition_cost_columns[] = {
 static const SmkColumn revenue_evolution_columns[] = {
 	SUM_OF("revenue", REVENUE, true, revenue_booked, "[amount]", NULL),
 	SUM_OF("revenue", OPPORTUNITY, true, opportunities_won, "[amount]", NULL),
+	LEVEL_OF("revenue", SUBSCRIPTION, true, subscriptions_running, "[amount]"),
 	COMPUTED("previous", SMK_UNIT_MONEY, true, "[previous:revenue]", NULL, NULL),
 	COMPUTED("change", SMK_UNIT_MONEY, true, "[revenue] - [previous]", NULL, NULL),
 	COMPUTED("change_rate", SMK_UNIT_RATE, true, CHANGE_RATE("revenue", "previous"), "change", "previous"),
@@ -220,7 +234,7 @@ static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
 static const char *const spend_kinds[] = {ALL, MARKETING, SALES, NULL};
 static const char *const customer_acquisition_cost_options[] = {"spend_kind", "lag", "margin", "time_zone",
 																NULL};
-static const char *const revenue_sources[] = {AUTO, REVENUE, OPPORTUNITY, NULL};
+static const char *const revenue_sources[] = {AUTO, REVENUE, OPPORTUNITY, SUBSCRIPTION, NULL};
 
 static const char *const revenue_evolution_options[] = {"source", "horizon", "time_zone", NULL};
 static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone", NULL};
@@ -260,6 +274,20 @@ smk_kpi_column(const SmkKpi *kpi, const char *name, const char *basis)
 			(column->basis == NULL || basis == NULL || strcmp(column->basis, basis) == 0))
 			return column;
 	return NULL;
+}
+
+/* True for a measure that is a sum of money. */
+bool
+smk_column_is_money(const SmkColumn *column)
+{
+	return column->aggregate == SMK_SUM || column->aggregate == SMK_LEVEL;
+}
+
+/* True for a measure of what is there at the period's end. */
+bool
+smk_column_is_at_close(const SmkColumn *column)
+{
+	return column->aggregate == SMK_STOCK || column->aggregate == SMK_LEVEL;
 }
 
 /* The names of the KPIs, palloc'd, for an error that lists them. */

@@ -37,6 +37,7 @@ typedef enum SmkAggregate
 	SMK_SUM,	/* the sum of value over them */
 	SMK_MEDIAN, /* its median; not additive */
 	SMK_STOCK,	/* how many are there at the period's end: from value until the set's ends */
+	SMK_LEVEL,	/* the sum of value over those that are: from the set's time until its ends */
 	SMK_RATIO	/* computed from measures */
 } SmkAggregate;
 
@@ -90,6 +91,8 @@ extern bool smk_metric_is_known(const char *metric);
 extern const SmkKpi *smk_metric_resolve(const char *metric, const SmkColumn **column);
 extern const char *smk_measure_list(const SmkKpi *kpi);
 extern const char *smk_unit_type(SmkUnit unit);
+extern bool smk_column_is_money(const SmkColumn *column);
+extern bool smk_column_is_at_close(const SmkColumn *column);
 extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);
 
 /* What a person reads about a metric, in one language. */

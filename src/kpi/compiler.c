@@ -6,6 +6,7 @@
 
 #include "utils/builtins.h"
 
+#include "kpi/allocation.h"
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
 #include "kpi/customer.h"
@@ -29,6 +30,8 @@ part_for_targets(const SmkStatement *statement, const char *part, const char *ta
 	foreach (cell, statement->measures)
 		if (((SmkMeasure *) lfirst(cell))->is_available)
 			appendStringInfo(&sql, ", part.%s", ((SmkMeasure *) lfirst(cell))->name);
+	if (smk_part_wants_first(statement->request))
+		appendStringInfoString(&sql, ", part.first_at");
 	if (statement->has_currencies)
 		appendStringInfoString(&sql, ", part.currency, part.rate_on, part.rate");
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS part\nCROSS JOIN LATERAL (\n    %s) AS target",
@@ -53,7 +56,7 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 
 		if (!measure->is_available || measure->shift != shift || measure->column->records != set)
 			continue;
-		if (measure->column->aggregate == SMK_STOCK)
+		if (smk_column_is_at_close(measure->column))
 			stock = lappend(stock, measure);
 		else if (measure->column->aggregate == SMK_MEDIAN)
 			alone = lappend(alone, list_make1(measure));
@@ -62,14 +65,23 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 	}
 	if (additive)
 		alone = lcons(additive, alone);
-	foreach (range, additive || stock || alone ? smk_shift_ranges(statement->request, shift) : NIL)
+	foreach (range,
+			 additive || stock || alone ? smk_shift_ranges(statement->request, shift, stock != NIL) : NIL)
 	{
 		SmkShifted *shifted = lfirst(range);
 		int before = list_length(statement->parts);
 
 		foreach (cell, alone)
 			foreach (source, smk_measure_records(statement, shifted->request, set))
-				smk_part(statement, lfirst(source), lfirst(cell));
+			{
+				SmkRecords *records = lfirst(source);
+				SmkAllocation *allocation = smk_allocation(records);
+
+				if (allocation == NULL)
+					smk_part(statement, records, lfirst(cell));
+				else if (records->lumps != SMK_LUMPS_ONLY) /* which come with the others of their source */
+					smk_allocation_part(statement, allocation, lfirst(cell));
+			}
 		if (stock)
 			foreach (source, smk_measure_records(statement, shifted->request, set))
 				smk_stock_part(statement, lfirst(source), stock);
@@ -125,7 +137,8 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 			continue;
 		}
 		/* For a range without a beginning nothing was before. */
-		if (shift != SMK_SHIFT_NONE && smk_shift_ranges(request, shift) == NIL)
+		if (shift != SMK_SHIFT_NONE &&
+			smk_shift_ranges(request, shift, smk_column_is_at_close(column)) == NIL)
 			measure->is_available = false;
 		if (measure->is_available && smk_measure_has_currency(statement, column))
 			statement->has_currencies = true;
@@ -254,7 +267,7 @@ compile_cells(const SmkStatement *statement)
 			appendStringInfo(&sql, ",\n       sum(part.%s) AS %s", name, name);
 		else if (measure->column->aggregate == SMK_MEDIAN)
 			appendStringInfo(&sql, ",\n       max(part.%s) AS %s", name, name);
-		else if (statement->has_currencies && measure->column->aggregate == SMK_SUM)
+		else if (statement->has_currencies && smk_column_is_money(measure->column))
 			appendStringInfo(&sql, ",\n       %s::numeric AS %s", smk_currency_sum(statement, measure), name);
 		else
 			appendStringInfo(&sql, ",\n       coalesce(sum(part.%s), 0)::%s AS %s", name,
@@ -330,6 +343,8 @@ compile_begins(const SmkStatement *statement)
 		appendStringInfo(&sql, "%s(%s) AS begins_on_%d", n > 1 ? ",\n       " : "SELECT ",
 						 smk_sql_indent(smk_measure_begins(statement, lfirst(cell)), 8), n);
 	}
+	/* The fence: pulled up, it would be read once for every column that asks for it. */
+	appendStringInfoString(&sql, "\nOFFSET bigint '0'");
 	return sql.data;
 }
 

@@ -1,6 +1,7 @@
 /*
- * currency.c: amounts in several currencies. Parts add up by currency and local day; then each of these sums
- * takes the last rate on or before its day, found in one window over the sums and the rates together.
+ * currency.c: amounts in several currencies. Parts add up by currency and local day (what is in the
+ * setting's currency without its day); then each of these sums takes the last rate on or before its day,
+ * found in one window over the sums and the rates together.
  */
 #include "postgres.h"
 
@@ -104,8 +105,7 @@ has_money(const SmkStatement *statement)
 	{
 		SmkMeasure *measure = lfirst(cell);
 
-		if (measure->is_available && measure->shift != SMK_SHIFT_GOAL &&
-			measure->column->aggregate == SMK_SUM)
+		if (measure->is_available && measure->shift != SMK_SHIFT_GOAL && smk_column_is_money(measure->column))
 			appendStringInfo(&sql, "%spart.%s IS NOT NULL", sql.len ? " OR " : "", measure->name);
 	}
 	return sql.data;

@@ -90,6 +90,15 @@ records_find_way(const SmkRecords *records, const SmkBy *by, const char *through
 	return false;
 }
 
+/* The way that the records take to a dimension. */
+static bool
+records_way(const SmkRecords *records, const SmkBy *by, Way *found)
+{
+	if (records->through && records_find_way(records, by, records->through, found))
+		return true;
+	return records_find_way(records, by, NULL, found);
+}
+
 /* The join for the way's link at that depth, made on first use. Its alias tells the way: lead, lead_account.
  */
 static SmkJoin *
@@ -157,14 +166,16 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 				   ? psprintf("Bind %s.", owners.data)
 				   : psprintf("Entity \"%s\" has no such column and no link to an entity that has.", entity);
 	}
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("measure \"%s\" of %s has no dimension \"%s\"", measure,
-						   records->request->kpi->name, by->name),
-					strcmp(entity, "spend") == 0 ? errhint("%s To show such spend under (none): SELECT "
-														   "smarketing.configure('spend_without_dimension', "
-														   "'none').",
-														   what)
-												 : errhint("%s", what)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("measure \"%s\" of %s has no dimension \"%s\"", measure, records->request->kpi->name,
+					by->name),
+			 strcmp(entity, "spend") == 0
+				 ? errhint("%s To show such spend under (none): SELECT "
+						   "smarketing.configure('spend_without_dimension', 'none'). To share it out by "
+						   "the leads of its day: 'leads'.",
+						   what)
+				 : errhint("%s", what)));
 }
 
 /* SQL for the dimension's raw value at the end of a way, whose joins are noted. */
@@ -255,7 +266,7 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 
 	if (strcmp(entity, "customer") == 0 && (of_customer = customer_dimension(records, by)) != NULL)
 		return of_customer;
-	if (records_find_way(records, by, NULL, &way))
+	if (records_way(records, by, &way))
 		return records_reference(records, by, &way);
 	if (is_spend && strcmp(records->request->config->spend_without_dimension, "none") == 0)
 		return pstrdup("NULL::text");
@@ -276,7 +287,7 @@ smk_dimension_first_column(const SmkRecords *records, const SmkBy *by)
 {
 	Way way;
 
-	if (!records_find_way(records, by, NULL, &way))
+	if (!records_way(records, by, &way))
 		return NULL;
 	if (way.length > 0)
 		return pstrdup(way.links[0]->column);

@@ -1,8 +1,9 @@
 /*
- * goal.c: the goals of a metric. A row covers its period. Of what can be added up a cell's goal is the sum of
- * the rows that cover it, pro rata by local days; of the rest it is that of the very period. With dimensions
- * the rows count that have exactly these; without, those that have none, and only where there are none, those
- * that have one.
+ * goal.c: the goals of a metric. A row covers its period. Of what can be added up over time a cell's goal is
+ * the sum of the rows that cover it, pro rata by local days; of the rest it is that of the very period. With
+ * dimensions the rows count that have exactly these, and only where there are none, those whose owner has
+ * them: the goals of a team's reps; without, those that have none, and only where there are none, those that
+ * have one.
  */
 #include "postgres.h"
 
@@ -41,18 +42,6 @@ bool
 smk_goal_is_available(const SmkRequest *request)
 {
 	return goal_bindings(request) != NIL;
-}
-
-/* Adds the column of a goal that must be given for a dimension to be known; false where there is none. */
-static bool
-add_needed(const SmkRecords *records, const SmkBy *by, List **columns)
-{
-	char *column = smk_dimension_first_column(records, by);
-
-	if (column == NULL)
-		return false;
-	*columns = lappend(*columns, column);
-	return true;
 }
 
 static bool
@@ -97,23 +86,30 @@ has_exactly(SmkRecords *records, List *columns)
 	return sql.data;
 }
 
-/* SQL for whether a goal covers days that an earlier one with the same dimensions covers too. */
+/* SQL for an array of all dimensions that a goal has: goals with the same ones must not overlap. */
 static char *
-overlaps(SmkRecords *records, const char *begins, const char *ends)
+all_dimensions(SmkRecords *records)
 {
-	StringInfoData keys;
+	StringInfoData sql;
 	ListCell *cell;
 
-	initStringInfo(&keys);
+	initStringInfo(&sql);
 	for (size_t i = 0; i < lengthof(goal_dimensions); i++)
-		if (smk_records_column(records, goal_dimensions[i]))
-			appendStringInfo(&keys, "%s%s", keys.len ? ", " : "",
-							 smk_records_column(records, goal_dimensions[i]));
-	foreach (cell, records->dimensions)
-		appendStringInfo(&keys, "%sgoal.%s", keys.len ? ", " : "", ((SmkDimension *) lfirst(cell))->alias);
-	return psprintf(
-		"%s < max(%s) OVER (%s%s ORDER BY %s, %s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)", begins,
-		ends, keys.len ? "PARTITION BY " : "", keys.data, begins, ends);
+	{
+		char *column = smk_records_column(records, goal_dimensions[i]);
+
+		appendStringInfo(&sql, "%s%s%s", i ? ", " : "", column ? column : "NULL", "::text");
+	}
+	foreach (cell, records->request->config->dimensions)
+	{
+		SmkDimension *dimension = lfirst(cell);
+		bool has =
+			!records->binding->is_own && dimension->columns[records->binding->entity - smk_entities].text;
+		SmkBy by = {dimension->name, dimension, NIL};
+
+		appendStringInfo(&sql, ", %s", has ? smk_records_dimension(records, &by, "goal") : "NULL::text");
+	}
+	return psprintf("ARRAY[%s]", sql.data);
 }
 
 /* A time as the clocks of the reporting zone show it, as a literal. */
@@ -156,42 +152,58 @@ goal_share(const SmkRequest *request, const SmkColumn *column)
 		smk_request_period_end_of(request, "period.period_start"));
 }
 
-/* The goals that have exactly these dimensions, cut into the periods. */
+/* The goals of one source that have exactly these dimensions. */
 static char *
-goals_of(SmkRecords *records, const SmkColumn *column, const char *pattern, int rank)
+goals_of(SmkRecords *records, const SmkColumn *column, const char *pattern)
 {
 	const SmkRequest *request = records->request;
 	char *starts = smk_records_column(records, "starts_on");
 	char *period = smk_records_column(records, "period");
 	int fiscal = request->config->fiscal_year_start;
-	char *begins;
-	char *ends;
-	StringInfoData inner;
 	StringInfoData sql;
 
 	if (!smk_records_at_is_date(records))
 		starts = psprintf("smarketing.period_start('day', %s, %s)", starts,
 						  quote_literal_cstr(request->time_zone));
-	begins = psprintf("smarketing.period_start(%s, %s, %d)", period, starts, fiscal);
-	ends = psprintf("smarketing.period_end(%s, %s, %d)", period, starts, fiscal);
-	initStringInfo(&inner);
-	appendStringInfo(
-		&inner,
-		"SELECT %s AS begins_on, %s AS ends_on,\n    smarketing.goal_alone(%s, %s, %s,\n        %s) AS value",
-		begins, ends, smk_records_column(records, "value"), smk_records_column(records, "metric"), begins,
-		overlaps(records, begins, ends));
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 "SELECT smarketing.period_start(%s, %s, %d) AS begins_on, smarketing.period_end(%s, %s, "
+					 "%d) AS ends_on,\n"
+					 "    %s AS value, %s AS metric, %s AS dimensions",
+					 period, starts, fiscal, period, starts, fiscal, smk_records_column(records, "value"),
+					 smk_records_column(records, "metric"), all_dimensions(records));
 	for (int i = 0; i < list_length(request->by); i++)
 	{
 		SmkBy *by = list_nth(request->by, i);
 
-		appendStringInfo(&inner, ", %s AS by_%d",
+		appendStringInfo(&sql, ", %s AS by_%d",
 						 smk_dimension_text(request, by, smk_records_dimension(records, by, "goal")), i + 1);
 	}
-	appendStringInfo(&inner, "\n%s",
+	appendStringInfo(&sql, "\n%s",
 					 smk_records_from(records, "goal", true,
 									  psprintf("smarketing.metric_name(%s) = '%s.%s'%s",
 											   smk_records_column(records, "metric"), request->kpi->name,
 											   column->name, pattern)));
+	return sql.data;
+}
+
+/* The goals of all sources that have the same dimensions, cut into the periods. */
+static char *
+goals_by_period(const SmkRequest *request, const SmkColumn *column, const char *sources, int rank)
+{
+	StringInfoData inner;
+	StringInfoData sql;
+
+	initStringInfo(&inner);
+	appendStringInfoString(&inner, "SELECT goal.begins_on, goal.ends_on");
+	smk_part_append_by(request, "goal.", &inner);
+	appendStringInfo(&inner,
+					 ",\n    smarketing.goal_alone(goal.value, goal.metric, goal.begins_on,\n"
+					 "        goal.begins_on < max(goal.ends_on) OVER (PARTITION BY goal.dimensions\n"
+					 "            ORDER BY goal.begins_on, goal.ends_on ROWS BETWEEN UNBOUNDED PRECEDING AND "
+					 "1 PRECEDING)) "
+					 "AS value\nFROM (\n    %s) AS goal",
+					 smk_sql_indent(sources, 4));
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s AS period_start",
 					 request->is_all ? "NULL::date" : "period.period_start");
@@ -210,42 +222,93 @@ goals_of(SmkRecords *records, const SmkColumn *column, const char *pattern, int 
 	return sql.data;
 }
 
+/*
+ * The dimensions that a goal must have, and no others, to count for the request: those that it asks for.
+ * Where through is given, what that linked entity tells counts as what it is found by: the team of the owner.
+ * False where goals cannot have them.
+ */
+static bool
+needed_dimensions(SmkRecords *records, const char *through, List **columns)
+{
+	const SmkRequest *request = records->request;
+	bool is_found = through == NULL;
+	List *asked = list_copy(request->by);
+	ListCell *cell;
+
+	*columns = NIL;
+	foreach (cell, request->filters)
+		asked = lappend(asked, ((SmkFilter *) lfirst(cell))->by);
+	foreach (cell, asked)
+	{
+		const SmkBy *by = lfirst(cell);
+		char *nearest = smk_dimension_first_column(records, by);
+		char *column;
+
+		records->through = through;
+		column = smk_dimension_first_column(records, by);
+		records->through = NULL;
+		if (column == NULL)
+			return false;
+		is_found = is_found || strcmp(column, nearest) != 0;
+		*columns = lappend(*columns, column);
+	}
+	records->through = through;
+	return is_found;
+}
+
+/* One way of choosing goals: those that have the dimensions asked for, by themselves (rank 1) or by their
+ * owner (2); or of a call without any those that have one dimension alone. Empty where there is none. */
+static char *
+goals_of_rank(const SmkRequest *request, const SmkColumn *column, int rank)
+{
+	StringInfoData sources;
+	ListCell *cell;
+
+	initStringInfo(&sources);
+	foreach (cell, goal_bindings(request))
+	{
+		SmkRecords *records = smk_records(request, &goals, lfirst(cell));
+		List *columns;
+
+		if (rank > 2)
+		{
+			const char *alone = goal_dimensions[rank - 3];
+
+			if (smk_records_column(records, alone) == NULL)
+				continue;
+			columns = list_make1(unconstify(char *, alone));
+		}
+		else if (!needed_dimensions(records, rank == 2 ? "owner" : NULL, &columns))
+			continue;
+		appendStringInfo(&sources, "%s%s", sources.len ? "\nUNION ALL\n" : "",
+						 goals_of(records, column, has_exactly(records, columns)));
+	}
+	return sources.len ? goals_by_period(request, column, sources.data, rank) : "";
+}
+
 /* Adds the goals of a metric to the statement. */
 void
 smk_goal_part(SmkStatement *statement, const SmkMeasure *measure)
 {
 	const SmkRequest *request = statement->request;
+	const SmkColumn *column = measure->column;
+	bool adds_up =
+		column->aggregate == SMK_COUNT || smk_column_is_money(column) || smk_column_is_at_close(column);
+	int last = request->by == NIL && request->filters == NIL && adds_up ? (int) lengthof(goal_dimensions) + 2
+			   : adds_up												? 2
+																		: 1;
 	StringInfoData variants;
 	StringInfoData sql;
 	StringInfoData keys;
 	ListCell *cell;
-	ListCell *asked;
 
 	initStringInfo(&variants);
-	foreach (cell, goal_bindings(request))
+	for (int rank = 1; rank <= last; rank++)
 	{
-		SmkRecords *records = smk_records(request, &goals, lfirst(cell));
-		List *columns = NIL;
-		bool is_possible = true;
-		bool is_plain = request->by == NIL && request->filters == NIL;
+		char *goals_found = goals_of_rank(request, column, rank);
 
-		foreach (asked, request->by)
-			is_possible = is_possible && add_needed(records, lfirst(asked), &columns);
-		foreach (asked, request->filters)
-			is_possible = is_possible && add_needed(records, ((SmkFilter *) lfirst(asked))->by, &columns);
-		if (is_possible)
-			appendStringInfo(&variants, "%s%s", variants.len ? "\nUNION ALL\n" : "",
-							 goals_of(records, measure->column, has_exactly(records, columns), 1));
-		for (size_t i = 0; is_plain && i < lengthof(goal_dimensions); i++)
-		{
-			records = smk_records(request, &goals, lfirst(cell));
-			if (smk_records_column(records, goal_dimensions[i]) == NULL ||
-				(measure->column->aggregate != SMK_COUNT && measure->column->aggregate != SMK_SUM))
-				continue;
-			columns = list_make1(unconstify(char *, goal_dimensions[i]));
-			appendStringInfo(&variants, "%s%s", variants.len ? "\nUNION ALL\n" : "",
-							 goals_of(records, measure->column, has_exactly(records, columns), i + 2));
-		}
+		if (goals_found[0] != '\0')
+			appendStringInfo(&variants, "%s%s", variants.len ? "\nUNION ALL\n" : "", goals_found);
 	}
 	if (variants.len == 0)
 		return;

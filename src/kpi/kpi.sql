@@ -40,6 +40,14 @@ AS 'MODULE_PATHNAME', 'smk_spread';
 COMMENT ON FUNCTION smarketing.spread(pg_catalog.numeric, pg_catalog.date, pg_catalog.date, pg_catalog.date, pg_catalog.date, pg_catalog.date[]) IS
     'the part of an amount, spread evenly over its days, that falls on some of them: to the cent, and adding up to the amount';
 
+CREATE FUNCTION smarketing.allocate(amount pg_catalog.numeric, weights pg_catalog.int8[])
+RETURNS pg_catalog.numeric[]
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_allocate';
+
+COMMENT ON FUNCTION smarketing.allocate(pg_catalog.numeric, pg_catalog.int8[]) IS
+    'the amount in shares pro rata of the weights: to the cent, adding up to the amount, the rest to the largest remainders';
+
 CREATE FUNCTION smarketing.last_known_transfn(state pg_catalog.numeric, value pg_catalog.numeric)
 RETURNS pg_catalog.numeric
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE

@@ -45,13 +45,21 @@ read_arguments(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
 	arguments->options = PG_ARGISNULL(first + 5) ? NULL : PG_GETARG_JSONB_P(first + 5);
 }
 
-/* Opens SPI and the path that the statements are written for; the level closes it. */
+/*
+ * Opens SPI and the settings that the statements are written for, until the level is closed: the path, and no
+ * JIT, which the planner would choose by the thousand rows that it expects of every generate_series: a second
+ * of compiling for a statement of milliseconds.
+ */
 static int
 begin_call(void)
 {
+	int level;
+
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	return smk_path_only_catalog();
+	level = smk_path_only_catalog();
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
 }
 
 static void

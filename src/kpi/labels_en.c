@@ -31,7 +31,9 @@ const SmkLabel smk_labels_en[] = {
 	 "marketing spend of the period / opportunities created in it"},
 	{"cost_per_won", "Cost per opportunity won", "marketing spend of the period / opportunities won in it"},
 	{"revenue", "Revenue",
-	 "revenue booked in the period, or where none is bound the amount of the opportunities won in it"},
+	 "revenue booked in the period; where none is bound, the amount of the opportunities won in it; where "
+	 "these "
+	 "are not bound either, the recurring revenue a month at its close"},
 	{"previous", "Revenue of the period before",
 	 "revenue of the period before; of a running or clipped period: of the same elapsed part"},
 	{"change", "Change of revenue", "revenue - revenue of the period before"},

@@ -37,7 +37,9 @@ const SmkLabel smk_labels_fr[] = {
 	{"cost_per_won", "Coût par opportunité gagnée",
 	 "dépenses marketing de la période / opportunités gagnées dans celle-ci"},
 	{"revenue", "Chiffre d'affaires",
-	 "chiffre d'affaires de la période ; à défaut, montant des opportunités gagnées pendant celle-ci"},
+	 "chiffre d'affaires de la période ; à défaut, montant des opportunités gagnées pendant celle-ci ; à "
+	 "défaut "
+	 "encore, chiffre d'affaires mensuel récurrent à sa clôture"},
 	{"previous", "Chiffre d'affaires précédent",
 	 "chiffre d'affaires de la période précédente ; pour une période en cours ou tronquée : de la même "
 	 "partie "

@@ -136,40 +136,48 @@ smk_lump_in_range(SmkRecords *records)
 					bounded("least", lump_moved(records, "ends_on"), lump_until(records)));
 }
 
+/* SQL for the first day of the period, or of the whole range, on which a lump counts; NULL where there is
+ * none. */
+static char *
+share_from(const SmkRecords *records)
+{
+	return records->request->is_all ? lump_since(records)
+									: bounded("greatest", "share.period_start", lump_since(records));
+}
+
+/* SQL for the first day after it. */
+static char *
+share_until(const SmkRecords *records)
+{
+	const SmkRequest *request = records->request;
+
+	return request->is_all ? lump_until(records)
+						   : bounded("least", smk_request_period_end_of(request, "share.period_start"),
+									 lump_until(records));
+}
+
 /* SQL for the share of the amount that falls on the period, within the range. */
 char *
 smk_lump_amount(SmkRecords *records, const char *amount)
 {
-	const SmkRequest *request = records->request;
 	char *starts = lump_moved(records, "starts_on");
-	char *from;
-	char *until;
-	char *skipped = smk_request_skipped_dates(request);
+	char *from = share_from(records);
+	char *until = share_until(records);
+	char *skipped = smk_request_skipped_dates(records->request);
 
-	if (request->is_all)
-	{
-		from = lump_since(records);
-		until = lump_until(records);
-	}
-	else
-	{
-		from = bounded("greatest", "share.period_start", lump_since(records));
-		until =
-			bounded("least", smk_request_period_end_of(request, "share.period_start"), lump_until(records));
-	}
 	return psprintf("smarketing.spread(%s, %s, %s, %s, %s%s)", amount, starts, lump_moved(records, "ends_on"),
 					from ? from : starts, until, skipped ? psprintf(", %s", skipped) : "");
 }
 
-/* SQL for the part of a lump's days that falls into the range. */
+/* SQL for the part of a lump's days that falls on the period, within the range. */
 char *
 smk_lump_weight(SmkRecords *records)
 {
 	char *starts = lump_moved(records, "starts_on");
 	char *ends = lump_moved(records, "ends_on");
 
-	return psprintf("(%s - %s)::numeric / (%s - %s)", bounded("least", ends, lump_until(records)),
-					bounded("greatest", starts, lump_since(records)), ends, starts);
+	return psprintf("(%s - %s)::numeric / (%s - %s)", bounded("least", ends, share_until(records)),
+					bounded("greatest", starts, share_from(records)), ends, starts);
 }
 
 /* The join that gives a lump's periods as share.period_start; empty for the whole range. */

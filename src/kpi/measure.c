@@ -77,7 +77,7 @@ smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column)
 {
 	ListCell *cell;
 
-	if (column->aggregate != SMK_SUM)
+	if (!smk_column_is_money(column))
 		return false;
 	foreach (cell, smk_measure_records(statement, statement->request, column->records))
 		if (smk_records_column(lfirst(cell), "currency") != NULL)

@@ -4,8 +4,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -164,6 +166,118 @@ smk_spread(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(DirectFunctionCall2(
 		numeric_sub, NumericGetDatum(spent_after(amount, days_between(starts, until, skipped, count), all)),
 		NumericGetDatum(spent_after(amount, days_between(starts, from, skipped, count), all))));
+}
+
+/* One share of an amount: its weight, its whole units, and what division left over. */
+typedef struct Share
+{
+	int64 weight;
+	int position;
+	Numeric units;
+	Numeric remainder;
+} Share;
+
+/* The largest remainder first; among equals the largest weight, then the order in which they came. */
+static int
+compare_shares(const void *a, const void *b)
+{
+	const Share *left = a;
+	const Share *right = b;
+	int order = DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(right->remainder),
+												  NumericGetDatum(left->remainder)));
+
+	if (order != 0)
+		return order;
+	if (left->weight != right->weight)
+		return left->weight > right->weight ? -1 : 1;
+	return left->position - right->position;
+}
+
+/* A power of ten as a number. */
+static Datum
+power_of_ten(int exponent)
+{
+	return DirectFunctionCall3(numeric_in, CStringGetDatum(psprintf("1e%d", exponent)),
+							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}
+
+PG_FUNCTION_INFO_V1(smk_allocate);
+
+/*
+ * allocate(amount, weights): the amount in shares pro rata of the weights, to the cent (or to the amount's
+ * own last decimal), and adding up to it: what division leaves over goes to the largest remainders.
+ */
+Datum
+smk_allocate(PG_FUNCTION_ARGS)
+{
+	Numeric amount = PG_GETARG_NUMERIC(0);
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(1);
+	bool is_negative = numeric_is_less(amount, int64_to_numeric(0));
+	Datum *weights;
+	bool *nulls;
+	Share *shares;
+	Datum *result;
+	Datum whole;
+	Datum left;
+	int count;
+	int scale;
+	int64 all = 0;
+
+	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("NaN and infinity cannot be shared out")));
+	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &weights, &nulls,
+					  &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("argument \"weights\" must not contain nulls")));
+		if (DatumGetInt64(weights[i]) < 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("argument \"weights\" must not contain negative numbers")));
+		if (pg_add_s64_overflow(all, DatumGetInt64(weights[i]), &all))
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("the sum of argument \"weights\" is out of range")));
+	}
+	if (all == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"weights\" must contain a positive number")));
+
+	scale = Max(2, DatumGetInt32(DirectFunctionCall1(numeric_min_scale, NumericGetDatum(amount))));
+	whole = DirectFunctionCall2(numeric_mul, DirectFunctionCall1(numeric_abs, NumericGetDatum(amount)),
+								power_of_ten(scale));
+	left = whole;
+	shares = palloc(count * sizeof(Share));
+	for (int i = 0; i < count; i++)
+	{
+		Datum weight = NumericGetDatum(int64_to_numeric(DatumGetInt64(weights[i])));
+		Datum total = NumericGetDatum(int64_to_numeric(all));
+		Datum product = DirectFunctionCall2(numeric_mul, whole, weight);
+		Datum units = DirectFunctionCall2(numeric_div_trunc, product, total);
+
+		CHECK_FOR_INTERRUPTS();
+		shares[i].weight = DatumGetInt64(weights[i]);
+		shares[i].position = i;
+		shares[i].units = DatumGetNumeric(units);
+		shares[i].remainder = DatumGetNumeric(
+			DirectFunctionCall2(numeric_sub, product, DirectFunctionCall2(numeric_mul, units, total)));
+		left = DirectFunctionCall2(numeric_sub, left, units);
+	}
+	qsort(shares, count, sizeof(Share), compare_shares);
+	result = palloc(count * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+	{
+		Datum units = NumericGetDatum(shares[i].units);
+
+		/* Fewer units are left than there are remainders that are not zero. */
+		if (numeric_is_less(int64_to_numeric(i), DatumGetNumeric(left)))
+			units = DirectFunctionCall2(numeric_add, units, NumericGetDatum(int64_to_numeric(1)));
+		if (is_negative)
+			units = DirectFunctionCall1(numeric_uminus, units);
+		result[shares[i].position] = DirectFunctionCall2(numeric_mul, units, power_of_ten(-scale));
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(result, count, NUMERICOID, -1, false, TYPALIGN_INT));
 }
 
 PG_FUNCTION_INFO_V1(smk_last_known_transfn);

@@ -125,9 +125,23 @@ given_as_instant(List *given, const char *name)
 }
 
 /*
+ * SQL for the day whose rate converts a record's amount; NULL for what is not converted, so that such amounts
+ * add up without their days. (Another spelling of the setting's currency is converted, by 1.)
+ */
+static char *
+rate_day(SmkRecords *records, const char *currency)
+{
+	const char *target = records->request->config->currency;
+
+	if (target == NULL)
+		return pstrdup("NULL::date");
+	return psprintf("CASE WHEN %s <> %s THEN %s END", currency, quote_literal_cstr(target),
+					smk_records_rate_day(records));
+}
+
+/*
  * The records of a part: bucket, dimensions, and the columns that the measures' templates name. With
- * currencies also the currency and the day whose rate converts it; the bucket is then the day, where that is
- * the same one, since a day and a currency have one rate.
+ * currencies also the currency and the day whose rate converts it.
  */
 static char *
 part_records(SmkRecords *records, List *given, bool dimensions_as_text, bool with_currency,
@@ -143,22 +157,17 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, bool wit
 	ListCell *cell;
 
 	initStringInfo(&sql);
-	if (currency)
-	{
-		appendStringInfo(&sql, "SELECT %s AS currency, %s AS rate_on", currency,
-						 smk_records_rate_day(records));
-		if (!request->is_all && !smk_records_rate_day_is_bucket(records))
-			appendStringInfo(&sql, ", %s AS period_start", smk_records_bucket(records));
-		if (smk_part_wants_first(request))
-			appendStringInfo(&sql, ", %s AS dated_at", smk_records_dated_at(records));
-		is_fenced = true;
-	}
-	else if (!request->is_all)
+	if (!request->is_all)
 		appendStringInfo(&sql, "SELECT %s AS period_start", smk_records_bucket(records));
 	else if (smk_part_wants_first(request))
 		appendStringInfo(&sql, "SELECT %s AS dated_at", smk_records_dated_at(records));
 	else
 		appendStringInfoString(&sql, "SELECT true AS is_there");
+	if (currency)
+	{
+		appendStringInfo(&sql, ", %s AS currency, %s AS rate_on", currency, rate_day(records, currency));
+		is_fenced = true;
+	}
 	smk_part_append_dimensions(records, dimensions_as_text, first, &sql);
 	foreach (cell, given)
 	{
@@ -273,15 +282,15 @@ any_condition(SmkRecords *records, List *given)
 }
 
 /* True where a sum of money is among the measures, and its amounts have currencies. */
-static bool
-part_has_currency(SmkRecords *records, List *given)
+bool
+smk_part_has_currency(SmkRecords *records, List *given)
 {
 	ListCell *cell;
 
 	if (smk_records_column(records, "currency") == NULL)
 		return false;
 	foreach (cell, given)
-		if (((SmkMeasure *) lfirst(cell))->column->aggregate == SMK_SUM)
+		if (smk_column_is_money(((SmkMeasure *) lfirst(cell))->column))
 			return true;
 	return false;
 }
@@ -296,8 +305,7 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 	const SmkColumn *first = ((SmkMeasure *) linitial(given))->column;
 	const char *first_at = smk_part_wants_first(request) ? FIRST_AT : "NULL::timestamptz";
 	bool is_median = first->aggregate == SMK_MEDIAN;
-	bool with_currency = statement->has_currencies && part_has_currency(records, given);
-	bool by_day = with_currency && !request->is_all && smk_records_rate_day_is_bucket(records);
+	bool with_currency = statement->has_currencies && smk_part_has_currency(records, given);
 	char *condition = NULL;
 	StringInfoData sql;
 
@@ -305,13 +313,7 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 	condition = any_condition(records, given);
 	appendStringInfo(&sql, "-- %s%s\n", first->records->name,
 					 records->lumps == SMK_LUMPS_ONLY ? ", lumps" : "");
-	if (by_day)
-	{
-		appendStringInfo(&sql, "SELECT %s AS period_start", smk_request_bucket_of(request, "record.rate_on"));
-		append_shown_dimensions(request, "record", is_median, &sql);
-	}
-	else
-		smk_part_append_head(request, "record", is_median, &sql);
+	smk_part_append_head(request, "record", is_median, &sql);
 	smk_part_append_measures(statement, given, is_median ? write_median : write_additive, &sql);
 	if (with_currency)
 	{
@@ -325,13 +327,7 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 		smk_part_append_tail(statement, first_at, &sql);
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record",
 					 smk_sql_indent(part_records(records, given, is_median, with_currency, condition), 4));
-	if (by_day)
-	{
-		appendStringInfoString(&sql, "\nGROUP BY record.rate_on, record.currency");
-		smk_part_append_by(request, "record.", &sql);
-	}
-	else
-		smk_part_append_group_by(request, "record", with_currency ? "record.rate_on, record.currency" : NULL,
-								 &sql);
+	smk_part_append_group_by(request, "record", with_currency ? "record.rate_on, record.currency" : NULL,
+							 &sql);
 	statement->parts = lappend(statement->parts, sql.data);
 }

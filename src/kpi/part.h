@@ -41,6 +41,7 @@ extern void smk_part_append_measures(const SmkStatement *statement, List *given,
 extern void smk_part_append_tail(const SmkStatement *statement, const char *first_at, StringInfo sql);
 extern void smk_part_append_group_by(const SmkRequest *request, const char *alias, const char *more,
 									 StringInfo sql);
+extern bool smk_part_has_currency(SmkRecords *records, List *given);
 extern void smk_part(SmkStatement *statement, SmkRecords *records, List *given);
 
 #endif

@@ -205,14 +205,6 @@ smk_records_rate_day(SmkRecords *records)
 	return records->request->is_unbounded ? psprintf("CASE WHEN isfinite(%s) THEN %s END", at, day) : day;
 }
 
-/* True where the record's period follows from that day. */
-bool
-smk_records_rate_day_is_bucket(const SmkRecords *records)
-{
-	return records->lumps != SMK_LUMPS_ONLY && records_bound(records, "paid_at") < 0 &&
-		   !(records->request->has_lag && records->set->takes_lag);
-}
-
 /*
  * True where extended statistics tell the planner how many periods there are: then the bucket needs no fence.
  * Their expression must be the bucket over the relation's own column, as it stands in the statement.

@@ -36,7 +36,9 @@ typedef struct SmkRecords
 	List *dimensions; /* of SmkDimension: the user's, taken from this entity itself */
 	List *joins;	  /* of SmkJoin */
 	SmkLumps lumps;
-	int steps; /* what lead_steps.c has to join, its bits */
+	const char
+		*through; /* dimensions are taken from this linked entity where it has them; NULL: the nearest way */
+	int steps;	  /* what lead_steps.c has to join, its bits */
 	bool few_is_known;
 	bool are_few; /* of smk_records_are_few */
 } SmkRecords;
@@ -49,7 +51,6 @@ extern char *smk_records_instant(SmkRecords *records, const char *name);
 extern char *smk_records_bucket(SmkRecords *records);
 extern bool smk_records_bucket_is_known(SmkRecords *records);
 extern char *smk_records_rate_day(SmkRecords *records);
-extern bool smk_records_rate_day_is_bucket(const SmkRecords *records);
 extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, TimestampTz at);
 extern bool smk_records_at_is_date(const SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);

@@ -3,16 +3,19 @@
  */
 #include "postgres.h"
 
+#include "kpi/allocation.h"
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
 #include "kpi/lump.h"
 #include "kpi/measure.h"
+#include "kpi/part.h"
 #include "kpi/source.h"
 #include "kpi/stock.h"
 
 /*
  * The records of one measure, as columns of kpi_rows; with_currency adds the currency and the day of the
- * rate.
+ * rate, and a request by day the day
+ * and its dimensions.
  */
 static char *
 rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
@@ -21,7 +24,7 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 	const SmkEntity *entity = records->binding->entity;
 	const char *key = entity->key ? smk_records_column(records, entity->key) : NULL;
 	char *label = smk_records_column(records, "label");
-	char *amount = measure->value && measure->aggregate == SMK_SUM
+	char *amount = measure->value && smk_column_is_money(measure)
 					   ? smk_records_expand(records, measure->value)
 					   : smk_records_column(records, "amount");
 	char *campaign = smk_records_column(records, "campaign");
@@ -34,19 +37,8 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 
 	initStringInfo(&condition);
 	initStringInfo(&sql);
-	if (measure->aggregate == SMK_STOCK)
-	{
-		char *cut = smk_timestamp_literal(Min(request->until, request->now));
-		char *starts = smk_stock_starts(records, measure);
-
-		if (request->is_unbounded && strcmp(measure->value, records->set->at) == 0)
-			starts = psprintf("coalesce(%s, '-infinity')", starts);
-		if (!request->is_unbounded)
-			appendStringInfo(&condition, "\n   AND %s < %s", smk_records_instant(records, records->set->at),
-							 cut);
-		appendStringInfo(&condition, "\n   AND %s < %s AND (%s IS NULL OR %s >= %s)", starts, cut,
-						 smk_records_column(records, "won"), smk_stock_ends(records), cut);
-	}
+	if (smk_column_is_at_close(measure))
+		appendStringInfo(&condition, "\n   AND %s", smk_stock_condition(records, measure));
 	if (measure->records->condition)
 		appendStringInfo(&condition, "\n   AND %s", smk_records_expand(records, measure->records->condition));
 	if (measure->condition)
@@ -62,14 +54,37 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 					 entity->name, key ? key : "NULL", label, at, amount ? amount : "NULL", weight);
 	if (currency)
 		appendStringInfo(&sql, ",\n       %s AS currency, %s AS rate_on, NULL::numeric AS rate",
-						 psprintf(SMK_CURRENCY_CODE("%s"), currency), smk_records_rate_day(records));
+						 psprintf(SMK_CURRENCY_CODE("%s"), currency),
+						 smk_column_is_at_close(measure) ? smk_stock_rate_day(request)
+														 : smk_records_rate_day(records));
 	else if (with_currency)
 		appendStringInfoString(
 			&sql, ",\n       NULL::text AS currency, NULL::date AS rate_on, NULL::numeric AS rate");
+	if (!request->is_all)
+	{
+		appendStringInfo(&sql, ",\n       %s AS day", smk_records_bucket(records));
+		smk_part_append_dimensions(records, true, measure->name, &sql);
+	}
 	appendStringInfo(&sql, "\n%s",
-					 smk_records_from(records, measure->name, measure->aggregate == SMK_STOCK,
+					 smk_records_from(records, measure->name, smk_column_is_at_close(measure),
 									  condition.len ? condition.data + strlen("\n   AND ") : NULL));
 	return sql.data;
+}
+
+/* The records of one source of spend that are shared out. */
+static char *
+shared_rows(const SmkStatement *statement, const SmkAllocation *allocation, const SmkColumn *measure,
+			bool with_currency)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, smk_measure_records(statement, allocation->spend, measure->records))
+		if (((SmkRecords *) lfirst(cell))->binding == allocation->binding)
+			appendStringInfo(&sql, "%s%s", sql.len ? "\nUNION ALL\n" : "",
+							 rows_of(lfirst(cell), measure, with_currency));
+	return smk_allocation_rows(allocation, sql.data, with_currency);
 }
 
 /*
@@ -97,8 +112,17 @@ smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_l
 	with_currency = smk_measure_has_currency(&statement, measure);
 	initStringInfo(&sql);
 	foreach (cell, smk_measure_records(&statement, request, measure->records))
-		appendStringInfo(&sql, "%s%s", sql.len ? "\nUNION ALL\n" : "",
-						 rows_of(lfirst(cell), measure, with_currency));
+	{
+		SmkRecords *records = lfirst(cell);
+		SmkAllocation *allocation = smk_allocation(records);
+
+		if (allocation == NULL)
+			appendStringInfo(&sql, "%s%s", sql.len ? "\nUNION ALL\n" : "",
+							 rows_of(records, measure, with_currency));
+		else if (records->lumps != SMK_LUMPS_ONLY) /* which come with the others of their source */
+			appendStringInfo(&sql, "%s%s", sql.len ? "\nUNION ALL\n" : "",
+							 shared_rows(&statement, allocation, measure, with_currency));
+	}
 	return psprintf("%s\nORDER BY at, record_id, label%s",
 					with_currency ? smk_currency_rows(request, sql.data) : sql.data,
 					has_limit ? psprintf("\nLIMIT %d", limit) : "");

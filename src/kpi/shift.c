@@ -196,23 +196,65 @@ ranges_trailing(const SmkRequest *request)
 	return ranges;
 }
 
-/* The ranges to be read for a shift; none where there is nothing to compare with. */
+/*
+ * The same of what is there at the end of each period: that, and what was there at the close of the eleven
+ * calendar months before the one in which the period ends.
+ */
+static List *
+ranges_trailing_at_close(const SmkRequest *request)
+{
+	TimestampTz cut = cut_of(request);
+	DateADT last = smk_zone_local_date(request->zone, cut - 1);
+	DateADT first = last;
+	SmkRequest *months = palloc(sizeof(SmkRequest));
+	char *targets = "SELECT NULL::date AS period_start";
+
+	*months = *request;
+	months->is_all = false;
+	months->period = SMK_MONTH;
+	if (!request->is_all)
+	{
+		first = smk_period_next(request->period, request->first, request->config->fiscal_year_start) - 1;
+		targets = psprintf(
+			"SELECT day::date AS period_start\n    FROM generate_series(%s::timestamp, %s - interval '1 "
+			"day', interval "
+			"'%s') AS day\n    WHERE date_trunc('month', least(%s - 1, %s)::timestamp)\n        BETWEEN "
+			"part.period_start + interval '1 month' AND part.period_start + interval '11 months'",
+			smk_date_literal(request->first), smk_date_literal(request->end),
+			smk_period_step(request->period), smk_request_period_end_of(request, "day::date"),
+			smk_date_literal(last));
+	}
+	first = smk_period_start_of_date(SMK_MONTH, Min(first, last), 1);
+	months =
+		request_over(months, smk_zone_first_instant(request->zone, date_months_before(first, 11)),
+					 smk_zone_first_instant(request->zone, smk_period_start_of_date(SMK_MONTH, last, 1)));
+	return list_concat(one_range(unconstify(SmkRequest *, request), NULL), one_range(months, targets));
+}
+
+/*
+ * The ranges to be read for a shift of what happens in a period, or is there at its end; none where there is
+ * nothing to compare with.
+ */
 List *
-smk_shift_ranges(const SmkRequest *request, SmkShift shift)
+smk_shift_ranges(const SmkRequest *request, SmkShift shift, bool is_at_close)
 {
 	SmkRequest *source;
 	char *targets;
 
 	if (shift == SMK_SHIFT_NONE)
 		return one_range(unconstify(SmkRequest *, request), NULL);
+	if (is_at_close && shift == SMK_SHIFT_TRAILING)
+		return ranges_trailing_at_close(request);
 	if (request->is_all)
 		return ranges_of_whole(request, shift);
 	if (shift == SMK_SHIFT_TRAILING)
 		return ranges_trailing(request);
-	source =
-		request_over(request, compared_instant(request, shift, request->since),
-					 cut_of(request) > request->since ? compared_instant(request, shift, cut_of(request))
-													  : compared_instant(request, shift, request->since));
+	source = request_over(
+		request,
+		is_at_close ? smk_zone_first_instant(request->zone, source_of(request, shift, request->first))
+					: compared_instant(request, shift, request->since),
+		cut_of(request) > request->since ? compared_instant(request, shift, cut_of(request))
+										 : compared_instant(request, shift, request->since));
 	if (shift == SMK_SHIFT_PREVIOUS)
 		targets = psprintf("SELECT (part.period_start + interval '%s')::date AS period_start",
 						   smk_period_step(request->period));

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(14);
+SELECT plan(19);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -64,6 +64,21 @@ DELETE FROM quota WHERE period = 'day';
 INSERT INTO quota VALUES ('revenue', '2027-03-15', 'fortnight', 1, NULL, NULL);
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '22023');
 DELETE FROM quota WHERE period = 'fortnight';
+-- What was entered by hand has a column for every dimension: a team's goal is its own, else those of its reps.
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value, owner, team) VALUES ('revenue', '2027-01-01', 'month', 10, 'x', NULL), ('revenue', '2027-01-01', 'month', 20, 'y', NULL), ('revenue', '2027-01-01', 'month', 5, 'z', NULL),
+    ('revenue', '2027-02-01', 'month', 10, 'x', NULL), ('revenue', '2027-02-01', 'month', 70, NULL, 'T');
+INSERT INTO sale SELECT 1, '2025-01-15 12:00+01', 1, 'z', 'p';
+SELECT smarketing.configure('time_zone', 'Europe/Paris') AS done \gset
+CREATE FUNCTION goal_of(month date, asked text[], filter jsonb DEFAULT '{}') RETURNS TABLE (who text, value numeric) LANGUAGE sql AS $$
+    SELECT by_1, other FROM smarketing.kpi_compare('revenue', month, month + interval '1 month', 'month', asked, filter, '{"against": "goal"}') WHERE other IS NOT NULL ORDER BY 1 $$;
+UPDATE smarketing.goal_entry SET starts_on = starts_on - interval '4 years' WHERE metric = 'revenue';
+SELECT results_eq($$SELECT * FROM goal_of('2023-01-01', '{team}')$$, $$VALUES ('T', 30::numeric), ('U', 5)$$, 'the goals of reps are those of their teams');
+SELECT results_eq($$SELECT * FROM goal_of('2023-02-01', '{team}')$$, $$VALUES ('T', 70::numeric)$$, 'unless the team has its own');
+SELECT results_eq($$SELECT * FROM goal_of('2023-01-01', '{}', '{"team": "T"}')$$, $$VALUES (NULL, 30::numeric)$$, 'with a filter too');
+SELECT results_eq($$SELECT * FROM goal_of('2023-01-01', '{}')$$, $$VALUES (NULL, 35::numeric)$$, 'and in total');
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value, owner) VALUES ('revenue', '2025-05-01', 'month', 10, 'x');
+SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01', by => '{owner}')$$, '22000', 'goals of metric "revenue" overlap: the one that begins on 2025-05-01 covers days of another', 'what is bound and what was entered must not overlap');
+DELETE FROM smarketing.goal_entry WHERE metric = 'revenue';
 INSERT INTO quota VALUES ('spend', '2025-03-15', 'month', 1, NULL, NULL);
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '42725', 'metric "spend" is ambiguous');
 SELECT * FROM finish();
