@@ -75,7 +75,14 @@ static DateADT
 source_of(const SmkRequest *request, SmkShift shift, DateADT start)
 {
 	if (shift == SMK_SHIFT_PREVIOUS)
-		return smk_period_start_of_date(request->period, start - 1, request->config->fiscal_year_start);
+	{
+		start = smk_period_start_of_date(request->period, start - 1, request->config->fiscal_year_start);
+		/* A day that the zone skipped was none. */
+		while (request->period == SMK_DAY && smk_zone_first_instant(request->zone, start) ==
+												 smk_zone_first_instant(request->zone, start + 1))
+			start--;
+		return start;
+	}
 	return request->period == SMK_WEEK ? start - 364 : date_months_before(start, 12);
 }
 
@@ -255,7 +262,12 @@ smk_shift_ranges(const SmkRequest *request, SmkShift shift, bool is_at_close)
 					: compared_instant(request, shift, request->since),
 		cut_of(request) > request->since ? compared_instant(request, shift, cut_of(request))
 										 : compared_instant(request, shift, request->since));
-	if (shift == SMK_SHIFT_PREVIOUS)
+	if (shift == SMK_SHIFT_PREVIOUS && request->skipped != NIL)
+		targets = psprintf("SELECT min(day::date) AS period_start\n    FROM "
+						   "generate_series(part.period_start + interval '1 day', "
+						   "part.period_start + interval '3 days', interval '1 day') AS day%s",
+						   smk_request_without_skipped(request));
+	else if (shift == SMK_SHIFT_PREVIOUS)
 		targets = psprintf("SELECT (part.period_start + interval '%s')::date AS period_start",
 						   smk_period_step(request->period));
 	else if (request->period == SMK_WEEK)

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(11);
+SELECT plan(16);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -153,4 +153,25 @@ SELECT results_eq($$SELECT year_ago FROM smarketing.revenue_evolution('2024-02-2
     $$SELECT round(total(a, a + interval '1 day', 'UTC', NULL), 6) FROM unnest('{2023-02-28,2023-02-28,2023-03-01}'::timestamptz[]) AS a$$, 'a leap day and a year ago');
 SELECT results_eq($$SELECT year_ago FROM smarketing.revenue_evolution('2025-02-28', '2025-03-02', 'day')$$,
     $$SELECT round(total(a, a + interval '1 day', 'UTC', NULL), 6) FROM unnest('{2024-02-28,2024-03-01}'::timestamptz[]) AS a$$, 'a year ago had a leap day');
+-- Revenue below zero has no change rate to speak of.
+CREATE TABLE note (account_id int, at timestamptz, amount numeric);
+INSERT INTO note VALUES (1, '2025-01-05', -100), (1, '2025-02-05', 50), (1, '2025-03-05', -20), (1, '2025-03-06', 20), (1, '2025-04-05', 10);
+SELECT smarketing.bind('revenue', 'note'), smarketing.configure('currency', NULL) \gset
+SELECT results_eq($$SELECT revenue, previous, change, change_rate FROM smarketing.revenue_evolution('2025-01-01', '2025-05-01')$$,
+    $$VALUES (-100::numeric, NULL::numeric, NULL::numeric, NULL::float8), (50, -100, 150, NULL), (0, 50, -50, -1), (10, 0, 10, NULL)$$, 'on nothing, or less, no change rate');
+SELECT is((SELECT change_rate FROM smarketing.kpi_compare('revenue', '2025-02-01', '2025-03-01', options => '{"against": "previous"}')), NULL, 'nor in kpi_compare');
+-- Apia had no 30 December 2011.
+SET TimeZone = 'Pacific/Apia';
+SELECT smarketing.configure('time_zone', 'Pacific/Apia') \gset
+TRUNCATE note;
+INSERT INTO note SELECT 1, timestamptz '2011-12-28 12:00' + i * interval '24 hours', 10 ^ i FROM generate_series(0, 4) AS i;
+SELECT results_eq($$SELECT period_start, revenue, previous FROM smarketing.revenue_evolution('2011-12-28', '2012-01-03', 'day')$$,
+    $$VALUES (date '2011-12-28', 1::numeric, NULL::numeric), ('2011-12-29', 10, 1), ('2011-12-31', 100, 10), ('2012-01-01', 1000, 100), ('2012-01-02', 10000, 1000)$$, 'the day before a skipped one is the one before it');
+CREATE TABLE lump (at date, ends_at date, amount numeric);
+INSERT INTO lump VALUES ('2011-12-29', '2012-01-02', 30);
+CREATE TABLE came (lead_id int, created_at timestamptz);
+SELECT smarketing.bind('spend', 'lump'), smarketing.bind('lead', 'came') \gset
+SELECT results_eq($$SELECT period_start, value FROM smarketing.kpi('cost_per_lead.spend', '2011-12-28', '2012-01-03', 'day')$$,
+    $$VALUES (date '2011-12-28', 0::numeric), ('2011-12-29', 10), ('2011-12-31', 10), ('2012-01-01', 10), ('2012-01-02', 0)$$, 'a lump is spread over the days that there were');
+SELECT is((SELECT sum(value) FROM smarketing.kpi('cost_per_lead.spend', '2011-12-01', '2012-02-01')), 30::numeric, 'and months have all of it');
 SELECT * FROM finish();
