@@ -19,16 +19,22 @@ static const SmkEntityColumn customer_columns[] = {{"account_id", SMK_TYPE_KEY, 
 												   {"opportunity_id", SMK_TYPE_KEY, false, false},
 												   {"lead_id", SMK_TYPE_KEY, false, false},
 												   {"at", SMK_TYPE_TIME, true, false},
+												   {"lead_channel", SMK_TYPE_TEXT, false, false},
+												   {"lead_campaign", SMK_TYPE_TEXT, false, false},
+												   {"lead_owner", SMK_TYPE_KEY, false, false},
+												   {"lead_segment", SMK_TYPE_TEXT, false, false},
 												   {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntity customer_entity = {"customer", customer_columns, "account_id", {NULL, NULL}, false};
 
 /* The same with what each customer paid: a row a payment. */
 static const SmkEntityColumn customer_revenue_columns[] = {
-	{"account_id", SMK_TYPE_KEY, false, false}, {"opportunity_id", SMK_TYPE_KEY, false, false},
-	{"lead_id", SMK_TYPE_KEY, false, false},	{"at", SMK_TYPE_TIME, true, false},
-	{"amount", SMK_TYPE_NUMBER, true, false},	{"currency", SMK_TYPE_TEXT, false, false},
-	{"paid_at", SMK_TYPE_TIME, true, false},	{NULL, SMK_TYPE_TEXT, false, false}};
+	{"account_id", SMK_TYPE_KEY, false, false},	   {"opportunity_id", SMK_TYPE_KEY, false, false},
+	{"lead_id", SMK_TYPE_KEY, false, false},	   {"at", SMK_TYPE_TIME, true, false},
+	{"lead_channel", SMK_TYPE_TEXT, false, false}, {"lead_campaign", SMK_TYPE_TEXT, false, false},
+	{"lead_owner", SMK_TYPE_KEY, false, false},	   {"lead_segment", SMK_TYPE_TEXT, false, false},
+	{"amount", SMK_TYPE_NUMBER, true, false},	   {"currency", SMK_TYPE_TEXT, false, false},
+	{"paid_at", SMK_TYPE_TIME, true, false},	   {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntity customer_revenue_entity = {
 	"customer", customer_revenue_columns, "account_id", {NULL, NULL}, false};
@@ -176,16 +182,35 @@ first_won(const SmkRequest *request, Oid account_type)
 	return sql.data;
 }
 
-/* The first lead of each account. */
+/* What is carried of the first lead, so that leads need not be joined once more. */
+static const char *const carried[] = {"channel", "campaign", "owner", "segment"};
+
+/* True where a column of the first lead is carried: the lead found by its key must be the same row. */
+static bool
+is_carried(const SmkBinding *lead, const char *column)
+{
+	return lead->key_is_unique && has_column(lead, column);
+}
+
+/* The first lead of each account, with what is carried of it as lead_channel and so on. */
 static char *
 first_lead(const SmkRequest *request, const SmkBinding *lead, Oid account_type)
 {
-	static const char *const columns[] = {"lead_id", "account_id", "created_at", NULL};
+	const char *columns[lengthof(carried) + 4] = {"lead_id", "account_id", "created_at"};
+	int count = 3;
+	StringInfoData more;
 
-	return psprintf("SELECT DISTINCT ON (lead.account_id) %s AS account_id, lead.lead_id\nFROM %s\n"
+	initStringInfo(&more);
+	for (size_t i = 0; i < lengthof(carried); i++)
+		if (is_carried(lead, carried[i]))
+		{
+			columns[count++] = carried[i];
+			appendStringInfo(&more, ", lead.%s AS lead_%s", carried[i], carried[i]);
+		}
+	return psprintf("SELECT DISTINCT ON (lead.account_id) %s AS account_id, lead.lead_id%s\nFROM %s\n"
 					"WHERE lead.account_id IS NOT NULL\nORDER BY lead.account_id, %s, lead.lead_id",
-					key_as(lead, "lead.account_id", "account_id", account_type), source_of(lead, columns),
-					instant_of(request, lead, "created_at"));
+					key_as(lead, "lead.account_id", "account_id", account_type), more.data,
+					source_of(lead, columns), instant_of(request, lead, "created_at"));
 }
 
 /* Each account of a basis that is not the opportunity, with its first time. */
@@ -267,7 +292,12 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 	else if (joins_won)
 		appendStringInfoString(&sql, ", won.opportunity_id");
 	if (lead)
+	{
 		appendStringInfoString(&sql, ", first_lead.lead_id");
+		for (size_t i = 0; i < lengthof(carried); i++)
+			if (is_carried(lead, carried[i]))
+				appendStringInfo(&sql, ", first_lead.lead_%s", carried[i]);
+	}
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS known", smk_sql_indent(known, 4));
 	if (joins_won)
 		appendStringInfo(&sql, "\nLEFT JOIN (\n    %s) AS won ON won.account_id = known.account_id",
@@ -319,6 +349,10 @@ smk_customer_binding(const SmkRequest *request)
 		customer_bind(binding, "opportunity_id", key_type(opportunity, "opportunity_id"));
 	if (lead)
 		customer_bind(binding, "lead_id", key_type(lead, "lead_id"));
+	for (size_t i = 0; lead && i < lengthof(carried); i++)
+		if (is_carried(lead, carried[i]))
+			customer_bind(binding, psprintf("lead_%s", carried[i]),
+						  strcmp(carried[i], "owner") == 0 ? key_type(lead, "owner") : TEXTOID);
 	return binding;
 }
 

@@ -227,6 +227,23 @@ records_reference(SmkRecords *records, const SmkBy *by, const Way *way)
 	return reference;
 }
 
+/* SQL for a dimension that a customer carries of its first lead; NULL where the way is another one. */
+static char *
+carried_of_lead(SmkRecords *records, const SmkBy *by, const Way *way)
+{
+	int column;
+
+	if (by->defined || way->length != 1 || strcmp(way->links[0]->entity, "lead") != 0)
+		return NULL;
+	column = smk_entity_column(records->binding->entity,
+							   psprintf("lead_%s", way->binding->entity->columns[way->column].name));
+	if (column < 0 || records->binding->columns[column].text == NULL)
+		return NULL;
+	records->needed[column] = true;
+	records->needed[smk_entity_column(records->binding->entity, "lead_id")] = true;
+	return psprintf("customer.%s", records->binding->entity->columns[column].name);
+}
+
 /*
  * SQL for a dimension's raw value of a customer: that of its first won opportunity, else of its first lead,
  * else of its account. NULL where none of them has it.
@@ -244,9 +261,15 @@ customer_dimension(SmkRecords *records, const SmkBy *by)
 		return records_reference(records, by, &way);
 	initStringInfo(&sql);
 	for (size_t i = 0; i < lengthof(links); i++)
-		if (records_find_way(records, by, links[i][0], &way))
-			appendStringInfo(&sql, " WHEN customer.%s IS NOT NULL THEN (%s)::text", links[i][1],
-							 records_reference(records, by, &way));
+	{
+		char *reference;
+
+		if (!records_find_way(records, by, links[i][0], &way))
+			continue;
+		reference = carried_of_lead(records, by, &way);
+		appendStringInfo(&sql, " WHEN customer.%s IS NOT NULL THEN (%s)::text", links[i][1],
+						 reference ? reference : records_reference(records, by, &way));
+	}
 	return sql.len ? psprintf("CASE%s END", sql.data) : NULL;
 }
 
