@@ -10,6 +10,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
+#include "kpi/allocation.h"
 #include "kpi/customer.h"
 #include "kpi/dimension.h"
 #include "kpi/measure.h"
@@ -448,6 +449,24 @@ smk_customer_is_ripe(SmkRecords *customers)
 														  smk_timestamp_literal(customers->request->now));
 }
 
+/* The records without the filters on what spend may lack: a channel that had any spend was paid for. */
+static SmkRecords *
+records_of_channel(SmkRecords *records)
+{
+	SmkAllocation *allocation = smk_allocation(records);
+	SmkRequest *request;
+	SmkLumps lumps = records->lumps;
+
+	if (allocation == NULL)
+		return records;
+	request = palloc(sizeof(SmkRequest));
+	*request = *records->request;
+	request->filters = allocation->spend->filters;
+	records = smk_records(request, records->set, records->binding);
+	records->lumps = lumps;
+	return records;
+}
+
 /*
  * The condition that a customer's channel had marketing spend in the period of its acquisition; NULL where
  * spend or customers have no channel.
@@ -470,7 +489,7 @@ smk_customer_is_paid(SmkRecords *customers)
 	initStringInfo(&spend);
 	foreach (cell, smk_measure_records(&statement, request, set))
 	{
-		SmkRecords *records = lfirst(cell);
+		SmkRecords *records = records_of_channel(lfirst(cell));
 		char *bucket = request->is_all ? NULL : smk_records_bucket(records);
 		char *raw;
 		char *value;
