@@ -60,6 +60,22 @@ INSERT INTO deal VALUES (1, '2026-01-10', '2026-01-20', true, 'Infinity', 'x');
 SELECT * FROM smarketing.opportunity_win_rate('2026-01-01', '2026-02-01');
 UPDATE deal SET amount = 1, created_at = '-infinity';
 SELECT won, median_cycle_hours, velocity_per_day FROM smarketing.opportunity_win_rate('2026-01-01', '2026-02-01');
+-- A function that is gone before its cursor is read, a row type that has lost a column, a relation that is none.
+BEGIN;
+DECLARE late CURSOR FOR SELECT * FROM smarketing.cost_per_lead('2026-01-01', '2026-02-01');
+\set VERBOSITY sqlstate
+DROP EXTENSION smarketing CASCADE;
+FETCH late;
+ROLLBACK;
+BEGIN;
+ALTER TYPE smarketing.cost_per_lead_row DROP ATTRIBUTE leads CASCADE;
+SELECT period_start, spend, cost_per_lead, mqls, cost_per_customer FROM smarketing.cost_per_lead('2025-01-01', '2025-03-01');
+ROLLBACK;
+SELECT smarketing.bind('lead', 999999::oid::regclass);
+INSERT INTO smarketing.setting (name, value) VALUES ('gross_margin', '(select 1/0)');
+SELECT * FROM smarketing.cost_per_lead('2026-01-01', '2026-02-01');
+DELETE FROM smarketing.setting WHERE name = 'gross_margin';
+\set VERBOSITY default
 RESET search_path;
 DROP SCHEMA call CASCADE;
 DROP EXTENSION smarketing;

@@ -234,7 +234,10 @@ smk_bind(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("entity \"%s\" cannot be bound yet", entity->name)));
 
-	relation = relation_open(PG_GETARG_OID(1), AccessShareLock);
+	relation = try_relation_open(PG_GETARG_OID(1), AccessShareLock);
+	if (relation == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("relation with OID %u does not exist", PG_GETARG_OID(1))));
 	if (strchr("rpvmf", relation->rd_rel->relkind) == NULL)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s\" is not a table, view, materialized view or foreign table",
@@ -378,6 +381,8 @@ smk_configure(PG_FUNCTION_ARGS)
 	if (args[1])
 		configure_check(setting, args[1]);
 	SPI_connect();
+	/* Two calls at once would leave two rows. */
+	binding_write("LOCK TABLE smarketing.setting IN SHARE ROW EXCLUSIVE MODE", 0, args);
 	binding_write("DELETE FROM smarketing.setting WHERE name OPERATOR(pg_catalog.=) $1 AND NOT is_default", 1,
 				  args);
 	if (args[1])

@@ -155,7 +155,7 @@ smk_margin_is_valid(const char *text)
 	size_t length = strlen(text);
 	double value;
 
-	if (length == 0 || length > 20 || strspn(text, "0123456789.") != length)
+	if (length == 0 || length > 60 || strspn(text, "0123456789.") != length)
 		return false;
 	value = strtod(text, NULL);
 	return value > 0 && value <= 1 && strchr(text, '.') == strrchr(text, '.');
@@ -165,6 +165,7 @@ static void
 config_load_settings(SmkConfig *config)
 {
 	static SPIPlanPtr plan = NULL;
+	const char *missing_rate = NULL;
 
 	/* Configured rows first, then the oldest recorded default: the first row of a name holds. */
 	config_query("SELECT name, value FROM smarketing.setting ORDER BY is_default, recorded_at", &plan);
@@ -179,15 +180,22 @@ config_load_settings(SmkConfig *config)
 			config->spend_without_dimension = value;
 		else if (strcmp(name, "fiscal_year_start") == 0 && config->fiscal_year_start == 0)
 			config->fiscal_year_start = pg_strtoint32(value);
-		else if (strcmp(name, "currency") == 0)
+		else if (strcmp(name, "currency") == 0 && config->currency == NULL)
 			config->currency = value;
-		else if (strcmp(name, "gross_margin") == 0)
+		else if (strcmp(name, "gross_margin") == 0 && config->gross_margin == NULL)
 			config->gross_margin = value;
-		else if (strcmp(name, "customer_basis") == 0)
+		else if (strcmp(name, "customer_basis") == 0 && config->customer_basis == NULL)
 			config->customer_basis = value;
-		else if (strcmp(name, "on_missing_rate") == 0)
-			config->missing_rate_is_null = strcmp(value, "null") == 0;
+		else if (strcmp(name, "on_missing_rate") == 0 && missing_rate == NULL)
+			missing_rate = value;
 	}
+	/* It goes into statements as it stands. */
+	if (config->gross_margin != NULL && !smk_margin_is_valid(config->gross_margin))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for setting \"%s\": \"%s\"", "gross_margin", config->gross_margin),
+				 errhint("Set it with smarketing.configure().")));
+	config->missing_rate_is_null = missing_rate != NULL && strcmp(missing_rate, "null") == 0;
 	if (config->time_zone == NULL)
 		config->time_zone = "UTC";
 	if (config->spend_without_dimension == NULL)

@@ -10,7 +10,6 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "kpi/allocation.h"
 #include "kpi/customer.h"
 #include "kpi/dimension.h"
 #include "kpi/measure.h"
@@ -440,31 +439,17 @@ char *
 smk_customer_is_ripe(SmkRecords *customers)
 {
 	const char *entity = payment_entity(customers->request);
+	char *account;
 
 	if (entity == NULL)
 		return NULL;
 	(void) smk_records_column(customers, "at");
-	return strcmp(entity, "subscription") == 0 ? pstrdup("true")
-											   : psprintf("%s <= %s", year_after(customers->request),
-														  smk_timestamp_literal(customers->request->now));
-}
-
-/* The records without the filters on what spend may lack: a channel that had any spend was paid for. */
-static SmkRecords *
-records_of_channel(SmkRecords *records)
-{
-	SmkAllocation *allocation = smk_allocation(records);
-	SmkRequest *request;
-	SmkLumps lumps = records->lumps;
-
-	if (allocation == NULL)
-		return records;
-	request = palloc(sizeof(SmkRequest));
-	*request = *records->request;
-	request->filters = allocation->spend->filters;
-	records = smk_records(request, records->set, records->binding);
-	records->lumps = lumps;
-	return records;
+	/* Payments are known by their account: what a customer without one pays is not. */
+	account = smk_records_column(customers, "account_id");
+	return strcmp(entity, "subscription") == 0
+			   ? psprintf("%s IS NOT NULL", account)
+			   : psprintf("(%s IS NOT NULL AND %s <= %s)", account, year_after(customers->request),
+						  smk_timestamp_literal(customers->request->now));
 }
 
 /*
@@ -478,6 +463,7 @@ smk_customer_is_paid(SmkRecords *customers)
 	SmkBy *channel = smk_request_by(request->config, "channel");
 	const SmkRecordSet *set = smk_kpi_column(request->kpi, "spend_marketing", NULL)->records;
 	SmkStatement statement = {0};
+	SmkRequest whole;
 	StringInfoData spend;
 	char *reached;
 	ListCell *cell;
@@ -487,9 +473,12 @@ smk_customer_is_paid(SmkRecords *customers)
 	statement.request = request;
 	statement.spend_entry = smk_config_entered("spend");
 	initStringInfo(&spend);
-	foreach (cell, smk_measure_records(&statement, request, set))
+	/* A channel that had any spend was paid for: a cell is the same by a dimension and by its filter. */
+	whole = *request;
+	whole.filters = NIL;
+	foreach (cell, smk_measure_records(&statement, &whole, set))
 	{
-		SmkRecords *records = records_of_channel(lfirst(cell));
+		SmkRecords *records = lfirst(cell);
 		char *bucket = request->is_all ? NULL : smk_records_bucket(records);
 		char *raw;
 		char *value;

@@ -5,6 +5,7 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "kpi/dimension.h"
@@ -357,9 +358,13 @@ dimension_origin(const SmkRequest *request, const SmkBy *by, const char *raw)
 	foreach (cell, labels)
 	{
 		const char *label = lfirst(cell);
-		const char *name = map_label(channel->map, label);
-		const char *origin = map_label(by->map, name);
+		const char *name;
 
+		const char *origin;
+
+		CHECK_FOR_INTERRUPTS();
+		name = map_label(channel->map, label);
+		origin = map_label(by->map, name);
 		if (origin == name)
 			origin = map_label(by->map, label);
 		if (origin != label)
@@ -412,6 +417,7 @@ smk_dimension_labels(const SmkBy *by, List *values)
 		const char *wanted = lfirst(value);
 		bool is_own = true;
 
+		CHECK_FOR_INTERRUPTS();
 		foreach (cell, by->map)
 		{
 			SmkMapped *mapped = lfirst(cell);

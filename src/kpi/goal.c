@@ -12,6 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "crm/reserved.h"
 #include "kpi/dimension.h"
 #include "kpi/goal.h"
 #include "kpi/source.h"
@@ -98,7 +99,12 @@ all_dimensions(SmkRecords *records)
 	{
 		char *column = smk_records_column(records, goal_dimensions[i]);
 
-		appendStringInfo(&sql, "%s%s%s", i ? ", " : "", column ? column : "NULL", "::text");
+		/* As they are shown: two spellings of one owner are one owner. */
+		if (smk_dimension_is_built_in(goal_dimensions[i]))
+			column = smk_dimension_text(records->request,
+										smk_request_by(records->request->config, goal_dimensions[i]),
+										column ? column : "NULL");
+		appendStringInfo(&sql, "%s%s::text", i ? ", " : "", column ? column : "NULL");
 	}
 	foreach (cell, records->request->config->dimensions)
 	{
@@ -310,8 +316,14 @@ smk_goal_part(SmkStatement *statement, const SmkMeasure *measure)
 		if (goals_found[0] != '\0')
 			appendStringInfo(&variants, "%s%s", variants.len ? "\nUNION ALL\n" : "", goals_found);
 	}
+	/* The statement has the column, also where no goal can have the dimensions. */
 	if (variants.len == 0)
-		return;
+	{
+		appendStringInfoString(&variants, "SELECT NULL::date AS period_start");
+		for (int i = 0; i < list_length(request->by); i++)
+			appendStringInfo(&variants, ", NULL::text AS by_%d", i + 1);
+		appendStringInfoString(&variants, ", 1 AS rank, NULL::numeric AS value WHERE false");
+	}
 	initStringInfo(&keys);
 	if (!request->is_all)
 		appendStringInfoString(&keys, ", chosen.period_start");

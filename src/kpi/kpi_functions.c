@@ -69,6 +69,18 @@ end_call(int level)
 	SPI_finish();
 }
 
+/* The name of the function that is called: it may have been dropped since a cursor over it was opened. */
+static const char *
+function_name(FunctionCallInfo fcinfo)
+{
+	const char *name = get_func_name(fcinfo->flinfo->fn_oid);
+
+	if (name == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("function with OID %u does not exist", fcinfo->flinfo->fn_oid)));
+	return name;
+}
+
 /*
  * Runs a statement into the function's result. Read only, and with the caller's rights and snapshot. An error
  * does not quote the statement, which is long: kpi_sql() shows it.
@@ -98,7 +110,7 @@ run_into_result(FunctionCallInfo fcinfo, const char *sql)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		error->context = psprintf("statement of smarketing.%s()", get_func_name(fcinfo->flinfo->fn_oid));
+		error->context = psprintf("statement of smarketing.%s()", function_name(fcinfo));
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -131,7 +143,10 @@ compile_for_row(const SmkRequest *request, TupleDesc row)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(row, i);
 
-		if (!attribute->attisdropped)
+		/* The rows must have a column for one that was dropped, too. */
+		if (attribute->attisdropped)
+			outputs[count++] = (SmkOutput){psprintf("dropped_%d", i + 1), NULL, "integer"};
+		else
 			outputs[count++] =
 				output_of(request, NameStr(attribute->attname), format_type_be(attribute->atttypid));
 	}
@@ -194,7 +209,7 @@ Datum
 smk_kpi_function(PG_FUNCTION_ARGS)
 {
 	SmkArguments arguments;
-	const SmkKpi *kpi = require_kpi(get_func_name(fcinfo->flinfo->fn_oid));
+	const SmkKpi *kpi = require_kpi(function_name(fcinfo));
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -314,7 +329,7 @@ compile_comparison(const SmkRequest *request, const SmkColumn *named, SmkShift s
 							{"change", NULL, NULL},
 							{"change_rate", NULL, "double precision"}};
 
-	if (is_comparison(request, column))
+	if (shift != SMK_SHIFT_GOAL && is_comparison(request, column))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("metric \"%s.%s\" is a comparison itself", kpi->name, column->name),

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
 #include "kpi/lead_steps.h"
@@ -245,6 +246,28 @@ is_asked_of_opportunities(const SmkRecords *records, const char *opportunity_at,
 	return false;
 }
 
+/* SQL for the local date of a time column. */
+static char *
+local_date(const SmkBinding *binding, int column, const char *reference, const char *zone)
+{
+	if (binding->columns[column].type == DATEOID)
+		return pstrdup(reference);
+	return psprintf("smarketing.period_start('day', %s, %s)", reference, quote_literal_cstr(zone));
+}
+
+/* The condition that an opportunity was not created before a lead; where one of them knows only the day, by
+ * days. */
+static char *
+not_before(const SmkBinding *opportunity, int created, const SmkBinding *lead, int lead_created,
+		   const char *zone)
+{
+	if (opportunity->columns[created].type == DATEOID || lead->columns[lead_created].type == DATEOID)
+		return psprintf("%s >= %s", local_date(opportunity, created, "opportunity.created_at", zone),
+						local_date(lead, lead_created, "sibling.created_at", zone));
+	return psprintf("%s >= %s", smk_source_instant(opportunity, created, "opportunity.created_at", zone),
+					smk_source_instant(lead, lead_created, "sibling.created_at", zone));
+}
+
 /*
  * The opportunities of each lead, folded to what was asked for: the first one's creation, the first winning,
  * whether one was won.
@@ -313,11 +336,11 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			"    FROM %s AS sibling\n"
 			"    JOIN %s AS opportunity\n"
 			"        ON %s\n"
-			"       AND %s >= %s\n",
+			"       AND %s\n",
 			smk_sql_indent(sibling, 9), select,
 			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
 								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
-			created_at, smk_source_instant(records->binding, lead_created, "sibling.created_at", zone));
+			not_before(opportunity, created, records->binding, lead_created, zone));
 		if (needed[lead_id])
 			appendStringInfoString(from, "    WHERE opportunity.lead_id IS NULL\n");
 		appendStringInfo(

@@ -411,10 +411,16 @@ records_of_kind(SmkRecords *records)
 		return records->set->kind == SMK_KIND_SALES ? pstrdup("false") : NULL;
 	kind = smk_request_by(request->config, "kind");
 	if (records->set->kind == SMK_KIND_SALES)
-		return psprintf("%s IN (%s)", column, smk_dimension_labels(kind, list_make1("sales")));
+	{
+		labels = smk_dimension_labels(kind, list_make1("sales"));
+		return labels ? psprintf("%s IN (%s)", column, labels) : pstrdup("false");
+	}
 	if (records->set->kind == SMK_KIND_MARKETING)
-		return psprintf("(%s IN (%s) OR %s IS NULL)", column,
-						smk_dimension_labels(kind, list_make1("marketing")), column);
+	{
+		labels = smk_dimension_labels(kind, list_make1("marketing"));
+		return labels ? psprintf("(%s IN (%s) OR %s IS NULL)", column, labels, column)
+					  : psprintf("%s IS NULL", column);
+	}
 	labels = smk_dimension_labels(kind, request->kinds);
 	return labels ? psprintf("%s IN (%s)", column, labels) : pstrdup("false");
 }

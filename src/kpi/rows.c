@@ -37,6 +37,9 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 
 	initStringInfo(&condition);
 	initStringInfo(&sql);
+	/* A customer without an account is known by its first won opportunity. */
+	if (strcmp(entity->name, "customer") == 0 && smk_records_column(records, "opportunity_id"))
+		key = psprintf("coalesce(%s::text, %s::text)", key, smk_records_column(records, "opportunity_id"));
 	if (smk_column_is_at_close(measure))
 		appendStringInfo(&condition, "\n   AND %s", smk_stock_condition(records, measure));
 	if (measure->records->condition)

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(19);
+SELECT plan(22);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -79,6 +79,15 @@ SELECT results_eq($$SELECT * FROM goal_of('2023-01-01', '{}')$$, $$VALUES (NULL,
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value, owner) VALUES ('revenue', '2025-05-01', 'month', 10, 'x');
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01', by => '{owner}')$$, '22000', 'goals of metric "revenue" overlap: the one that begins on 2025-05-01 covers days of another', 'what is bound and what was entered must not overlap');
 DELETE FROM smarketing.goal_entry WHERE metric = 'revenue';
+-- Two spellings of one owner are one owner.
+SELECT smarketing.map_value('owner', 'ex', 'x') \gset
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value, owner) VALUES ('revenue', '2023-01-01', 'month', 10, 'x'), ('revenue', '2023-01-01', 'month', 10, 'ex');
+SELECT throws_ok($$SELECT * FROM goal_of('2023-01-01', '{owner}')$$, '22000', 'goals of metric "revenue" overlap: the one that begins on 2023-01-01 covers days of another', 'nor two spellings');
+DELETE FROM smarketing.goal_entry;
+-- A goal of growth, and one that nothing can have.
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('change_rate', '2025-03-01', 'month', 0.05);
+SELECT is((SELECT other FROM smarketing.kpi_compare('change_rate', '2025-03-01', '2025-04-01', options => '{"against": "goal"}')), 0.05, 'a goal of growth');
+SELECT is((SELECT value FROM smarketing.kpi('revenue_evolution.goal', '2025-03-01', '2025-04-01', filter => '{"segment": "S"}')), NULL, 'where no goal can have the dimension there is none');
 INSERT INTO quota VALUES ('spend', '2025-03-15', 'month', 1, NULL, NULL);
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '42725', 'metric "spend" is ambiguous');
 SELECT * FROM finish();

@@ -380,6 +380,7 @@ CREATE FUNCTION reference.lead_facts(by text[], filter jsonb, options jsonb) RET
 DECLARE
     l record; h record; o record; d text[]; created timestamptz; mql_at timestamptz; sal_at timestamptz; sql_at timestamptz; out_at timestamptz;
     stage text; step int; t timestamptz; cohort boolean := coalesce(options->>'basis', 'cohort') = 'cohort'; links boolean := reference.has('opportunity', 'lead_id');
+    zone text := (SELECT r.zone FROM reference.read_in AS r); by_day boolean := EXISTS (SELECT FROM reference.shape AS s WHERE s.entity IN ('lead', 'opportunity') AND s.col = 'created_at' AND s.type = 'date' AND s.is_bound);
 BEGIN
     FOR l IN SELECT * FROM reference.rec WHERE entity = 'lead' AND reference.passes(entity, n, filter) LOOP
         d := reference.dims('lead', l.n, by);
@@ -392,7 +393,7 @@ BEGIN
         -- its opportunities
         SELECT count(*) > 0 AS any, coalesce(bool_or(won), false) AS won, min(at) FILTER (WHERE by_lead) AS lead_at, min(at) FILTER (WHERE NOT by_lead) AS account_at,
             min(closed) FILTER (WHERE by_lead AND won) AS lead_won, min(closed) FILTER (WHERE NOT by_lead AND won) AS account_won
-        INTO o FROM (SELECT at, closed, won, lead IS NOT NULL AS by_lead FROM reference.deal WHERE lead = l.key OR lead IS NULL AND account = l.row->>'account_id' AND at >= created) AS c;
+        INTO o FROM (SELECT at, closed, won, lead IS NOT NULL AS by_lead FROM reference.deal WHERE lead = l.key OR lead IS NULL AND account = l.row->>'account_id' AND CASE WHEN by_day THEN (at AT TIME ZONE zone)::date >= (created AT TIME ZONE zone)::date ELSE at >= created END) AS c;
         RETURN NEXT ('leads', created, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
         IF mql_at IS NOT NULL OR sal_at IS NOT NULL OR sql_at IS NOT NULL OR h.mql OR o.any OR step >= 3 THEN
             RETURN NEXT ('mqls', CASE WHEN cohort THEN created ELSE coalesce(mql_at, h.mql_at, sal_at, sql_at, o.lead_at, o.account_at) END, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;

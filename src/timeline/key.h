@@ -1,0 +1,49 @@
+/*
+ * key.h: an entity's key as words that compare as unsigned numbers: inline and exact, never hashed. A bigint
+ * takes one, a uuid two, a text its bytes and their number: two words up to 15 bytes, three up to 23; what is
+ * longer is known by its number in a dictionary.
+ */
+#ifndef SMK_KEY_H
+#define SMK_KEY_H
+
+#define SMK_KEY_WORDS 3
+#define SMK_KEY_SHORT_TEXT 15
+#define SMK_KEY_TEXT 23
+/* The last byte of a text's key is its length, or this. */
+#define SMK_KEY_LONG 255
+
+typedef enum SmkKeyKind
+{
+	SMK_KEY_BIGINT,
+	SMK_KEY_UUID,
+	SMK_KEY_TEXT_KIND
+} SmkKeyKind;
+
+/* Three words, those that the kind does not use 0. A text's length stands in the last byte of the third. */
+typedef struct SmkKey
+{
+	uint64 words[SMK_KEY_WORDS];
+} SmkKey;
+
+extern SmkKey smk_key_bigint(int64 value);
+extern SmkKey smk_key_uuid(const unsigned char *bytes);
+extern SmkKey smk_key_text(const char *bytes, int length);
+extern SmkKey smk_key_long(uint64 number);
+extern int smk_key_bytes(SmkKeyKind kind, const SmkKey *key, unsigned char *bytes);
+
+static inline int
+smk_key_length(const SmkKey *key)
+{
+	return key->words[2] & 255;
+}
+
+static inline int
+smk_key_compare(const SmkKey *a, const SmkKey *b)
+{
+	for (int i = 0; i < SMK_KEY_WORDS; i++)
+		if (a->words[i] != b->words[i])
+			return a->words[i] < b->words[i] ? -1 : 1;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,282 @@
+/*
+ * sketch.c: distributions of microseconds that merge in any order.
+ */
+#include "postgres.h"
+
+#include "port/pg_bitutils.h"
+
+#include "timeline/sketch.h"
+#include "timeline/varint.h"
+
+/* The bucket of a value: values below 128 each have their own. */
+static int
+sketch_bucket(int64 value)
+{
+	int power;
+
+	if (value < 1 << SMK_SKETCH_SUB_BITS)
+		return (int) value;
+	power = pg_leftmost_one_pos64((uint64) value) - SMK_SKETCH_SUB_BITS;
+	return (power << SMK_SKETCH_SUB_BITS) + (int) (value >> power);
+}
+
+/* The middle of a bucket. */
+static double
+sketch_middle(int bucket)
+{
+	int power = (bucket >> SMK_SKETCH_SUB_BITS) - 1;
+	int64 least;
+
+	if (power <= 0)
+		return bucket;
+	least = ((int64) (bucket & ((1 << SMK_SKETCH_SUB_BITS) - 1)) + (1 << SMK_SKETCH_SUB_BITS)) << power;
+	return (double) least + ((double) (INT64CONST(1) << power) - 1) / 2;
+}
+
+/* An empty sketch; what it allocates later lives in the context that is current then. */
+void
+smk_sketch_init(SmkSketch *sketch)
+{
+	memset(sketch, 0, sizeof(SmkSketch));
+	sketch->is_exact = true;
+}
+
+/* Makes sure that there is a counter for a bucket. */
+static void
+sketch_reach(SmkSketch *sketch, int bucket)
+{
+	int first;
+	int end;
+	int64 *counts;
+
+	if (sketch->size > 0 && bucket >= sketch->first && bucket < sketch->first + sketch->size)
+		return;
+	/* Whole powers of two, so that this happens seldom. */
+	first = bucket & ~((1 << SMK_SKETCH_SUB_BITS) - 1);
+	end = first + (1 << SMK_SKETCH_SUB_BITS);
+	if (sketch->size > 0)
+	{
+		first = Min(first, sketch->first);
+		end = Max(end, sketch->first + sketch->size);
+	}
+	counts = palloc0((end - first) * sizeof(int64));
+	if (sketch->size > 0)
+	{
+		memcpy(counts + (sketch->first - first), sketch->counts, sketch->size * sizeof(int64));
+		pfree(sketch->counts);
+	}
+	sketch->counts = counts;
+	sketch->first = first;
+	sketch->size = end - first;
+}
+
+static void
+sketch_add_to_bucket(SmkSketch *sketch, int bucket, int64 count)
+{
+	sketch_reach(sketch, bucket);
+	sketch->counts[bucket - sketch->first] += count;
+}
+
+/* Turns the values into buckets. */
+static void
+sketch_coarsen(SmkSketch *sketch)
+{
+	int64 *values = sketch->values;
+	int64 *counts = sketch->counts;
+	int distinct = sketch->distinct;
+
+	sketch->is_exact = false;
+	sketch->values = sketch->counts = NULL;
+	sketch->distinct = sketch->size = 0;
+	for (int i = 0; i < distinct; i++)
+		sketch_add_to_bucket(sketch, sketch_bucket(values[i]), counts[i]);
+	if (values != NULL)
+	{
+		pfree(values);
+		pfree(counts);
+	}
+}
+
+/* The cell of a value, or where it would be. */
+static int
+sketch_find(const SmkSketch *sketch, int64 value)
+{
+	int low = 0;
+	int high = sketch->distinct;
+
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+
+		if (sketch->values[middle] < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Adds a value, not below 0, a number of times. */
+void
+smk_sketch_add(SmkSketch *sketch, int64 value, int64 count)
+{
+	int cell;
+
+	sketch->count += count;
+	if (!sketch->is_exact)
+	{
+		sketch_add_to_bucket(sketch, sketch_bucket(value), count);
+		return;
+	}
+	cell = sketch_find(sketch, value);
+	if (cell < sketch->distinct && sketch->values[cell] == value)
+	{
+		sketch->counts[cell] += count;
+		return;
+	}
+	if (sketch->distinct == SMK_SKETCH_MAX_EXACT)
+	{
+		sketch_coarsen(sketch);
+		sketch_add_to_bucket(sketch, sketch_bucket(value), count);
+		return;
+	}
+	if (sketch->distinct == sketch->size)
+	{
+		int size = sketch->size ? sketch->size * 2 : 4;
+
+		sketch->values =
+			sketch->size ? repalloc(sketch->values, size * sizeof(int64)) : palloc(size * sizeof(int64));
+		sketch->counts =
+			sketch->size ? repalloc(sketch->counts, size * sizeof(int64)) : palloc(size * sizeof(int64));
+		sketch->size = size;
+	}
+	memmove(sketch->values + cell + 1, sketch->values + cell, (sketch->distinct - cell) * sizeof(int64));
+	memmove(sketch->counts + cell + 1, sketch->counts + cell, (sketch->distinct - cell) * sizeof(int64));
+	sketch->values[cell] = value;
+	sketch->counts[cell] = count;
+	sketch->distinct++;
+}
+
+/* Adds what another sketch has, which stays as it is. */
+void
+smk_sketch_merge(SmkSketch *into, const SmkSketch *other)
+{
+	if (other->is_exact)
+	{
+		for (int i = 0; i < other->distinct; i++)
+			smk_sketch_add(into, other->values[i], other->counts[i]);
+		return;
+	}
+	if (into->is_exact)
+		sketch_coarsen(into);
+	into->count += other->count;
+	for (int i = 0; i < other->size; i++)
+		if (other->counts[i] != 0)
+			sketch_add_to_bucket(into, other->first + i, other->counts[i]);
+}
+
+/* The value of a rank from 0 on. */
+static double
+sketch_at(const SmkSketch *sketch, int64 rank)
+{
+	int cells = sketch->is_exact ? sketch->distinct : sketch->size;
+	int64 before = 0;
+
+	for (int i = 0; i < cells; i++)
+	{
+		before += sketch->counts[i];
+		if (rank < before)
+			return sketch->is_exact ? (double) sketch->values[i] : sketch_middle(sketch->first + i);
+	}
+	return 0;
+}
+
+/*
+ * The value below which a fraction (0 to 1) of the values lies, between two of them as percentile_cont() has
+ * it. False where there are none.
+ */
+bool
+smk_sketch_quantile(const SmkSketch *sketch, double fraction, double *value)
+{
+	double rank = fraction * (double) (sketch->count - 1);
+	int64 low = (int64) rank;
+	double below;
+
+	if (sketch->count == 0)
+		return false;
+	below = sketch_at(sketch, low);
+	*value = below;
+	if (rank > (double) low)
+		*value = below + (rank - (double) low) * (sketch_at(sketch, low + 1) - below);
+	return true;
+}
+
+static void
+write_number(StringInfo out, uint64 value)
+{
+	unsigned char bytes[SMK_VARINT_MAX];
+
+	appendBinaryStringInfo(out, (char *) bytes, (int) (smk_varint_write(bytes, value) - bytes));
+}
+
+/* Writes the sketch: whether it is exact, how many cells, and each as its distance from the last and its
+ * count. */
+void
+smk_sketch_write(const SmkSketch *sketch, StringInfo out)
+{
+	int cells = sketch->is_exact ? sketch->distinct : sketch->size;
+	uint64 used = 0;
+	int64 last = 0;
+
+	for (int i = 0; i < cells; i++)
+		used += sketch->counts[i] != 0;
+	write_number(out, used << 1 | (sketch->is_exact ? 1 : 0));
+	for (int i = 0; i < cells; i++)
+	{
+		int64 cell = sketch->is_exact ? sketch->values[i] : sketch->first + i;
+
+		if (sketch->counts[i] == 0)
+			continue;
+		write_number(out, (uint64) (cell - last));
+		write_number(out, (uint64) sketch->counts[i]);
+		last = cell;
+	}
+}
+
+/* Reads a sketch and moves on; false where the bytes are none. */
+bool
+smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned char *end)
+{
+	uint64 used;
+	int64 cell = 0;
+
+	smk_sketch_init(sketch);
+	if (!smk_varint_read(data, end, &used))
+		return false;
+	sketch->is_exact = used & 1;
+	used >>= 1;
+	if (used > (sketch->is_exact ? SMK_SKETCH_MAX_EXACT : SMK_SKETCH_MAX_BUCKET))
+		return false;
+	for (uint64 i = 0; i < used; i++)
+	{
+		uint64 distance;
+		uint64 count;
+
+		if (!smk_varint_read(data, end, &distance) || !smk_varint_read(data, end, &count))
+			return false;
+		if ((i > 0 && distance == 0) || distance > (uint64) (PG_INT64_MAX - cell) || count == 0 ||
+			count > (uint64) (PG_INT64_MAX - sketch->count))
+			return false;
+		cell += (int64) distance;
+		if (sketch->is_exact)
+			smk_sketch_add(sketch, cell, (int64) count);
+		else if (cell >= SMK_SKETCH_MAX_BUCKET)
+			return false;
+		else
+		{
+			sketch_add_to_bucket(sketch, (int) cell, (int64) count);
+			sketch->count += (int64) count;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,36 @@
+/*
+ * sketch.h: how long something took, as a distribution: an integer log-linear histogram of microseconds.
+ *
+ * Up to 1,024 distinct values are kept exactly; beyond, 128 buckets for each power of two, an error of 0.4 %
+ * at most. Which of the two holds depends on the values alone, so that every order of merging gives the same
+ * bytes.
+ */
+#ifndef SMK_SKETCH_H
+#define SMK_SKETCH_H
+
+#include "lib/stringinfo.h"
+
+#define SMK_SKETCH_MAX_EXACT 1024
+#define SMK_SKETCH_SUB_BITS 7
+#define SMK_SKETCH_MAX_BUCKET ((63 - SMK_SKETCH_SUB_BITS + 1) << SMK_SKETCH_SUB_BITS)
+
+/* Values not below 0. While exact, cells are values, sorted; else counts lie by bucket, from first on. */
+typedef struct SmkSketch
+{
+	int64 count;
+	bool is_exact;
+	int distinct; /* while exact: how many cells there are */
+	int size;	  /* how many cells, or buckets, are allocated */
+	int first;	  /* the bucket of counts[0] */
+	int64 *values;
+	int64 *counts;
+} SmkSketch;
+
+extern void smk_sketch_init(SmkSketch *sketch);
+extern void smk_sketch_add(SmkSketch *sketch, int64 value, int64 count);
+extern void smk_sketch_merge(SmkSketch *into, const SmkSketch *other);
+extern bool smk_sketch_quantile(const SmkSketch *sketch, double fraction, double *value);
+extern void smk_sketch_write(const SmkSketch *sketch, StringInfo out);
+extern bool smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned char *end);
+
+#endif

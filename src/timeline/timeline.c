@@ -1,0 +1,701 @@
+/*
+ * timeline.c: gathers events, keeps them within the budget, and reads them entity by entity.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/buffile.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "timeline/run.h"
+#include "timeline/sort.h"
+#include "timeline/timeline.h"
+#include "timeline/varint.h"
+
+/* A small group's first room, in records. */
+#define TIMELINE_FIRST_SIZE 8
+/* Below this there is nothing to be gained from moving events out. */
+#define LEDGER_LEAST_BUDGET (64 * 1024)
+
+/* A sorted run of a timeline: in memory, or a stretch of the ledger's file. */
+struct SmkRun
+{
+	SmkRun *next;
+	unsigned char *data; /* NULL: in the file */
+	int fileno;
+	off_t offset;
+	int64 size; /* bytes */
+};
+
+/* A text that is too long for a key. */
+typedef struct LongText
+{
+	const char *bytes;
+	int length;
+} LongText;
+
+struct SmkLedger
+{
+	MemoryContext context;
+	SmkKeyKind kind;
+	int64 budget; /* bytes; 0: nothing is moved out */
+	int64 used;
+	dlist_head timelines;
+	BufFile *file;
+	int end_fileno; /* where the file ends */
+	off_t end_offset;
+	HTAB *numbers; /* of long texts: LongText to their position in texts */
+	LongText *texts;
+	int64 text_count;
+	int64 text_size;
+};
+
+typedef struct NumberedText
+{
+	LongText text; /* the key */
+	int64 number;
+} NumberedText;
+
+/* A ledger in a context, of keys of one kind. */
+SmkLedger *
+smk_ledger(MemoryContext context, SmkKeyKind kind, int64 budget)
+{
+	SmkLedger *ledger = MemoryContextAllocZero(context, sizeof(SmkLedger));
+
+	ledger->context = context;
+	ledger->kind = kind;
+	ledger->budget = budget > 0 ? Max(budget, LEDGER_LEAST_BUDGET) : 0;
+	dlist_init(&ledger->timelines);
+	return ledger;
+}
+
+/* Closes what does not go with the context: the file. */
+void
+smk_ledger_close(SmkLedger *ledger)
+{
+	if (ledger->file != NULL)
+		BufFileClose(ledger->file);
+	ledger->file = NULL;
+}
+
+SmkKeyKind
+smk_ledger_kind(const SmkLedger *ledger)
+{
+	return ledger->kind;
+}
+
+/* Room for what belongs to a group beside its timeline, zeroed; it lives as long as the ledger. */
+void *
+smk_timeline_state(SmkLedger *ledger, Size size)
+{
+	return MemoryContextAllocZero(ledger->context, size);
+}
+
+/* The words of a key in a record. */
+static int
+kind_width(SmkKeyKind kind)
+{
+	return kind == SMK_KEY_BIGINT ? 1 : 2;
+}
+
+/* An empty timeline in the ledger. */
+SmkTimeline *
+smk_timeline(SmkLedger *ledger)
+{
+	SmkTimeline *timeline = MemoryContextAllocZero(ledger->context, sizeof(SmkTimeline));
+
+	timeline->ledger = ledger;
+	timeline->width = kind_width(ledger->kind) + 1;
+	dlist_push_tail(&ledger->timelines, &timeline->node);
+	return timeline;
+}
+
+/* The key of a record. Texts up to 15 bytes take two words; the length moves to the end of the third. */
+static SmkKey
+record_key(const SmkTimeline *timeline, const uint64 *record)
+{
+	SmkKey key = {{record[0], 0, 0}};
+
+	if (timeline->width > 2)
+		key.words[1] = record[1];
+	if (timeline->width > 3)
+		key.words[2] = record[2];
+	else if (timeline->ledger->kind == SMK_KEY_TEXT_KIND)
+	{
+		key.words[2] = key.words[1] & 255;
+		key.words[1] &= ~UINT64CONST(255);
+	}
+	return key;
+}
+
+/* True where two records are of one entity. */
+static inline bool
+record_same(const uint64 *a, const uint64 *b, int width)
+{
+	for (int i = 0; i < width - 1; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
+}
+
+/* Sorts the records of a timeline and hands out entity by entity; words is room that grows. */
+typedef struct Words
+{
+	uint64 *words;
+	int64 size;
+} Words;
+
+static void
+words_reserve(Words *words, int64 count)
+{
+	if (count <= words->size)
+		return;
+	if (count > (int64) (MaxAllocHugeSize / sizeof(uint64)) / 2)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("one entity has too many events")));
+	if (words->words != NULL)
+		pfree(words->words);
+	words->size = Max(64, count * 2);
+	words->words = MemoryContextAllocHuge(CurrentMemoryContext, words->size * sizeof(uint64));
+}
+
+/* How many records from here on are of one entity; copies their words. */
+static int64
+records_of_entity(const SmkTimeline *timeline, int64 from, Words *words)
+{
+	const int width = timeline->width;
+	const uint64 *record = timeline->records + from * width;
+	int64 count = 1;
+
+	while (from + count < timeline->count && record_same(record, record + count * width, width))
+		count++;
+	words_reserve(words, count);
+	for (int64 i = 0; i < count; i++)
+		words->words[i] = record[i * width + width - 1];
+	return count;
+}
+
+static void
+run_add(SmkTimeline *timeline, unsigned char *data, int fileno, off_t offset, int64 size)
+{
+	SmkRun *run = MemoryContextAlloc(timeline->ledger->context, sizeof(SmkRun));
+
+	run->next = timeline->runs;
+	run->data = data;
+	run->fileno = fileno;
+	run->offset = offset;
+	run->size = size;
+	timeline->runs = run;
+}
+
+/* Appends the records of a timeline to the file as a run, and gives their memory back. */
+static void
+spill_records(SmkTimeline *timeline, StringInfo buffer, Words *words)
+{
+	SmkLedger *ledger = timeline->ledger;
+	SmkRunWriter writer = {.kind = ledger->kind, .out = buffer};
+	int64 from = 0;
+	int64 size = 0;
+	int fileno;
+	off_t offset;
+
+	smk_sort(timeline->records, timeline->count, timeline->width);
+	BufFileTell(ledger->file, &fileno, &offset);
+	resetStringInfo(buffer);
+	while (from < timeline->count)
+	{
+		SmkKey key = record_key(timeline, timeline->records + from * timeline->width);
+		int64 count = records_of_entity(timeline, from, words);
+
+		smk_run_write(&writer, &key, words->words, count);
+		from += count;
+		if (buffer->len >= BLCKSZ || from == timeline->count)
+		{
+			BufFileWrite(ledger->file, buffer->data, buffer->len);
+			size += buffer->len;
+			resetStringInfo(buffer);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+	run_add(timeline, NULL, fileno, offset, size);
+	ledger->used -= timeline->size * timeline->width * (int64) sizeof(uint64);
+	pfree(timeline->records);
+	timeline->records = NULL;
+	timeline->count = timeline->size = 0;
+}
+
+/* Appends a run that lies in memory to the file. */
+static void
+spill_run(SmkLedger *ledger, SmkRun *run)
+{
+	BufFileTell(ledger->file, &run->fileno, &run->offset);
+	for (int64 done = 0; done < run->size; done += BLCKSZ)
+		BufFileWrite(ledger->file, run->data + done, Min(BLCKSZ, run->size - done));
+	ledger->used -= run->size;
+	pfree(run->data);
+	run->data = NULL;
+}
+
+/* Moves all events of all timelines into the file, each timeline's as a sorted run. */
+static void
+ledger_spill(SmkLedger *ledger)
+{
+	MemoryContext old = MemoryContextSwitchTo(ledger->context);
+	StringInfoData buffer;
+	Words words = {NULL, 0};
+	dlist_iter iter;
+
+	if (ledger->file == NULL)
+		ledger->file = BufFileCreateTemp(false);
+	else if (BufFileSeek(ledger->file, ledger->end_fileno, ledger->end_offset, SEEK_SET) != 0)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not seek in temporary file: %m")));
+	initStringInfo(&buffer);
+	dlist_foreach(iter, &ledger->timelines)
+	{
+		SmkTimeline *timeline = dlist_container(SmkTimeline, node, iter.cur);
+
+		for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
+			if (run->data != NULL)
+				spill_run(ledger, run);
+		if (timeline->count > 0)
+			spill_records(timeline, &buffer, &words);
+	}
+	BufFileTell(ledger->file, &ledger->end_fileno, &ledger->end_offset);
+	pfree(buffer.data);
+	if (words.words != NULL)
+		pfree(words.words);
+	MemoryContextSwitchTo(old);
+}
+
+/* Moves events out where this much more would be over the budget. */
+static void
+ledger_reserve(SmkLedger *ledger, int64 bytes)
+{
+	if (ledger->budget > 0 && ledger->used + bytes > ledger->budget)
+		ledger_spill(ledger);
+	ledger->used += bytes;
+}
+
+/* Makes room for one record more. */
+void
+smk_timeline_grow(SmkTimeline *timeline)
+{
+	SmkLedger *ledger = timeline->ledger;
+	int64 record = timeline->width * (int64) sizeof(uint64);
+	int64 before = timeline->size;
+	int64 size = before ? before * 2 : TIMELINE_FIRST_SIZE;
+
+	CHECK_FOR_INTERRUPTS();
+	if (size > (int64) MaxAllocHugeSize / record)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a group has too many events")));
+	ledger_reserve(ledger, (size - before) * record);
+	if (timeline->size == 0)
+	{
+		/* It was empty, or has just been moved out. */
+		ledger->used += (TIMELINE_FIRST_SIZE - (size - before)) * record;
+		size = TIMELINE_FIRST_SIZE;
+		timeline->records = MemoryContextAlloc(ledger->context, size * record);
+	}
+	else
+		timeline->records = repalloc_huge(timeline->records, size * record);
+	timeline->size = size;
+}
+
+/* Two long texts are the same by their bytes. */
+static uint32
+long_text_hash(const void *key, Size size)
+{
+	const LongText *text = key;
+
+	(void) size;
+	return hash_bytes((const unsigned char *) text->bytes, text->length);
+}
+
+static int
+long_text_match(const void *a, const void *b, Size size)
+{
+	const LongText *left = a;
+	const LongText *right = b;
+
+	(void) size;
+	return left->length == right->length ? memcmp(left->bytes, right->bytes, left->length) : 1;
+}
+
+/* The number of a long text in the ledger, which keeps a copy; what it takes is not moved out. */
+static uint64
+ledger_number(SmkLedger *ledger, const char *bytes, int length)
+{
+	LongText text = {bytes, length};
+	NumberedText *entry;
+	char *copy;
+	bool found;
+
+	if (ledger->numbers == NULL)
+	{
+		HASHCTL control = {0};
+
+		control.keysize = sizeof(LongText);
+		control.entrysize = sizeof(NumberedText);
+		control.hash = long_text_hash;
+		control.match = long_text_match;
+		control.hcxt = ledger->context;
+		ledger->numbers = hash_create("long keys of a timeline", 256, &control,
+									  HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	}
+	entry = hash_search(ledger->numbers, &text, HASH_FIND, NULL);
+	if (entry != NULL)
+		return (uint64) entry->number;
+	if (ledger->text_count == ledger->text_size)
+	{
+		int64 size = ledger->text_size ? ledger->text_size * 2 : 64;
+
+		ledger->texts = ledger->text_size ? repalloc_huge(ledger->texts, size * sizeof(LongText))
+										  : MemoryContextAlloc(ledger->context, size * sizeof(LongText));
+		ledger->text_size = size;
+	}
+	copy = MemoryContextAlloc(ledger->context, length);
+	memcpy(copy, bytes, length);
+	text.bytes = copy;
+	entry = hash_search(ledger->numbers, &text, HASH_ENTER, &found);
+	entry->number = ledger->text_count;
+	ledger->texts[ledger->text_count] = text;
+	return (uint64) ledger->text_count++;
+}
+
+/* Gives the records of a timeline a third word of key, for longer texts. */
+static void
+timeline_widen(SmkTimeline *timeline)
+{
+	uint64 *wide;
+	int64 bytes = timeline->size * (int64) sizeof(uint64);
+
+	if (timeline->size > 0)
+		ledger_reserve(timeline->ledger, bytes);
+	if (timeline->size > 0)
+	{
+		wide = MemoryContextAllocHuge(timeline->ledger->context, timeline->size * 4 * sizeof(uint64));
+		for (int64 i = 0; i < timeline->count; i++)
+		{
+			SmkKey key = record_key(timeline, timeline->records + i * 3);
+
+			memcpy(wide + i * 4, key.words, sizeof(key.words));
+			wide[i * 4 + 3] = timeline->records[i * 3 + 2];
+		}
+		pfree(timeline->records);
+		timeline->records = wide;
+	}
+	else if (bytes > 0)
+		timeline->ledger->used -= bytes; /* they have been moved out */
+	timeline->width = 4;
+}
+
+/* Adds an event under a key of the kind text. */
+static void
+add_key(SmkTimeline *timeline, const SmkKey *key, uint64 word)
+{
+	uint64 *record;
+	int length = smk_key_length(key);
+
+	if (timeline->width == 3 && length > SMK_KEY_SHORT_TEXT)
+		timeline_widen(timeline);
+	if (timeline->count == timeline->size)
+		smk_timeline_grow(timeline);
+	record = timeline->records + timeline->count++ * timeline->width;
+	record[0] = key->words[0];
+	if (timeline->width == 3)
+		record[1] = key->words[1] | length;
+	else
+	{
+		record[1] = key->words[1];
+		record[2] = key->words[2];
+	}
+	record[timeline->width - 1] = word;
+}
+
+/* Adds an event of an entity whose key is a text. */
+void
+smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word)
+{
+	SmkKey key = length <= SMK_KEY_TEXT ? smk_key_text(text, length)
+										: smk_key_long(ledger_number(timeline->ledger, text, length));
+
+	add_key(timeline, &key, word);
+}
+
+/* One thing to be read from: the records (run NULL), or a run. */
+typedef struct Source
+{
+	SmkRunReader run;
+	bool is_records;
+	int64 from; /* of the records: where the entity begins */
+	SmkKey key;
+} Source;
+
+/* Moves a source on to its next entity; false at its end. */
+static bool
+source_next(const SmkTimeline *timeline, Source *source)
+{
+	if (source->is_records)
+	{
+		if (source->from >= timeline->count)
+			return false;
+		source->key = record_key(timeline, timeline->records + source->from * timeline->width);
+		return true;
+	}
+	if (!smk_run_next(&source->run))
+		return false;
+	source->key = source->run.key;
+	return true;
+}
+
+/* Puts the source at a position of the heap where it belongs: no child comes before its parent. */
+static void
+heap_sink(Source **heap, int count, int position)
+{
+	for (;;)
+	{
+		int child = 2 * position + 1;
+		Source *swapped;
+
+		if (child >= count)
+			return;
+		if (child + 1 < count && smk_key_compare(&heap[child + 1]->key, &heap[child]->key) < 0)
+			child++;
+		if (smk_key_compare(&heap[child]->key, &heap[position]->key) >= 0)
+			return;
+		swapped = heap[child];
+		heap[child] = heap[position];
+		heap[position] = swapped;
+		position = child;
+	}
+}
+
+/* Reads an entity at a time from the records and all runs. */
+static void
+read_merged(SmkTimeline *timeline, int runs, SmkTimelineVisit visit, void *state)
+{
+	Source *sources = palloc0((runs + 1) * sizeof(Source));
+	Source **heap = palloc((runs + 1) * sizeof(Source *));
+	Words words = {NULL, 0};
+	Words part = {NULL, 0};
+	int count = 0;
+	int n = 0;
+
+	for (SmkRun *run = timeline->runs; run != NULL; run = run->next, n++)
+	{
+		if (run->data != NULL)
+			smk_run_open(&sources[n].run, timeline->ledger->kind, run->data, run->size);
+		else
+			smk_run_open_file(&sources[n].run, timeline->ledger->kind, timeline->ledger->file, run->fileno,
+							  run->offset, run->size);
+	}
+	sources[n].is_records = true;
+	for (int i = 0; i <= runs; i++)
+		if (source_next(timeline, &sources[i]))
+			heap[count++] = &sources[i];
+	for (int i = count / 2 - 1; i >= 0; i--)
+		heap_sink(heap, count, i);
+	while (count > 0)
+	{
+		SmkKey key = heap[0]->key;
+		int64 total = 0;
+		int pieces = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		while (count > 0 && smk_key_compare(&heap[0]->key, &key) == 0)
+		{
+			Source *source = heap[0];
+			int64 more;
+
+			if (source->is_records)
+			{
+				more = records_of_entity(timeline, source->from, &part);
+				source->from += more;
+			}
+			else
+			{
+				more = source->run.events;
+				words_reserve(&part, more);
+				smk_run_words(&source->run, part.words);
+			}
+			if (total == 0)
+			{
+				Words swapped = words;
+
+				words = part;
+				part = swapped;
+			}
+			else
+			{
+				if (total + more > words.size)
+				{
+					Words larger = {NULL, 0};
+
+					words_reserve(&larger, total + more);
+					memcpy(larger.words, words.words, total * sizeof(uint64));
+					pfree(words.words);
+					words = larger;
+				}
+				memcpy(words.words + total, part.words, more * sizeof(uint64));
+			}
+			total += more;
+			pieces++;
+			if (!source_next(timeline, source))
+				heap[0] = heap[--count];
+			heap_sink(heap, count, 0);
+		}
+		if (pieces > 1)
+			smk_sort(words.words, total, 1);
+		visit(state, &key, words.words, total);
+	}
+	for (int i = 0; i < runs; i++)
+		smk_run_close(&sources[i].run);
+	if (words.words != NULL)
+		pfree(words.words);
+	if (part.words != NULL)
+		pfree(part.words);
+	pfree(heap);
+	pfree(sources);
+}
+
+/* Reads all entities of a timeline, each once, in the order of their keys. The timeline stays as it is. */
+void
+smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
+{
+	Words words = {NULL, 0};
+	int64 from = 0;
+	int runs = 0;
+
+	if (timeline->count > 0)
+		smk_sort(timeline->records, timeline->count, timeline->width);
+	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
+		runs++;
+	if (runs > 0)
+	{
+		read_merged(timeline, runs, visit, state);
+		return;
+	}
+	while (from < timeline->count)
+	{
+		SmkKey key = record_key(timeline, timeline->records + from * timeline->width);
+		int64 count = records_of_entity(timeline, from, &words);
+
+		visit(state, &key, words.words, count);
+		from += count;
+		if ((from & 1023) < count)
+			CHECK_FOR_INTERRUPTS();
+	}
+	if (words.words != NULL)
+		pfree(words.words);
+}
+
+/* Where a timeline is being written: a run of the entities with short keys, and the others. */
+typedef struct Writing
+{
+	const SmkLedger *ledger;
+	SmkRunWriter run;
+	StringInfoData others; /* length, bytes, number of events, words */
+} Writing;
+
+static void
+write_number(StringInfo out, uint64 value)
+{
+	unsigned char bytes[SMK_VARINT_MAX];
+
+	appendBinaryStringInfo(out, (char *) bytes, (int) (smk_varint_write(bytes, value) - bytes));
+}
+
+/* Raises an error where a partial state would be larger than a value can be. */
+static void
+write_check(int64 bytes)
+{
+	if (bytes > (int64) MaxAllocSize / 2)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("the events of a group are too many for one parallel worker to hand on"),
+						errhint("Run the query without workers: SET max_parallel_workers_per_gather = 0.")));
+}
+
+static void
+write_entity(void *state, const SmkKey *key, uint64 *words, int64 count)
+{
+	Writing *writing = state;
+
+	write_check((int64) writing->run.out->len + writing->others.len + count * SMK_VARINT_MAX);
+	if (writing->ledger->kind == SMK_KEY_TEXT_KIND && smk_key_length(key) == SMK_KEY_LONG)
+	{
+		const LongText *text = &writing->ledger->texts[key->words[1]];
+
+		write_check((int64) writing->others.len + text->length);
+		write_number(&writing->others, text->length);
+		appendBinaryStringInfo(&writing->others, text->bytes, text->length);
+		write_number(&writing->others, count);
+		for (int64 i = 0; i < count; i++)
+			write_number(&writing->others, i ? words[i] - words[i - 1] : words[i]);
+		return;
+	}
+	smk_run_write(&writing->run, key, words, count);
+}
+
+/* Writes a timeline for another process: the size of the run, the run, then the entities with long keys. */
+void
+smk_timeline_write(SmkTimeline *timeline, StringInfo out)
+{
+	Writing writing = {.ledger = timeline->ledger};
+	StringInfoData run;
+
+	initStringInfo(&run);
+	initStringInfo(&writing.others);
+	writing.run.kind = timeline->ledger->kind;
+	writing.run.out = &run;
+	smk_timeline_read(timeline, write_entity, &writing);
+	write_number(out, run.len);
+	appendBinaryStringInfo(out, run.data, run.len);
+	appendBinaryStringInfo(out, writing.others.data, writing.others.len);
+	pfree(run.data);
+	pfree(writing.others.data);
+}
+
+/* Adds what another timeline has written; the bytes are copied. */
+void
+smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64 size)
+{
+	const unsigned char *end = data + size;
+	uint64 bytes;
+
+	if (!smk_varint_read(&data, end, &bytes) || bytes > (uint64) (end - data))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+	if (bytes > 0)
+	{
+		unsigned char *copy;
+
+		ledger_reserve(timeline->ledger, (int64) bytes);
+		copy = MemoryContextAllocHuge(timeline->ledger->context, bytes);
+		memcpy(copy, data, bytes);
+		run_add(timeline, copy, 0, 0, (int64) bytes);
+		data += bytes;
+	}
+	while (data < end)
+	{
+		uint64 length;
+		uint64 count;
+		uint64 word = 0;
+		SmkKey key;
+
+		if (!smk_varint_read(&data, end, &length) || length > (uint64) (end - data))
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+		key = smk_key_long(ledger_number(timeline->ledger, (const char *) data, (int) length));
+		data += length;
+		if (!smk_varint_read(&data, end, &count))
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+		for (uint64 i = 0; i < count; i++)
+		{
+			uint64 distance;
+
+			if (!smk_varint_read(&data, end, &distance))
+				ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+			word += distance;
+			add_key(timeline, &key, word);
+		}
+	}
+}

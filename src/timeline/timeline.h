@@ -1,0 +1,73 @@
+/*
+ * timeline.h: the events of many entities, gathered in any order and read an entity at a time in the order of
+ * time. Equal times come in the order of their codes.
+ *
+ * A ledger belongs to one aggregate call in one context: it holds the memory of all its groups within the
+ * budget, by moving their sorted events into one temporary file. A timeline is one group's events.
+ */
+#ifndef SMK_TIMELINE_H
+#define SMK_TIMELINE_H
+
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+
+#include "timeline/key.h"
+#include "timeline/word.h"
+
+typedef struct SmkLedger SmkLedger;
+typedef struct SmkRun SmkRun;
+
+typedef struct SmkTimeline
+{
+	SmkLedger *ledger;
+	dlist_node node; /* among the timelines of the ledger */
+	int width;		 /* words of a record: those of the key, then time and code */
+	int64 count;	 /* records */
+	int64 size;		 /* for which there is room */
+	uint64 *records;
+	SmkRun *runs; /* sorted ones, in memory or in the ledger's file */
+} SmkTimeline;
+
+/* Reads one entity: its words, sorted, which it may change but not keep. */
+typedef void (*SmkTimelineVisit)(void *state, const SmkKey *key, uint64 *words, int64 count);
+
+extern SmkLedger *smk_ledger(MemoryContext context, SmkKeyKind kind, int64 budget);
+extern void smk_ledger_close(SmkLedger *ledger);
+extern SmkKeyKind smk_ledger_kind(const SmkLedger *ledger);
+extern void *smk_timeline_state(SmkLedger *ledger, Size size);
+extern SmkTimeline *smk_timeline(SmkLedger *ledger);
+extern void smk_timeline_grow(SmkTimeline *timeline);
+extern void smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word);
+extern void smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state);
+extern void smk_timeline_write(SmkTimeline *timeline, StringInfo out);
+extern void smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64 size);
+
+/* Adds an event of an entity whose key is a number. */
+static inline void
+smk_timeline_add_bigint(SmkTimeline *timeline, int64 entity, uint64 word)
+{
+	uint64 *record;
+
+	if (unlikely(timeline->count == timeline->size))
+		smk_timeline_grow(timeline);
+	record = timeline->records + timeline->count++ * 2;
+	record[0] = (uint64) entity ^ SMK_WORD_SIGN;
+	record[1] = word;
+}
+
+/* Adds an event of an entity whose key has 16 bytes. */
+static inline void
+smk_timeline_add_uuid(SmkTimeline *timeline, const unsigned char *uuid, uint64 word)
+{
+	SmkKey key = smk_key_uuid(uuid);
+	uint64 *record;
+
+	if (unlikely(timeline->count == timeline->size))
+		smk_timeline_grow(timeline);
+	record = timeline->records + timeline->count++ * 3;
+	record[0] = key.words[0];
+	record[1] = key.words[1];
+	record[2] = word;
+}
+
+#endif

@@ -1,0 +1,109 @@
+-- funnel against a slow, plain reference that tries every start; and equal results however it is computed.
+SET client_min_messages = warning;
+\getenv env_seed SMK_SEED
+\if :{?env_seed}
+\else
+\set env_seed 0.25
+\endif
+CREATE EXTENSION smarketing;
+SELECT plan(43);
+SELECT diag('seed ' || :'env_seed');
+SELECT setseed(:env_seed) AS seeded \gset
+SET TimeZone = 'UTC';
+SET jit = off;
+
+-- 10,000 small timelines: few times, so that many are equal.
+CREATE TABLE event AS
+SELECT e AS entity, (1 + random() * random() * 5)::int AS step, timestamptz '2026-01-01' + (random() * 20)::int * interval '1 hour' AS at
+FROM generate_series(1, 10000) AS e, LATERAL generate_series(1, 1 + (random() * random() * 9 + e * 0)::int) AS n;
+CREATE INDEX ON event (entity);
+CREATE TABLE list AS SELECT entity, array_agg(step ORDER BY at, step) AS steps, array_agg(extract(epoch FROM at)::bigint / 3600 ORDER BY at, step) AS hours FROM event GROUP BY entity;
+-- The times of the chain of one start; -1 where it is none. Hours from there on, the end included.
+CREATE FUNCTION chain(steps int[], hours bigint[], start int, within int, mode text) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE result bigint[] := '{}'; seen int[] := '{}'; i int; top int := 0;
+BEGIN
+    FOR i IN start .. cardinality(steps) LOOP
+        EXIT WHEN hours[i] > hours[start] + within;
+        IF mode = 'ordered' THEN
+            IF steps[i] = cardinality(result) + 1 THEN result := result || hours[i]; END IF;
+        ELSIF mode = 'any_order' THEN
+            IF NOT steps[i] = ANY (seen) THEN seen := seen || steps[i]; result := result || hours[i]; END IF;
+        ELSE
+            WHILE steps[i] > cardinality(result) LOOP result := result || hours[i]; END LOOP;
+        END IF;
+    END LOOP;
+    RETURN result;
+END $$;
+CREATE FUNCTION is_start(steps int[], start int, mode text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE mode WHEN 'ordered' THEN steps[start] = 1 WHEN 'any_order' THEN true ELSE steps[start] = (SELECT min(s) FROM unnest(steps) AS s) END $$;
+-- The deepest, then the first to be complete, then the last to start; or the chain of the first start.
+CREATE FUNCTION deepest(steps int[], hours bigint[], within int, mode text, first_start boolean) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce((SELECT c FROM (SELECT s, chain(steps, hours, s, within, mode) AS c FROM generate_series(1, cardinality(steps)) AS s WHERE is_start(steps, s, mode)) AS t
+        ORDER BY CASE WHEN first_start THEN s END, cardinality(c) DESC, c[cardinality(c)], s DESC LIMIT 1), '{}') $$;
+CREATE TABLE failure (entity int, mode text, expected bigint[], found text);
+SELECT is((SELECT count(*) FROM list), 10000::bigint, '10,000 timelines');
+SELECT is_empty(format($f$
+    SELECT list.entity, expected, found FROM list,
+        LATERAL (SELECT deepest(steps, hours, %1$s, %2$L, %3$L) AS expected) AS e,
+        LATERAL (SELECT array_agg((step, entities, round(median_hours::numeric, 6))::text ORDER BY step) FILTER (WHERE entities > 0) AS found
+                 FROM (SELECT smarketing.funnel(entity, step, at, interval '%1$s hours', %4$L) AS f FROM event WHERE event.entity = list.entity) AS one, smarketing.funnel_steps(f)) AS g
+    WHERE found IS DISTINCT FROM (SELECT array_agg((i, 1, CASE WHEN i > 1 THEN round((expected[i] - expected[i - 1])::numeric, 6) END)::text ORDER BY i) FROM generate_subscripts(expected, 1) AS i)
+    LIMIT 5$f$, within, m, first_start, m || CASE WHEN first_start THEN ',first_start' ELSE '' END), format('%s%s within %s hours', m, CASE WHEN first_start THEN ', first start' ELSE '' END, within))
+FROM unnest('{reached,ordered,any_order}'::text[]) AS m, unnest('{f,t}'::boolean[]) AS first_start, unnest('{3,12}'::int[]) AS within;
+
+-- Stages: exits are skipped, and no stage before the lowest is shown.
+CREATE TABLE stage (entity bigint, stage smarketing.funnel_stage, at timestamptz);
+INSERT INTO stage VALUES (1, 'lead', '2026-01-01'), (1, 'mql', '2026-01-02'), (1, 'won', '2026-01-05'), (2, 'lead', '2026-01-01'), (2, 'sql', '2026-01-11'), (2, 'lost', '2026-01-12'),
+    (3, 'lead', '2026-01-01'), (3, 'won', '2026-06-01'), (4, 'disqualified', '2026-01-01'), (NULL, 'won', '2026-01-01'), (5, NULL, '2026-01-01'), (5, 'won', NULL);
+SELECT results_eq($$SELECT step, stage, entities, median_hours FROM smarketing.funnel_steps((SELECT smarketing.funnel(entity, stage, at, interval '90 days') FROM stage))$$,
+    $$VALUES (1, 'lead', 3::bigint, NULL::float8), (2, 'mql', 2, 132), (3, 'sal', 2, 36), (4, 'sql', 2, 0), (5, 'opportunity', 1, 0), (6, 'won', 1, 0)$$, 'a worked example');
+SELECT is((SELECT smarketing.funnel(entity, stage, at, interval '90 days') FROM stage WHERE false)::text, NULL, 'nothing has no funnel');
+SELECT is_empty($$SELECT * FROM smarketing.funnel_steps((SELECT smarketing.funnel(entity, stage, at, interval '90 days') FROM stage WHERE entity = 4))$$, 'exits alone have no steps');
+SELECT is((SELECT entities FROM smarketing.funnel_steps((SELECT smarketing.funnel(entity, stage, at, interval '4 days') FROM stage)) WHERE stage = 'won'), 1::bigint, 'the window includes its end');
+SELECT is((SELECT entities FROM smarketing.funnel_steps((SELECT smarketing.funnel(entity, stage, at, interval '4 days' - interval '1 microsecond') FROM stage)) WHERE stage = 'won'), 0::bigint, 'and no more');
+
+-- Equal however it is computed.
+CREATE TABLE big AS SELECT (random() * 20000)::bigint AS entity, (1 + random() * 6)::bigint AS step, timestamptz '2026-01-01' + random() * interval '100 days' AS at, (random() * 5)::int AS part FROM generate_series(1, 100000);
+ANALYZE big;
+CREATE FUNCTION whole() RETURNS text LANGUAGE sql AS $$ SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text FROM big $$;
+SET max_parallel_workers_per_gather = 0; SET work_mem = '256MB';
+CREATE TABLE expected AS SELECT whole() AS f;
+CREATE TABLE by_part AS SELECT part, smarketing.funnel(entity, step, at, interval '30 days', 'ordered') AS f FROM big GROUP BY part;
+SELECT is((SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text FROM (SELECT * FROM big ORDER BY at DESC) AS b), f, 'in another order of rows') FROM expected;
+SELECT is((SELECT smarketing.funnel(entity::text, step, at, interval '30 days', 'ordered')::text FROM big), f, 'keys as text') FROM expected;
+SELECT is((SELECT smarketing.funnel(lpad(entity::text, 20, 'x'), step, at, interval '30 days', 'ordered')::text FROM big), f, 'of twenty bytes') FROM expected;
+SELECT is((SELECT smarketing.funnel(CASE WHEN entity % 3 = 0 THEN repeat('y', 100) ELSE '' END || entity, step, at, interval '30 days', 'ordered')::text FROM big), f, 'some of a hundred') FROM expected;
+SELECT is((SELECT smarketing.funnel(md5(entity::text)::uuid, step, at, interval '30 days', 'ordered')::text FROM big), f, 'keys as uuid') FROM expected;
+SELECT is((SELECT smarketing.merge(p)::text FROM (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered') AS p FROM big GROUP BY entity % 97) AS parts), f, 'merged from parts') FROM expected;
+SELECT is((SELECT smarketing.merge(p ORDER BY m DESC)::text FROM (SELECT entity % 97 AS m, smarketing.funnel(entity, step, at, interval '30 days', 'ordered') AS p FROM big GROUP BY entity % 97) AS parts), f, 'in another order of parts') FROM expected;
+SET enable_hashagg = off;
+SELECT results_eq('SELECT part, smarketing.funnel(entity, step, at, interval ''30 days'', ''ordered'')::text FROM big GROUP BY part ORDER BY part', 'SELECT part, f::text FROM by_part ORDER BY part', 'in sorted groups');
+SELECT results_eq('SELECT part, smarketing.funnel(entity, step, at, interval ''30 days'', ''ordered'')::text FROM big GROUP BY ROLLUP (part) ORDER BY part', 'SELECT part, f::text FROM by_part UNION ALL SELECT NULL, f FROM expected ORDER BY 1', 'in several levels of groups');
+RESET enable_hashagg;
+SELECT results_eq('SELECT part, smarketing.funnel(entity, step, at, interval ''30 days'', ''ordered'')::text FROM big GROUP BY GROUPING SETS ((part), (part)) ORDER BY part', 'SELECT part, f::text FROM by_part UNION ALL SELECT part, f::text FROM by_part ORDER BY 1', 'in two sets of groups');
+SELECT is((SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered') FILTER (WHERE part = 2)::text FROM big), (SELECT f::text FROM by_part WHERE part = 2), 'with a filter');
+-- Within 64 kB: everything is moved out again and again.
+SET work_mem = '64kB'; SET hash_mem_multiplier = 1;
+SELECT is(whole(), f, 'moved out') FROM expected;
+SELECT results_eq('SELECT part, smarketing.funnel(entity, step, at, interval ''30 days'', ''ordered'')::text FROM big GROUP BY part ORDER BY part', 'SELECT part, f::text FROM by_part ORDER BY part', 'by groups');
+SELECT is((SELECT smarketing.funnel(CASE WHEN entity % 3 = 0 THEN repeat('y', 100) WHEN entity % 3 = 1 THEN 'zzzzzzzzzzzzzzz' ELSE '' END || entity, step, at, interval '30 days', 'ordered')::text FROM big), f, 'keys of all lengths') FROM expected;
+SELECT is((SELECT count(*) FROM (SELECT entity, smarketing.funnel(entity, step, at, interval '30 days', 'ordered') AS p FROM big GROUP BY entity) AS g), (SELECT count(DISTINCT entity) FROM big), 'many small groups');
+SELECT is((SELECT smarketing.merge(p)::text FROM (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered') AS p FROM big GROUP BY entity) AS g), f, 'which merge to the same') FROM expected;
+-- In parallel.
+SET work_mem = '256MB'; SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE line text; result text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP result := result || line || E'\n'; END LOOP; RETURN result; END $$;
+SELECT matches(plan_of($$SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered') FROM big$$), 'Finalize Aggregate.*Gather.*Partial Aggregate', 'the plan is parallel');
+SELECT is(whole(), f, 'with workers') FROM expected;
+SELECT is((SELECT smarketing.funnel(CASE WHEN entity % 3 = 0 THEN repeat('y', 100) ELSE '' END || entity, step, at, interval '30 days', 'ordered')::text FROM big), f, 'with workers, long keys') FROM expected;
+SELECT results_eq('SELECT part, smarketing.funnel(entity, step, at, interval ''30 days'', ''ordered'')::text FROM big GROUP BY part ORDER BY part', 'SELECT part, f::text FROM by_part ORDER BY part', 'by groups');
+SET work_mem = '64kB';
+SELECT is(whole(), f, 'with workers that move out') FROM expected;
+SELECT matches(plan_of('SELECT smarketing.merge(f) FROM by_part'), 'Partial Aggregate', 'merge is parallel, too');
+SELECT is((SELECT smarketing.merge(f)::text FROM by_part), (SELECT smarketing.merge(f ORDER BY part)::text FROM by_part), 'and the same');
+RESET work_mem; SET max_parallel_workers_per_gather = 0;
+-- As a window function the state is read again and again.
+SELECT is_empty($$SELECT * FROM (SELECT at, smarketing.funnel(entity, step, at, interval '30 days', 'ordered') OVER (ORDER BY at)::text AS f, (SELECT smarketing.funnel(entity, step, b.at, interval '30 days', 'ordered')::text FROM big AS b WHERE b.entity < 10 AND b.at <= a.at) AS g
+    FROM big AS a WHERE entity < 10) AS t WHERE f <> g$$, 'OVER (ORDER BY at)');
+SELECT is_empty($$SELECT e FROM (SELECT DISTINCT entity AS e FROM big WHERE entity < 20) AS t, LATERAL (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text AS f FROM big WHERE entity = t.e OFFSET 0) AS one
+    WHERE f <> (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text FROM big WHERE entity = t.e)$$, 'in a subplan that is run again');
+SELECT * FROM finish();
