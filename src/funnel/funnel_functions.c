@@ -423,27 +423,13 @@ smk_funnel_summary_send(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(PG_GETARG_BYTEA_P_COPY(0));
 }
 
-PG_FUNCTION_INFO_V1(smk_funnel_merge_transfn);
-
-/* Transition of merge: adds a summary of other entities. */
-Datum
-smk_funnel_merge_transfn(PG_FUNCTION_ARGS)
+/* Adds a summary to the state of merge, which is made in the aggregate's context where there is none. */
+static SmkFunnelSummary *
+merge_into(SmkFunnelSummary *state, const SmkFunnelSummary *other, MemoryContext context)
 {
-	SmkFunnelSummary *state = PG_ARGISNULL(0) ? NULL : (SmkFunnelSummary *) PG_GETARG_POINTER(0);
-	SmkFunnelSummary *other;
-	MemoryContext context;
-	MemoryContext old;
+	MemoryContext old = MemoryContextSwitchTo(context);
 	const char *difference;
 
-	require_aggregate(fcinfo, &context);
-	if (PG_ARGISNULL(1))
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	other = summary_argument(fcinfo, 1);
-	old = MemoryContextSwitchTo(context);
 	if (state == NULL)
 	{
 		state = palloc(sizeof(SmkFunnelSummary));
@@ -452,10 +438,30 @@ smk_funnel_merge_transfn(PG_FUNCTION_ARGS)
 	difference = smk_funnel_summary_difference(state, other);
 	if (difference != NULL)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("funnel summaries of different %ss cannot be merged", difference)));
-	smk_funnel_summary_merge(state, other);
+						errmsg("funnel summaries of different %s cannot be merged", difference)));
+	if (!smk_funnel_summary_merge(state, other))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range")));
 	MemoryContextSwitchTo(old);
-	PG_RETURN_POINTER(state);
+	return state;
+}
+
+PG_FUNCTION_INFO_V1(smk_funnel_merge_transfn);
+
+/* Transition of merge: adds a summary of other entities. */
+Datum
+smk_funnel_merge_transfn(PG_FUNCTION_ARGS)
+{
+	SmkFunnelSummary *state = PG_ARGISNULL(0) ? NULL : (SmkFunnelSummary *) PG_GETARG_POINTER(0);
+	MemoryContext context;
+
+	require_aggregate(fcinfo, &context);
+	if (PG_ARGISNULL(1))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	PG_RETURN_POINTER(merge_into(state, summary_argument(fcinfo, 1), context));
 }
 
 PG_FUNCTION_INFO_V1(smk_funnel_merge_finalfn);
@@ -487,8 +493,6 @@ smk_funnel_merge_combinefn(PG_FUNCTION_ARGS)
 	SmkFunnelSummary *state = PG_ARGISNULL(0) ? NULL : (SmkFunnelSummary *) PG_GETARG_POINTER(0);
 	SmkFunnelSummary *other = PG_ARGISNULL(1) ? NULL : (SmkFunnelSummary *) PG_GETARG_POINTER(1);
 	MemoryContext context;
-	MemoryContext old;
-	const char *difference;
 
 	require_aggregate(fcinfo, &context);
 	if (other == NULL)
@@ -497,19 +501,7 @@ smk_funnel_merge_combinefn(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(state);
 	}
-	old = MemoryContextSwitchTo(context);
-	if (state == NULL)
-	{
-		state = palloc(sizeof(SmkFunnelSummary));
-		smk_funnel_summary_init(state, &other->rules, other->is_stages);
-	}
-	difference = smk_funnel_summary_difference(state, other);
-	if (difference != NULL)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("funnel summaries of different %ss cannot be merged", difference)));
-	smk_funnel_summary_merge(state, other);
-	MemoryContextSwitchTo(old);
-	PG_RETURN_POINTER(state);
+	PG_RETURN_POINTER(merge_into(state, other, context));
 }
 
 PG_FUNCTION_INFO_V1(smk_funnel_steps);

@@ -57,16 +57,20 @@ smk_funnel_summary_difference(const SmkFunnelSummary *a, const SmkFunnelSummary 
 	if (a->is_stages != b->is_stages)
 		return "steps";
 	if (a->rules.modes != b->rules.modes)
-		return "mode";
+		return "modes";
 	if (a->rules.within != b->rules.within)
-		return "window";
+		return "windows";
 	return NULL;
 }
 
-/* Adds a funnel over other entities, which stays as it is. */
-void
+/* Adds a funnel over other entities, which stays as it is. False, and nothing done, where a count has no
+ * room. */
+bool
 smk_funnel_summary_merge(SmkFunnelSummary *into, const SmkFunnelSummary *other)
 {
+	/* A sketch has as many values as its step has entities, and no step has more than the first. */
+	if (other->step[0].entities > PG_INT64_MAX - into->step[0].entities)
+		return false;
 	into->lowest = Min(into->lowest, other->lowest);
 	into->steps = Max(into->steps, other->steps);
 	for (int i = 0; i < other->steps; i++)
@@ -75,6 +79,7 @@ smk_funnel_summary_merge(SmkFunnelSummary *into, const SmkFunnelSummary *other)
 		smk_sketch_merge(&into->step[i].previous, &other->step[i].previous);
 		smk_sketch_merge(&into->step[i].first, &other->step[i].first);
 	}
+	return true;
 }
 
 static void

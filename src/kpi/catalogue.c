@@ -236,7 +236,7 @@ static const char *const customer_acquisition_cost_options[] = {"spend_kind", "l
 																NULL};
 static const char *const revenue_sources[] = {AUTO, REVENUE, OPPORTUNITY, SUBSCRIPTION, NULL};
 
-static const char *const revenue_evolution_options[] = {"source", "horizon", "time_zone", NULL};
+static const char *const revenue_evolution_options[] = {"source", "horizon", "method", "time_zone", NULL};
 static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone", NULL};
 static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_zone", NULL};
 static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};

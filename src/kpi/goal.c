@@ -129,13 +129,19 @@ clocks_literal(const SmkRequest *request, TimestampTz at)
 					strchr(smk_timestamp_literal(DatumGetTimestamp(clocks)), '\'')); /* its text is in UTC */
 }
 
+/* True where the figure of a quarter is the sum of those of its months. */
+static bool
+adds_up_over_time(const SmkColumn *column)
+{
+	return column->aggregate == SMK_COUNT || column->aggregate == SMK_SUM;
+}
+
 /* SQL for the share of goal.value that falls on a period, from begins until ends; NULL where it does not
  * count. */
 static char *
 goal_share(const SmkRequest *request, const SmkColumn *column)
 {
 	TimestampTz cut = Min(request->until, request->now);
-	bool is_additive = column->aggregate == SMK_COUNT || column->aggregate == SMK_SUM;
 	char *begins =
 		request->is_all
 			? request->has_since ? clocks_literal(request, request->since) : "goal.begins_on"
@@ -145,7 +151,7 @@ goal_share(const SmkRequest *request, const SmkColumn *column)
 					 : psprintf("least(%s, %s)", smk_request_period_end_of(request, "period.period_start"),
 								clocks_literal(request, cut));
 
-	if (is_additive)
+	if (adds_up_over_time(column))
 		return psprintf("goal.value * greatest(extract(epoch FROM least(%s, goal.ends_on) - greatest(%s, "
 						"goal.begins_on)), 0)\n        / extract(epoch FROM goal.ends_on::timestamp - "
 						"goal.begins_on::timestamp)",
@@ -197,19 +203,24 @@ goals_of(SmkRecords *records, const SmkColumn *column, const char *pattern)
 static char *
 goals_by_period(const SmkRequest *request, const SmkColumn *column, const char *sources, int rank)
 {
+	const char *overlaps;
 	StringInfoData inner;
 	StringInfoData sql;
 
+	/* What adds up over time must not be set twice for a day; the rest has a goal for each kind of period. */
+	if (adds_up_over_time(column))
+		overlaps = "goal.begins_on < max(goal.ends_on) OVER (PARTITION BY goal.dimensions\n"
+				   "            ORDER BY goal.begins_on, goal.ends_on ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
+				   "PRECEDING)";
+	else
+		overlaps = "count(*) OVER (PARTITION BY goal.dimensions, goal.begins_on, goal.ends_on) > 1";
 	initStringInfo(&inner);
 	appendStringInfoString(&inner, "SELECT goal.begins_on, goal.ends_on");
 	smk_part_append_by(request, "goal.", &inner);
 	appendStringInfo(&inner,
 					 ",\n    smarketing.goal_alone(goal.value, goal.metric, goal.begins_on,\n"
-					 "        goal.begins_on < max(goal.ends_on) OVER (PARTITION BY goal.dimensions\n"
-					 "            ORDER BY goal.begins_on, goal.ends_on ROWS BETWEEN UNBOUNDED PRECEDING AND "
-					 "1 PRECEDING)) "
-					 "AS value\nFROM (\n    %s) AS goal",
-					 smk_sql_indent(sources, 4));
+					 "        %s) AS value\nFROM (\n    %s) AS goal",
+					 overlaps, smk_sql_indent(sources, 4));
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s AS period_start",
 					 request->is_all ? "NULL::date" : "period.period_start");
@@ -262,6 +273,21 @@ needed_dimensions(SmkRecords *records, const char *through, List **columns)
 	return is_found;
 }
 
+/* The dimension at a position, the user's after the built-in ones, where these goals have it; else NULL. */
+static const char *
+dimension_alone(SmkRecords *records, int position)
+{
+	List *dimensions = records->request->config->dimensions;
+	SmkDimension *dimension;
+
+	if (position < (int) lengthof(goal_dimensions))
+		return smk_records_column(records, goal_dimensions[position]) ? goal_dimensions[position] : NULL;
+	dimension = list_nth(dimensions, position - (int) lengthof(goal_dimensions));
+	return !records->binding->is_own && dimension->columns[records->binding->entity - smk_entities].text
+			   ? dimension->name
+			   : NULL;
+}
+
 /* One way of choosing goals: those that have the dimensions asked for, by themselves (rank 1) or by their
  * owner (2); or of a call without any those that have one dimension alone. Empty where there is none. */
 static char *
@@ -278,9 +304,9 @@ goals_of_rank(const SmkRequest *request, const SmkColumn *column, int rank)
 
 		if (rank > 2)
 		{
-			const char *alone = goal_dimensions[rank - 3];
+			const char *alone = dimension_alone(records, rank - 3);
 
-			if (smk_records_column(records, alone) == NULL)
+			if (alone == NULL)
 				continue;
 			columns = list_make1(unconstify(char *, alone));
 		}
@@ -300,9 +326,8 @@ smk_goal_part(SmkStatement *statement, const SmkMeasure *measure)
 	const SmkColumn *column = measure->column;
 	bool adds_up =
 		column->aggregate == SMK_COUNT || smk_column_is_money(column) || smk_column_is_at_close(column);
-	int last = request->by == NIL && request->filters == NIL && adds_up ? (int) lengthof(goal_dimensions) + 2
-			   : adds_up												? 2
-																		: 1;
+	int alone = (int) lengthof(goal_dimensions) + list_length(request->config->dimensions);
+	int last = !adds_up ? 1 : request->by == NIL && request->filters == NIL ? alone + 2 : 2;
 	StringInfoData variants;
 	StringInfoData sql;
 	StringInfoData keys;

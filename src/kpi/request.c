@@ -365,6 +365,23 @@ option_horizon(const JsonbValue *value)
 						errmsg("projections are not supported yet: option \"horizon\" must be 0")));
 }
 
+/* The method of projections, of which there are none yet. */
+static void
+option_method(const JsonbValue *value)
+{
+	static const char *const known[] = {"auto",			  "theta", "damped",  "holt_winters",
+										"seasonal_naive", "naive", "combined"};
+	char *method = option_text("method", value);
+
+	for (size_t i = 0; i < lengthof(known); i++)
+		if (strcmp(known[i], method) == 0)
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"%s\": \"%s\"", "method", method),
+			 errhint("It takes: auto, theta, damped, holt_winters, seasonal_naive, naive, combined.")));
+}
+
 static void
 request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 {
@@ -399,6 +416,8 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		option_margin(request, value);
 	else if (strcmp(key, "horizon") == 0)
 		option_horizon(value);
+	else if (strcmp(key, "method") == 0)
+		option_method(value);
 	else
 		elog(ERROR, "option \"%s\" is not read", key);
 }

@@ -51,6 +51,9 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 				: campaign			? campaign
 				: channel			? channel
 									: "NULL";
+	/* A payment has no label but who paid. */
+	if (strcmp(label, "NULL") == 0 && smk_records_column(records, "account_id") && key == NULL)
+		label = smk_records_column(records, "account_id");
 	appendStringInfo(&sql,
 					 "SELECT '%s'::text AS entity, %s::text AS record_id, %s::text AS label, %s AS at,\n"
 					 "       %s::numeric AS amount, %s AS weight",

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(43);
+SELECT plan(67);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -106,4 +106,33 @@ SELECT is_empty($$SELECT * FROM (SELECT at, smarketing.funnel(entity, step, at, 
     FROM big AS a WHERE entity < 10) AS t WHERE f <> g$$, 'OVER (ORDER BY at)');
 SELECT is_empty($$SELECT e FROM (SELECT DISTINCT entity AS e FROM big WHERE entity < 20) AS t, LATERAL (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text AS f FROM big WHERE entity = t.e OFFSET 0) AS one
     WHERE f <> (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text FROM big WHERE entity = t.e)$$, 'in a subplan that is run again');
+-- Bad input.
+CREATE FUNCTION call(entity text, step text, at text, within text, mode text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE result text; BEGIN
+    EXECUTE format('SELECT smarketing.funnel(%s, %s, %s, %s%s)::text FROM stage WHERE entity IN (1, 2)', entity, step, at, within, CASE WHEN mode <> '' THEN ', ' || mode ELSE '' END) INTO result; RETURN result; END $$;
+SELECT throws_ok(format('SELECT call(%L, %L, %L, %L, %L)', 'entity', step, at, within, mode), state, message) FROM (VALUES
+    ('stage', 'at', 'interval ''0''', '', '22023', 'argument "within" must be positive'),
+    ('stage', 'at', 'interval ''-1 day''', '', '22023', 'argument "within" must be positive'),
+    ('stage', 'at', 'interval ''1 month''', '', '22023', 'argument "within" must not have months or years, or be infinite'),
+    ('stage', 'at', 'interval ''2000000000 days''', '', '22023', 'argument "within" is too long'),
+    ('stage', 'at', 'NULL::interval', '', '22004', 'argument "within" must not be null'),
+    ('stage', 'at', 'interval ''1 day'' * (1 + entity)', '', '22023', 'argument "within" must be the same for all rows'),
+    ('1::bigint', 'at', 'interval ''1 day''', '''fastest''', '22023', 'invalid mode of a funnel: "fastest"'),
+    ('1::bigint', 'at', 'interval ''1 day''', '''reached,ordered''', '22023', 'invalid mode of a funnel: "reached,ordered"'),
+    ('1::bigint', 'at', 'interval ''1 day''', '''first_start''', '22023', 'invalid mode of a funnel: "first_start"'),
+    ('1::bigint', 'at', 'interval ''1 day''', '''''', '22023', 'invalid mode of a funnel: ""'),
+    ('1::bigint', 'at', 'interval ''1 day''', 'NULL::text', '22004', 'argument "mode" must not be null'),
+    ('1::bigint', 'at', 'interval ''1 day''', 'CASE entity WHEN 1 THEN ''reached'' ELSE ''ordered'' END', '22023', 'argument "mode" must be the same for all rows'),
+    ('0::bigint', 'at', 'interval ''1 day''', '''ordered''', '22023', 'step of a funnel must be from 1 to 64, not 0'),
+    ('65::bigint', 'at', 'interval ''1 day''', '''ordered''', '22023', 'step of a funnel must be from 1 to 64, not 65'),
+    ('stage', 'timestamptz ''infinity''', 'interval ''1 day''', '', '22008', 'an event must not have an infinite time'),
+    ('stage', 'timestamptz ''9000-01-01''', 'interval ''1 day''', '', '22008', NULL)) AS t (step, at, within, mode, state, message);
+SELECT throws_ok($$SELECT smarketing.merge(f) FROM (SELECT smarketing.funnel(entity, stage, at, interval '1 day') AS f FROM stage UNION ALL SELECT smarketing.funnel(entity, stage, at, interval '2 days') FROM stage) AS t$$, '22000', 'funnel summaries of different windows cannot be merged');
+SELECT throws_ok($$SELECT smarketing.merge(f) FROM (SELECT smarketing.funnel(entity, stage, at, interval '1 day') AS f FROM stage UNION ALL SELECT smarketing.funnel(entity, 1, at, interval '1 day', 'reached') FROM stage) AS t$$, '22000', 'funnel summaries of different steps cannot be merged');
+SELECT throws_ok($$SELECT smarketing.merge(f) FROM (SELECT smarketing.funnel(entity, 1, at, interval '1 day', 'ordered') AS f FROM stage UNION ALL SELECT smarketing.funnel(entity, 1, at, interval '1 day', 'reached') FROM stage) AS t$$, '22000', 'funnel summaries of different modes cannot be merged');
+-- One step, of 2^63 - 1 entities and of one.
+SELECT throws_ok($$SELECT smarketing.merge(f) FROM unnest(ARRAY['\x010002010100ffffffffffffffff7f', '\x01000201010001']::smarketing.funnel_summary[]) AS f$$, '22003', 'bigint out of range', 'a sum that has no room');
+SELECT throws_ok($$SELECT '\x0102'::smarketing.funnel_summary$$, '22P02');
+SELECT throws_ok($$SELECT 'x'::smarketing.funnel_summary$$, '22P02', 'invalid input syntax for type funnel_summary: "x"');
+SELECT is(f::text::smarketing.funnel_summary::text, f::text, 'the text form is read as it was written') FROM by_part WHERE part = 1;
+SELECT is((SELECT entities FROM (SELECT smarketing.funnel(repeat('k', 1000000) || entity, stage, at, interval '1 day') AS f FROM stage) AS t, smarketing.funnel_steps(f) WHERE step = 1), 3::bigint, 'keys of a million bytes');
 SELECT * FROM finish();

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(22);
+SELECT plan(25);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -84,10 +84,23 @@ SELECT smarketing.map_value('owner', 'ex', 'x') \gset
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value, owner) VALUES ('revenue', '2023-01-01', 'month', 10, 'x'), ('revenue', '2023-01-01', 'month', 10, 'ex');
 SELECT throws_ok($$SELECT * FROM goal_of('2023-01-01', '{owner}')$$, '22000', 'goals of metric "revenue" overlap: the one that begins on 2023-01-01 covers days of another', 'nor two spellings');
 DELETE FROM smarketing.goal_entry;
+-- A ratio has a goal for each kind of period, and no two for one.
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('win_rate', '2025-03-01', 'month', 0.2), ('win_rate', '2025-01-01', 'quarter', 0.3), ('win_rate', '2025-01-01', 'year', 0.4);
+SELECT results_eq($$SELECT (SELECT other FROM smarketing.kpi_compare('win_rate', a, b, p, options => '{"against": "goal"}')) FROM (VALUES (timestamptz '2025-03-01', timestamptz '2025-04-01', 'month'), ('2025-01-01', '2025-04-01', 'quarter'), ('2025-01-01', '2026-01-01', 'year')) AS t (a, b, p)$$, 'VALUES (0.2), (0.3), (0.4)', 'a ratio by month, quarter and year');
+CREATE TABLE hope AS SELECT 'win_rate' AS metric, date '2025-03-01' AS starts_on, 'month' AS period, 0.5 AS value, NULL::text AS region;
+SELECT smarketing.bind('goal', 'hope') \gset
+SELECT throws_ok($$SELECT * FROM smarketing.kpi_compare('win_rate', '2025-03-01', '2025-04-01', options => '{"against": "goal"}')$$, '22000', NULL, 'but not two for one month');
+DELETE FROM smarketing.goal_entry;
+-- Goals by a dimension of the user's add up.
+SELECT smarketing.define_dimension('region', '{"goal": "region", "revenue": "product"}') \gset
+TRUNCATE hope;
+INSERT INTO hope VALUES ('revenue', '2025-03-01', 'month', 31, 'N'), ('revenue', '2025-03-01', 'month', 62, 'S');
+SELECT is((SELECT sum(other) FROM smarketing.kpi_compare('revenue', '2025-03-01', '2025-04-01', options => '{"against": "goal"}')), 93::numeric, 'goals by region, in total');
 -- A goal of growth, and one that nothing can have.
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('change_rate', '2025-03-01', 'month', 0.05);
 SELECT is((SELECT other FROM smarketing.kpi_compare('change_rate', '2025-03-01', '2025-04-01', options => '{"against": "goal"}')), 0.05, 'a goal of growth');
 SELECT is((SELECT value FROM smarketing.kpi('revenue_evolution.goal', '2025-03-01', '2025-04-01', filter => '{"segment": "S"}')), NULL, 'where no goal can have the dimension there is none');
+SELECT smarketing.bind('goal', 'quota') \gset
 INSERT INTO quota VALUES ('spend', '2025-03-15', 'month', 1, NULL, NULL);
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '42725', 'metric "spend" is ambiguous');
 SELECT * FROM finish();
