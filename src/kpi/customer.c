@@ -140,14 +140,20 @@ first_won(const SmkRequest *request, Oid account_type)
 	static const char *const columns[] = {"opportunity_id", "lead_id", "account_id",
 										  "closed_at",		"won",	   NULL};
 	static const char *const lead_columns[] = {"lead_id", "account_id", NULL};
-	char *account = "NULL::text";
+	char *account = psprintf("NULL::%s", account_type == INT8OID   ? "bigint"
+										 : account_type == UUIDOID ? "uuid"
+																   : "text");
 	StringInfoData keys;
 	StringInfoData sql;
 
 	if (has_column(opportunity, "account_id"))
 		account = key_as(opportunity, "opportunity.account_id", "account_id", account_type);
 	else if (by_lead)
-		account = key_as(lead, "min(lead.account_id)", "account_id", account_type);
+		/* min() takes no uuid. */
+		account = key_as(lead,
+						 key_type(lead, "account_id") == UUIDOID ? "min(lead.account_id::text)::uuid"
+																 : "min(lead.account_id)",
+						 "account_id", account_type);
 	initStringInfo(&keys);
 	if (has_account)
 		appendStringInfoString(&keys, "deal.account_id, ");

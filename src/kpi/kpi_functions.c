@@ -46,9 +46,9 @@ read_arguments(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
 }
 
 /*
- * Opens SPI and the settings that the statements are written for, until the level is closed: the path, and no
- * JIT, which the planner would choose by the thousand rows that it expects of every generate_series: a second
- * of compiling for a statement of milliseconds.
+ * Opens SPI and the settings that the statements are written for, until the level is closed: the path, how
+ * intervals are read, and no JIT, which the planner would choose by the thousand rows that it expects of every
+ * generate_series: a second of compiling for a statement of milliseconds.
  */
 static int
 begin_call(void)
@@ -58,6 +58,8 @@ begin_call(void)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	level = smk_path_only_catalog();
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	return level;
 }

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(10);
+SELECT plan(12);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -141,4 +141,16 @@ SELECT smarketing.unbind('subscription'), smarketing.unbind('opportunity'), smar
 SELECT throws_ok('SELECT * FROM smarketing.customer_acquisition_cost()', '55000', 'customer_acquisition_cost needs customers, and nothing that is bound makes any');
 SELECT smarketing.configure('customer_basis', NULL), smarketing.bind('account', 'firm') \gset
 SELECT is((SELECT sum(new_customers) FROM smarketing.customer_acquisition_cost('2025-01-01', '2027-01-01')), (SELECT count(*)::numeric FROM firm WHERE customer_since IS NOT NULL), 'customer_since alone makes customers');
+-- Accounts that are uuids, known through the lead alone, or not at all.
+CREATE SCHEMA other; SET search_path = other, public;
+CREATE TABLE lead (lead_id int PRIMARY KEY, created_at timestamptz, account_id uuid, channel text);
+CREATE TABLE deal (opportunity_id int PRIMARY KEY, created_at timestamptz, closed_at timestamptz, won boolean, lead_id int);
+CREATE TABLE firm (account_id uuid PRIMARY KEY, customer_since date);
+INSERT INTO lead VALUES (1, '2026-01-01', '00000000-0000-0000-0000-000000000001', 'a'), (2, '2026-01-02', '00000000-0000-0000-0000-000000000001', 'b'), (3, '2026-01-02', NULL, 'b');
+INSERT INTO deal VALUES (1, '2026-01-05', '2026-01-10', true, 2), (2, '2026-01-06', '2026-01-12', true, 1), (3, '2026-01-06', '2026-01-12', true, 3);
+INSERT INTO firm VALUES ('00000000-0000-0000-0000-000000000009', '2026-01-20');
+SELECT smarketing.configure('time_zone', 'UTC'), smarketing.unbind('spend'), smarketing.bind('lead', 'lead'), smarketing.bind('opportunity', 'deal'), smarketing.bind('account', 'firm') \gset
+SELECT results_eq($$SELECT by_1, value FROM smarketing.kpi('new_customers', '2026-01-01', '2026-02-01', 'all', '{channel}')$$, $$VALUES ('(none)', 1::numeric), ('b', 2)$$, 'accounts through the lead');
+SELECT smarketing.bind('opportunity', 'deal', '{"lead_id": null}') \gset
+SELECT results_eq($$SELECT value FROM smarketing.kpi('new_customers', '2026-01-01', '2026-02-01', 'all')$$, 'VALUES (4::numeric)', 'opportunities that know neither');
 SELECT * FROM finish();

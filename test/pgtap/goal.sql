@@ -100,7 +100,7 @@ SELECT is((SELECT sum(other) FROM smarketing.kpi_compare('revenue', '2025-03-01'
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('change_rate', '2025-03-01', 'month', 0.05);
 SELECT is((SELECT other FROM smarketing.kpi_compare('change_rate', '2025-03-01', '2025-04-01', options => '{"against": "goal"}')), 0.05, 'a goal of growth');
 SELECT is((SELECT value FROM smarketing.kpi('revenue_evolution.goal', '2025-03-01', '2025-04-01', filter => '{"segment": "S"}')), NULL, 'where no goal can have the dimension there is none');
-SELECT smarketing.bind('goal', 'quota') \gset
+SELECT smarketing.define_dimension('region', NULL), smarketing.bind('goal', 'quota') \gset
 INSERT INTO quota VALUES ('spend', '2025-03-15', 'month', 1, NULL, NULL);
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '42725', 'metric "spend" is ambiguous');
 SELECT * FROM finish();
