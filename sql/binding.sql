@@ -62,6 +62,7 @@ SELECT smarketing.map_stage('x', 'nearly');
 SELECT * FROM smarketing.stage_map ORDER BY pipeline;
 SELECT smarketing.configure('time_zone', 'Asia/Tokyo'), smarketing.configure('fiscal_year_start', '4');
 SELECT name, value, default_value FROM smarketing.settings WHERE name <> 'time_zone' OR value = 'Asia/Tokyo' ORDER BY name;
+SELECT smarketing.bind('opportunity', '"My CRM"."Deals"', '{"opportunity_id": "id::float8", "created_at": "opened"}');
 SELECT smarketing.configure('time_zone', 'Mars/Olympus');
 SELECT smarketing.configure('fiscal_year_start', '13');
 SELECT smarketing.configure('timezone', 'UTC');

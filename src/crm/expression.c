@@ -278,6 +278,12 @@ smk_expression_require(const SmkExpression *expression, SmkType type, const SmkP
 				   category != TYPCATEGORY_PSEUDOTYPE && expression->type != JSONOID &&
 				   expression->type != JSONBOID && expression->type != BYTEAOID;
 			hint = "Take one text out of it, for example with ->> 'key'.";
+			if (type == SMK_TYPE_KEY && (expression->type == FLOAT4OID || expression->type == FLOAT8OID))
+			{
+				/* Its text is not its value: from 1e15 on it is rounded. */
+				fits = false;
+				hint = "Cast it, for example to bigint.";
+			}
 			break;
 	}
 	if (!fits)
