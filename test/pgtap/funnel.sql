@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(67);
+SELECT plan(76);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -106,6 +106,27 @@ SELECT is_empty($$SELECT * FROM (SELECT at, smarketing.funnel(entity, step, at, 
     FROM big AS a WHERE entity < 10) AS t WHERE f <> g$$, 'OVER (ORDER BY at)');
 SELECT is_empty($$SELECT e FROM (SELECT DISTINCT entity AS e FROM big WHERE entity < 20) AS t, LATERAL (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text AS f FROM big WHERE entity = t.e OFFSET 0) AS one
     WHERE f <> (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text FROM big WHERE entity = t.e)$$, 'in a subplan that is run again');
+-- No file stays behind: after the end, an error, a cancel, a cursor that is closed early.
+SET work_mem = '64kB'; SET hash_mem_multiplier = 1; SET max_parallel_workers_per_gather = 0;
+SELECT is(whole(), f, 'moved out once more') FROM expected;
+SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'its file is gone');
+SELECT throws_ok($$SELECT smarketing.funnel(entity, CASE WHEN n = 100000 THEN 65 ELSE step END, at, interval '30 days', 'ordered') FROM (SELECT *, row_number() OVER () AS n FROM big) AS b$$, '22023', 'step of a funnel must be from 1 to 64, not 65');
+SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'after an error, too');
+CREATE FUNCTION is_cancelled(query text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN EXECUTE query; RETURN false; EXCEPTION WHEN query_canceled THEN RETURN true; END $$;
+SET statement_timeout = '400ms';
+SELECT ok(is_cancelled($$SELECT smarketing.funnel(b.entity, b.step, b.at, interval '30 days', 'ordered') FROM big AS b, generate_series(1, 1000)$$), 'it can be cancelled');
+RESET statement_timeout;
+SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'after a cancel, too');
+BEGIN;
+DECLARE opened CURSOR FOR SELECT part, length(smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text) FROM big GROUP BY part;
+FETCH 1 FROM opened \g /dev/null
+SELECT cmp_ok((SELECT count(*) FROM pg_ls_tmpdir()), '>', 0::bigint, 'an open cursor has its file');
+CLOSE opened;
+SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'a closed one has not');
+COMMIT;
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT cmp_ok((SELECT temp_files FROM pg_stat_database WHERE datname = current_database()), '>', 5::bigint, 'the server counts them');
+RESET work_mem; RESET hash_mem_multiplier;
 -- Bad input.
 CREATE FUNCTION call(entity text, step text, at text, within text, mode text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE result text; BEGIN
     EXECUTE format('SELECT smarketing.funnel(%s, %s, %s, %s%s)::text FROM stage WHERE entity IN (1, 2)', entity, step, at, within, CASE WHEN mode <> '' THEN ', ' || mode ELSE '' END) INTO result; RETURN result; END $$;
