@@ -82,14 +82,6 @@ smk_funnel_summary_merge(SmkFunnelSummary *into, const SmkFunnelSummary *other)
 	return true;
 }
 
-static void
-write_number(StringInfo out, uint64 value)
-{
-	unsigned char bytes[SMK_VARINT_MAX];
-
-	appendBinaryStringInfo(out, (char *) bytes, (int) (smk_varint_write(bytes, value) - bytes));
-}
-
 /* Writes the funnel: version, kind, mode, window, steps, and of each its entities and its two sketches. */
 void
 smk_funnel_summary_write(const SmkFunnelSummary *summary, StringInfo out)
@@ -97,12 +89,12 @@ smk_funnel_summary_write(const SmkFunnelSummary *summary, StringInfo out)
 	appendStringInfoCharMacro(out, SMK_FUNNEL_SUMMARY_VERSION);
 	appendStringInfoCharMacro(out, summary->is_stages ? 1 : 0);
 	appendStringInfoCharMacro(out, (char) summary->rules.modes);
-	write_number(out, (uint64) summary->rules.within);
+	smk_varint_append(out, (uint64) summary->rules.within);
 	appendStringInfoCharMacro(out, (char) summary->steps);
 	appendStringInfoCharMacro(out, (char) (summary->steps ? summary->lowest : 0));
 	for (int i = 0; i < summary->steps; i++)
 	{
-		write_number(out, (uint64) summary->step[i].entities);
+		smk_varint_append(out, (uint64) summary->step[i].entities);
 		if (i == 0)
 			continue;
 		smk_sketch_write(&summary->step[i].previous, out);

@@ -359,7 +359,6 @@ dimension_origin(const SmkRequest *request, const SmkBy *by, const char *raw)
 	{
 		const char *label = lfirst(cell);
 		const char *name;
-
 		const char *origin;
 
 		CHECK_FOR_INTERRUPTS();

@@ -13,14 +13,6 @@
 #define RUN_MAX_HEAD 64
 #define RUN_BUFFER 16384
 
-static void
-run_number(StringInfo out, uint64 value)
-{
-	enlargeStringInfo(out, SMK_VARINT_MAX);
-	out->len += (int) (smk_varint_write((unsigned char *) out->data + out->len, value) -
-					   ((unsigned char *) out->data + out->len));
-}
-
 /* Writes an entity; its words are sorted, and its key follows those before. */
 void
 smk_run_write(SmkRunWriter *writer, const SmkKey *key, const uint64 *words, int64 count)
@@ -31,7 +23,7 @@ smk_run_write(SmkRunWriter *writer, const SmkKey *key, const uint64 *words, int6
 	if (writer->kind == SMK_KEY_TEXT_KIND && smk_key_length(key) == SMK_KEY_LONG)
 	{
 		appendStringInfoCharMacro(out, (char) SMK_KEY_LONG);
-		run_number(out, key->words[1]);
+		smk_varint_append(out, key->words[1]);
 	}
 	else
 	{
@@ -49,10 +41,10 @@ smk_run_write(SmkRunWriter *writer, const SmkKey *key, const uint64 *words, int6
 		appendBinaryStringInfo(out, (char *) bytes + shared, length - shared);
 		writer->last = *key;
 	}
-	run_number(out, (uint64) count);
-	run_number(out, (uint64) distance << 1 ^ (uint64) (distance >> 63));
+	smk_varint_append(out, (uint64) count);
+	smk_varint_append(out, (uint64) distance << 1 ^ (uint64) (distance >> 63));
 	for (int64 i = 1; i < count; i++)
-		run_number(out, words[i] - words[i - 1]);
+		smk_varint_append(out, words[i] - words[i - 1]);
 	writer->last_word = words[0];
 }
 

@@ -211,14 +211,6 @@ smk_sketch_quantile(const SmkSketch *sketch, double fraction, double *value)
 	return true;
 }
 
-static void
-write_number(StringInfo out, uint64 value)
-{
-	unsigned char bytes[SMK_VARINT_MAX];
-
-	appendBinaryStringInfo(out, (char *) bytes, (int) (smk_varint_write(bytes, value) - bytes));
-}
-
 /* Writes the sketch: whether it is exact, how many cells, and each as its distance from the last and its
  * count. */
 void
@@ -230,15 +222,15 @@ smk_sketch_write(const SmkSketch *sketch, StringInfo out)
 
 	for (int i = 0; i < cells; i++)
 		used += sketch->counts[i] != 0;
-	write_number(out, used << 1 | (sketch->is_exact ? 1 : 0));
+	smk_varint_append(out, used << 1 | (sketch->is_exact ? 1 : 0));
 	for (int i = 0; i < cells; i++)
 	{
 		int64 cell = sketch->is_exact ? sketch->values[i] : sketch->first + i;
 
 		if (sketch->counts[i] == 0)
 			continue;
-		write_number(out, (uint64) (cell - last));
-		write_number(out, (uint64) sketch->counts[i]);
+		smk_varint_append(out, (uint64) (cell - last));
+		smk_varint_append(out, (uint64) sketch->counts[i]);
 		last = cell;
 	}
 }

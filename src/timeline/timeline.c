@@ -140,7 +140,7 @@ record_same(const uint64 *a, const uint64 *b, int width)
 	return true;
 }
 
-/* Sorts the records of a timeline and hands out entity by entity; words is room that grows. */
+/* Room for the words of an entity, which grows. */
 typedef struct Words
 {
 	uint64 *words;
@@ -598,14 +598,6 @@ typedef struct Writing
 	StringInfoData others; /* length, bytes, number of events, words */
 } Writing;
 
-static void
-write_number(StringInfo out, uint64 value)
-{
-	unsigned char bytes[SMK_VARINT_MAX];
-
-	appendBinaryStringInfo(out, (char *) bytes, (int) (smk_varint_write(bytes, value) - bytes));
-}
-
 /* Raises an error where a partial state would be larger than a value can be. */
 static void
 write_check(int64 bytes)
@@ -627,11 +619,11 @@ write_entity(void *state, const SmkKey *key, uint64 *words, int64 count)
 		const LongText *text = &writing->ledger->texts[key->words[1]];
 
 		write_check((int64) writing->others.len + text->length);
-		write_number(&writing->others, text->length);
+		smk_varint_append(&writing->others, text->length);
 		appendBinaryStringInfo(&writing->others, text->bytes, text->length);
-		write_number(&writing->others, count);
+		smk_varint_append(&writing->others, count);
 		for (int64 i = 0; i < count; i++)
-			write_number(&writing->others, i ? words[i] - words[i - 1] : words[i]);
+			smk_varint_append(&writing->others, i ? words[i] - words[i - 1] : words[i]);
 		return;
 	}
 	smk_run_write(&writing->run, key, words, count);
@@ -649,7 +641,7 @@ smk_timeline_write(SmkTimeline *timeline, StringInfo out)
 	writing.run.kind = timeline->ledger->kind;
 	writing.run.out = &run;
 	smk_timeline_read(timeline, write_entity, &writing);
-	write_number(out, run.len);
+	smk_varint_append(out, run.len);
 	appendBinaryStringInfo(out, run.data, run.len);
 	appendBinaryStringInfo(out, writing.others.data, writing.others.len);
 	pfree(run.data);

@@ -5,6 +5,8 @@
 #ifndef SMK_VARINT_H
 #define SMK_VARINT_H
 
+#include "lib/stringinfo.h"
+
 #define SMK_VARINT_MAX 10
 
 /* Writes a number; returns the first byte after it. */
@@ -18,6 +20,15 @@ smk_varint_write(unsigned char *to, uint64 value)
 	}
 	*to++ = (unsigned char) value;
 	return to;
+}
+
+/* Appends a number. */
+static inline void
+smk_varint_append(StringInfo out, uint64 value)
+{
+	unsigned char bytes[SMK_VARINT_MAX];
+
+	appendBinaryStringInfo(out, (char *) bytes, (int) (smk_varint_write(bytes, value) - bytes));
 }
 
 /* Reads a number and moves on; false where the bytes end, or hold no number in its shortest form. */
