@@ -24,15 +24,29 @@ read_reached(const SmkFunnelRules *rules, const uint64 *words, int64 count, SmkF
 	int deepest = -1;
 	int step;
 
-	for (int64 i = 0; i < count; i++)
-		lowest = Min(lowest, STEP(i));
+	if (count == 1)
+	{
+		/* As most entities of a long funnel are. */
+		chain->depth = STEP(0) + 1;
+		for (step = 0; step < chain->depth; step++)
+			chain->at[step] = AT(0);
+		return;
+	}
 	for (int64 i = 0; i < count; i++)
 	{
-		if (STEP(i) == lowest && !(first_only && start >= 0))
-			start = i;
-		if (start >= 0 && STEP(i) > deepest && AT(i) - AT(start) <= rules->within)
+		step = STEP(i);
+		if (step < lowest)
 		{
-			deepest = STEP(i);
+			/* All that was before is no chain. */
+			lowest = step;
+			start = i;
+			deepest = -1;
+		}
+		else if (step == lowest && !first_only)
+			start = i;
+		if (step > deepest && AT(i) - AT(start) <= rules->within)
+		{
+			deepest = step;
 			best = start;
 		}
 	}

@@ -103,7 +103,7 @@ require_constant(bool is_same, const char *name)
 }
 
 /* The state of a group, made on its first row; checks that what is no event does not change. */
-static FunnelState *
+static pg_attribute_always_inline FunnelState *
 funnel_state(FunctionCallInfo fcinfo, bool is_stages)
 {
 	FunnelState *state = PG_ARGISNULL(0) ? NULL : (FunnelState *) PG_GETARG_POINTER(0);

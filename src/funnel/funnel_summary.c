@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
+
 #include "funnel/funnel_summary.h"
 #include "timeline/varint.h"
 
@@ -29,14 +31,12 @@ void
 smk_funnel_summary_add(SmkFunnelSummary *summary, const uint64 *words, int64 count)
 {
 	SmkFunnelChain chain;
+	uint64 seen = 0;
 
 	for (int64 i = 0; i < count; i++)
-	{
-		int step = (int) smk_word_code(words[i]);
-
-		summary->lowest = Min(summary->lowest, step);
-		summary->steps = Max(summary->steps, step + 1);
-	}
+		seen |= UINT64CONST(1) << smk_word_code(words[i]);
+	summary->lowest = Min(summary->lowest, pg_rightmost_one_pos64(seen));
+	summary->steps = Max(summary->steps, pg_leftmost_one_pos64(seen) + 1);
 	smk_funnel_read(&summary->rules, words, count, &chain);
 	for (int i = 0; i < chain.depth; i++)
 	{
@@ -46,7 +46,8 @@ smk_funnel_summary_add(SmkFunnelSummary *summary, const uint64 *words, int64 cou
 		if (i == 0)
 			continue;
 		smk_sketch_add(&step->previous, chain.at[i] - chain.at[i - 1], 1);
-		smk_sketch_add(&step->first, chain.at[i] - chain.at[0], 1);
+		if (i > 1)
+			smk_sketch_add(&step->first, chain.at[i] - chain.at[0], 1);
 	}
 }
 
@@ -98,7 +99,8 @@ smk_funnel_summary_write(const SmkFunnelSummary *summary, StringInfo out)
 		if (i == 0)
 			continue;
 		smk_sketch_write(&summary->step[i].previous, out);
-		smk_sketch_write(&summary->step[i].first, out);
+		if (i > 1)
+			smk_sketch_write(&summary->step[i].first, out);
 	}
 }
 
@@ -144,8 +146,9 @@ smk_funnel_summary_read(SmkFunnelSummary *summary, const unsigned char *data, in
 		step->entities = (int64) entities;
 		/* Every entity that took a step needed some time for it. */
 		if (i > 0 &&
-			(!smk_sketch_read(&step->previous, &data, end) || !smk_sketch_read(&step->first, &data, end) ||
-			 step->previous.count != step->entities || step->first.count != step->entities))
+			(!smk_sketch_read(&step->previous, &data, end) || step->previous.count != step->entities))
+			return false;
+		if (i > 1 && (!smk_sketch_read(&step->first, &data, end) || step->first.count != step->entities))
 			return false;
 	}
 	return data == end;

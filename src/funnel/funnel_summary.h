@@ -13,7 +13,7 @@ typedef struct SmkFunnelStep
 {
 	int64 entities;
 	SmkSketch previous; /* microseconds from the step before */
-	SmkSketch first;	/* from the start */
+	SmkSketch first;	/* from the start; of the second step that is the step before, and this is empty */
 } SmkFunnelStep;
 
 typedef struct SmkFunnelSummary

@@ -1,7 +1,8 @@
 /*
- * run.c: sorted runs as bytes. An entity is: how many bytes its key shares with the one before (SMK_KEY_LONG:
- * the number of a long text follows), of a text its length, the other bytes, the number of its events, the
- * first word as a signed distance from the first one of the entity before, the others as distances.
+ * run.c: sorted runs as bytes. An entity is its key, the number of its events, the first word as a signed
+ * distance from the first one of the entity before, and the others as distances. A number's key is its
+ * distance from the one before; of other keys come first how many bytes are those of the key before
+ * (SMK_KEY_LONG: the number of a long text follows), of a text its length, and the other bytes.
  */
 #include "postgres.h"
 
@@ -12,6 +13,34 @@
  */
 #define RUN_MAX_HEAD 64
 #define RUN_BUFFER 16384
+/* So many words are written without looking again whether there is room. */
+#define RUN_ROOM 256
+
+/* Writes a key that is no number; returns the first byte after it. */
+static unsigned char *
+run_write_key(SmkRunWriter *writer, const SmkKey *key, unsigned char *to)
+{
+	unsigned char bytes[SMK_KEY_WORDS * 8];
+	unsigned char before[SMK_KEY_WORDS * 8];
+	int length;
+	int shared = 0;
+
+	if (writer->kind == SMK_KEY_TEXT_KIND && smk_key_length(key) == SMK_KEY_LONG)
+	{
+		*to++ = SMK_KEY_LONG;
+		return smk_varint_write(to, key->words[1]);
+	}
+	length = smk_key_bytes(writer->kind, key, bytes);
+	(void) smk_key_bytes(writer->kind, &writer->last, before);
+	while (shared < length && bytes[shared] == before[shared])
+		shared++;
+	*to++ = (unsigned char) shared;
+	if (writer->kind == SMK_KEY_TEXT_KIND)
+		*to++ = (unsigned char) length;
+	memcpy(to, bytes + shared, length - shared);
+	writer->last = *key;
+	return to + (length - shared);
+}
 
 /* Writes an entity; its words are sorted, and its key follows those before. */
 void
@@ -19,32 +48,32 @@ smk_run_write(SmkRunWriter *writer, const SmkKey *key, const uint64 *words, int6
 {
 	StringInfo out = writer->out;
 	int64 distance = (int64) (words[0] - writer->last_word);
+	unsigned char *to;
+	int64 room = RUN_ROOM;
 
-	if (writer->kind == SMK_KEY_TEXT_KIND && smk_key_length(key) == SMK_KEY_LONG)
+	enlargeStringInfo(out, RUN_MAX_HEAD + RUN_ROOM * SMK_VARINT_MAX);
+	to = (unsigned char *) out->data + out->len;
+	if (writer->kind == SMK_KEY_BIGINT)
 	{
-		appendStringInfoCharMacro(out, (char) SMK_KEY_LONG);
-		smk_varint_append(out, key->words[1]);
+		to = smk_varint_write(to, key->words[0] - writer->last.words[0]);
+		writer->last.words[0] = key->words[0];
 	}
 	else
-	{
-		unsigned char bytes[SMK_KEY_WORDS * 8];
-		unsigned char before[SMK_KEY_WORDS * 8];
-		int length = smk_key_bytes(writer->kind, key, bytes);
-		int shared = 0;
-
-		(void) smk_key_bytes(writer->kind, &writer->last, before);
-		while (shared < length && bytes[shared] == before[shared])
-			shared++;
-		appendStringInfoCharMacro(out, (char) shared);
-		if (writer->kind == SMK_KEY_TEXT_KIND)
-			appendStringInfoCharMacro(out, (char) length);
-		appendBinaryStringInfo(out, (char *) bytes + shared, length - shared);
-		writer->last = *key;
-	}
-	smk_varint_append(out, (uint64) count);
-	smk_varint_append(out, (uint64) distance << 1 ^ (uint64) (distance >> 63));
+		to = run_write_key(writer, key, to);
+	to = smk_varint_write(to, (uint64) count);
+	to = smk_varint_write(to, (uint64) distance << 1 ^ (uint64) (distance >> 63));
 	for (int64 i = 1; i < count; i++)
-		smk_varint_append(out, words[i] - words[i - 1]);
+	{
+		if (unlikely(room-- == 0))
+		{
+			out->len = (int) ((char *) to - out->data);
+			enlargeStringInfo(out, (RUN_ROOM + 1) * SMK_VARINT_MAX);
+			to = (unsigned char *) out->data + out->len;
+			room = RUN_ROOM;
+		}
+		to = smk_varint_write(to, words[i] - words[i - 1]);
+	}
+	out->len = (int) ((char *) to - out->data);
 	writer->last_word = words[0];
 }
 
@@ -106,55 +135,60 @@ run_fill(SmkRunReader *reader, int bytes)
 	reader->end = reader->buffer + rest + more;
 }
 
+/* Reads a key that is no number. */
+static void
+run_read_key(SmkRunReader *reader)
+{
+	int length = 16;
+	int shared;
+
+	if (reader->at == reader->end)
+		run_malformed();
+	shared = *reader->at++;
+	if (reader->kind == SMK_KEY_TEXT_KIND)
+	{
+		if (shared == SMK_KEY_LONG)
+		{
+			uint64 number;
+
+			/* The bytes that the next text shares are those of the last one that was not long. */
+			if (!smk_varint_read(&reader->at, reader->end, &number))
+				run_malformed();
+			reader->key = smk_key_long(number);
+			return;
+		}
+		if (reader->at == reader->end)
+			run_malformed();
+		length = *reader->at++;
+		if (length > SMK_KEY_TEXT)
+			run_malformed();
+	}
+	if (shared > length || reader->end - reader->at < length - shared)
+		run_malformed();
+	memcpy(reader->last + shared, reader->at, length - shared);
+	reader->at += length - shared;
+	reader->key = reader->kind == SMK_KEY_TEXT_KIND ? smk_key_text((char *) reader->last, length)
+													: smk_key_uuid(reader->last);
+}
+
 /* Reads the key, the number of events and the first word of the next entity; false at the end. */
 bool
 smk_run_next(SmkRunReader *reader)
 {
-	unsigned char bytes[SMK_KEY_WORDS * 8];
-	int shared;
-	int length = reader->kind == SMK_KEY_BIGINT ? 8 : 16;
 	uint64 count;
 	uint64 distance;
 
 	run_fill(reader, RUN_MAX_HEAD);
 	if (reader->at == reader->end)
 		return false;
-	shared = *reader->at++;
-	if (shared == SMK_KEY_LONG && reader->kind == SMK_KEY_TEXT_KIND)
+	if (reader->kind == SMK_KEY_BIGINT)
 	{
-		uint64 number;
-
-		if (!smk_varint_read(&reader->at, reader->end, &number))
+		if (!smk_varint_read(&reader->at, reader->end, &distance))
 			run_malformed();
-		/* The bytes that the next text shares are those of the last one that was not long. */
-		reader->key = smk_key_long(number);
+		reader->key.words[0] += distance;
 	}
 	else
-	{
-		if (reader->kind == SMK_KEY_TEXT_KIND)
-		{
-			if (reader->at == reader->end)
-				run_malformed();
-			length = *reader->at++;
-			if (length > SMK_KEY_TEXT)
-				run_malformed();
-		}
-		if (shared > length || reader->end - reader->at < length - shared)
-			run_malformed();
-		memcpy(bytes, reader->last, shared);
-		memcpy(bytes + shared, reader->at, length - shared);
-		reader->at += length - shared;
-		memcpy(reader->last, bytes, length);
-		if (reader->kind == SMK_KEY_TEXT_KIND)
-			reader->key = smk_key_text((char *) bytes, length);
-		else if (reader->kind == SMK_KEY_UUID)
-			reader->key = smk_key_uuid(bytes);
-		else
-		{
-			memset(bytes + 8, 0, 8);
-			reader->key = smk_key_uuid(bytes);
-		}
-	}
+		run_read_key(reader);
 	if (!smk_varint_read(&reader->at, reader->end, &count) ||
 		!smk_varint_read(&reader->at, reader->end, &distance) || count == 0 || count > PG_INT64_MAX)
 		run_malformed();
@@ -174,7 +208,8 @@ smk_run_words(SmkRunReader *reader, uint64 *words)
 	{
 		uint64 distance;
 
-		run_fill(reader, SMK_VARINT_MAX);
+		if (reader->file != NULL)
+			run_fill(reader, SMK_VARINT_MAX);
 		if (!smk_varint_read(&reader->at, reader->end, &distance))
 			run_malformed();
 		words[i] = word += distance;

@@ -9,7 +9,7 @@
 #include "timeline/varint.h"
 
 /* The bucket of a value: values below 128 each have their own. */
-static int
+static inline int
 sketch_bucket(int64 value)
 {
 	int power;
@@ -41,7 +41,7 @@ smk_sketch_init(SmkSketch *sketch)
 	sketch->is_exact = true;
 }
 
-/* Makes sure that there is a counter for a bucket. */
+/* Makes a counter for a bucket that has none. */
 static void
 sketch_reach(SmkSketch *sketch, int bucket)
 {
@@ -49,8 +49,6 @@ sketch_reach(SmkSketch *sketch, int bucket)
 	int end;
 	int64 *counts;
 
-	if (sketch->size > 0 && bucket >= sketch->first && bucket < sketch->first + sketch->size)
-		return;
 	/* Whole powers of two, so that this happens seldom. */
 	first = bucket & ~((1 << SMK_SKETCH_SUB_BITS) - 1);
 	end = first + (1 << SMK_SKETCH_SUB_BITS);
@@ -70,10 +68,11 @@ sketch_reach(SmkSketch *sketch, int bucket)
 	sketch->size = end - first;
 }
 
-static void
+static inline void
 sketch_add_to_bucket(SmkSketch *sketch, int bucket, int64 count)
 {
-	sketch_reach(sketch, bucket);
+	if (unlikely(bucket < sketch->first || bucket >= sketch->first + sketch->size))
+		sketch_reach(sketch, bucket);
 	sketch->counts[bucket - sketch->first] += count;
 }
 
@@ -116,18 +115,12 @@ sketch_find(const SmkSketch *sketch, int64 value)
 	return low;
 }
 
-/* Adds a value, not below 0, a number of times. */
-void
-smk_sketch_add(SmkSketch *sketch, int64 value, int64 count)
+/* Adds to the values that are kept exactly, as long as they have room. */
+static void
+sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
 {
 	int cell;
 
-	sketch->count += count;
-	if (!sketch->is_exact)
-	{
-		sketch_add_to_bucket(sketch, sketch_bucket(value), count);
-		return;
-	}
 	cell = sketch_find(sketch, value);
 	if (cell < sketch->distinct && sketch->values[cell] == value)
 	{
@@ -155,6 +148,17 @@ smk_sketch_add(SmkSketch *sketch, int64 value, int64 count)
 	sketch->values[cell] = value;
 	sketch->counts[cell] = count;
 	sketch->distinct++;
+}
+
+/* Adds a value, not below 0, a number of times. */
+void
+smk_sketch_add(SmkSketch *sketch, int64 value, int64 count)
+{
+	sketch->count += count;
+	if (sketch->is_exact)
+		sketch_add_exact(sketch, value, count);
+	else
+		sketch_add_to_bucket(sketch, sketch_bucket(value), count);
 }
 
 /* Adds what another sketch has, which stays as it is. */

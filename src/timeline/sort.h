@@ -6,6 +6,14 @@
 
 #define SMK_SORT_MAX_WIDTH 4
 
-extern void smk_sort(uint64 *records, int64 count, int width);
+/* A second array, which sorting many records takes for a while: kept, so that the next one finds it. */
+typedef struct SmkSortSpace
+{
+	MemoryContext context;
+	uint64 *words;
+	int64 size;
+} SmkSortSpace;
+
+extern void smk_sort(uint64 *records, int64 count, int width, SmkSortSpace *space);
 
 #endif

@@ -19,6 +19,9 @@
 /* Below this there is nothing to be gained from moving events out. */
 #define LEDGER_LEAST_BUDGET (64 * 1024)
 
+/* What a value that is handed on has beside the events, and room for the one that is too many. */
+#define WRITE_SLACK (64 * 1024)
+
 /* A sorted run of a timeline: in memory, or a stretch of the ledger's file. */
 struct SmkRun
 {
@@ -40,8 +43,9 @@ struct SmkLedger
 {
 	MemoryContext context;
 	SmkKeyKind kind;
-	int64 budget; /* bytes; 0: nothing is moved out */
-	int64 used;
+	int64 budget;  /* bytes; 0: nothing is moved out */
+	int64 used;	   /* of them, by events */
+	int64 largest; /* what sorting will take beside them: as much as the largest group had */
 	dlist_head timelines;
 	BufFile *file;
 	int end_fileno; /* where the file ends */
@@ -50,6 +54,7 @@ struct SmkLedger
 	LongText *texts;
 	int64 text_count;
 	int64 text_size;
+	SmkSortSpace space; /* for sorting */
 };
 
 typedef struct NumberedText
@@ -66,6 +71,7 @@ smk_ledger(MemoryContext context, SmkKeyKind kind, int64 budget)
 
 	ledger->context = context;
 	ledger->kind = kind;
+	ledger->space.context = context;
 	ledger->budget = budget > 0 ? Max(budget, LEDGER_LEAST_BUDGET) : 0;
 	dlist_init(&ledger->timelines);
 	return ledger;
@@ -107,6 +113,7 @@ smk_timeline(SmkLedger *ledger)
 	SmkTimeline *timeline = MemoryContextAllocZero(ledger->context, sizeof(SmkTimeline));
 
 	timeline->ledger = ledger;
+	timeline->kind = ledger->kind;
 	timeline->width = kind_width(ledger->kind) + 1;
 	dlist_push_tail(&ledger->timelines, &timeline->node);
 	return timeline;
@@ -147,33 +154,57 @@ typedef struct Words
 	int64 size;
 } Words;
 
+/* Makes room for more words than there are, which stay. */
 static void
+words_enlarge(Words *words, int64 count)
+{
+	int64 size = Max(64, count * 2);
+
+	if (size > (int64) (MaxAllocHugeSize / sizeof(uint64)))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("one entity has too many events")));
+	words->words = words->size ? repalloc_huge(words->words, size * sizeof(uint64))
+							   : MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
+	words->size = size;
+}
+
+static inline void
 words_reserve(Words *words, int64 count)
 {
-	if (count <= words->size)
-		return;
-	if (count > (int64) (MaxAllocHugeSize / sizeof(uint64)) / 2)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("one entity has too many events")));
-	if (words->words != NULL)
-		pfree(words->words);
-	words->size = Max(64, count * 2);
-	words->words = MemoryContextAllocHuge(CurrentMemoryContext, words->size * sizeof(uint64));
+	if (count > words->size)
+		words_enlarge(words, count);
 }
 
 /* How many records from here on are of one entity; copies their words. */
+static pg_attribute_always_inline int64
+records_of_width(const SmkTimeline *timeline, int64 from, Words *words, int width)
+{
+	const uint64 *first = timeline->records + from * width;
+	const uint64 *end = timeline->records + timeline->count * width;
+	const uint64 *record = first;
+	int64 count = 0;
+
+	do
+	{
+		if (unlikely(count == words->size))
+			words_enlarge(words, count);
+		words->words[count++] = record[width - 1];
+		record += width;
+	} while (record < end && record_same(first, record, width));
+	return count;
+}
+
 static int64
 records_of_entity(const SmkTimeline *timeline, int64 from, Words *words)
 {
-	const int width = timeline->width;
-	const uint64 *record = timeline->records + from * width;
-	int64 count = 1;
-
-	while (from + count < timeline->count && record_same(record, record + count * width, width))
-		count++;
-	words_reserve(words, count);
-	for (int64 i = 0; i < count; i++)
-		words->words[i] = record[i * width + width - 1];
-	return count;
+	switch (timeline->width)
+	{
+		case 2:
+			return records_of_width(timeline, from, words, 2);
+		case 3:
+			return records_of_width(timeline, from, words, 3);
+		default:
+			return records_of_width(timeline, from, words, 4);
+	}
 }
 
 static void
@@ -200,7 +231,7 @@ spill_records(SmkTimeline *timeline, StringInfo buffer, Words *words)
 	int fileno;
 	off_t offset;
 
-	smk_sort(timeline->records, timeline->count, timeline->width);
+	smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
 	BufFileTell(ledger->file, &fileno, &offset);
 	resetStringInfo(buffer);
 	while (from < timeline->count)
@@ -272,7 +303,7 @@ ledger_spill(SmkLedger *ledger)
 static void
 ledger_reserve(SmkLedger *ledger, int64 bytes)
 {
-	if (ledger->budget > 0 && ledger->used + bytes > ledger->budget)
+	if (ledger->budget > 0 && ledger->used + bytes + ledger->largest > ledger->budget)
 		ledger_spill(ledger);
 	ledger->used += bytes;
 }
@@ -289,6 +320,7 @@ smk_timeline_grow(SmkTimeline *timeline)
 	CHECK_FOR_INTERRUPTS();
 	if (size > (int64) MaxAllocHugeSize / record)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a group has too many events")));
+	ledger->largest = Max(ledger->largest, before * record);
 	ledger_reserve(ledger, (size - before) * record);
 	if (timeline->size == 0)
 	{
@@ -423,52 +455,61 @@ smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint6
 	add_key(timeline, &key, word);
 }
 
-/* One thing to be read from: the records (run NULL), or a run. */
+/* One thing to be read from: the records, or a run. */
 typedef struct Source
 {
 	SmkRunReader run;
 	bool is_records;
 	int64 from; /* of the records: where the entity begins */
-	SmkKey key;
 } Source;
 
-/* Moves a source on to its next entity; false at its end. */
-static bool
+/* A source in the heap, and the first word of its key, which mostly decides. */
+typedef struct HeapItem
+{
+	uint64 first;
+	Source *source;
+} HeapItem;
+
+/* Moves a source on to its next entity, whose key is in its run; false at its end. */
+static inline bool
 source_next(const SmkTimeline *timeline, Source *source)
 {
-	if (source->is_records)
-	{
-		if (source->from >= timeline->count)
-			return false;
-		source->key = record_key(timeline, timeline->records + source->from * timeline->width);
-		return true;
-	}
-	if (!smk_run_next(&source->run))
+	if (!source->is_records)
+		return smk_run_next(&source->run);
+	if (source->from >= timeline->count)
 		return false;
-	source->key = source->run.key;
+	source->run.key = record_key(timeline, timeline->records + source->from * timeline->width);
 	return true;
+}
+
+static inline int
+heap_compare(const HeapItem *a, const HeapItem *b)
+{
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
+	return smk_key_compare(&a->source->run.key, &b->source->run.key);
 }
 
 /* Puts the source at a position of the heap where it belongs: no child comes before its parent. */
 static void
-heap_sink(Source **heap, int count, int position)
+heap_sink(HeapItem *heap, int count, int position)
 {
+	HeapItem item = heap[position];
+
 	for (;;)
 	{
 		int child = 2 * position + 1;
-		Source *swapped;
 
 		if (child >= count)
-			return;
-		if (child + 1 < count && smk_key_compare(&heap[child + 1]->key, &heap[child]->key) < 0)
+			break;
+		if (child + 1 < count && heap_compare(&heap[child + 1], &heap[child]) < 0)
 			child++;
-		if (smk_key_compare(&heap[child]->key, &heap[position]->key) >= 0)
-			return;
-		swapped = heap[child];
-		heap[child] = heap[position];
-		heap[position] = swapped;
+		if (heap_compare(&heap[child], &item) >= 0)
+			break;
+		heap[position] = heap[child];
 		position = child;
 	}
+	heap[position] = item;
 }
 
 /* Reads an entity at a time from the records and all runs. */
@@ -476,7 +517,7 @@ static void
 read_merged(SmkTimeline *timeline, int runs, SmkTimelineVisit visit, void *state)
 {
 	Source *sources = palloc0((runs + 1) * sizeof(Source));
-	Source **heap = palloc((runs + 1) * sizeof(Source *));
+	HeapItem *heap = palloc((runs + 1) * sizeof(HeapItem));
 	Words words = {NULL, 0};
 	Words part = {NULL, 0};
 	int count = 0;
@@ -493,60 +534,45 @@ read_merged(SmkTimeline *timeline, int runs, SmkTimelineVisit visit, void *state
 	sources[n].is_records = true;
 	for (int i = 0; i <= runs; i++)
 		if (source_next(timeline, &sources[i]))
-			heap[count++] = &sources[i];
+			heap[count++] = (HeapItem){sources[i].run.key.words[0], &sources[i]};
 	for (int i = count / 2 - 1; i >= 0; i--)
 		heap_sink(heap, count, i);
 	while (count > 0)
 	{
-		SmkKey key = heap[0]->key;
+		SmkKey key = heap[0].source->run.key;
 		int64 total = 0;
 		int pieces = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		while (count > 0 && smk_key_compare(&heap[0]->key, &key) == 0)
+		do
 		{
-			Source *source = heap[0];
+			Source *source = heap[0].source;
 			int64 more;
 
 			if (source->is_records)
 			{
 				more = records_of_entity(timeline, source->from, &part);
 				source->from += more;
+				words_reserve(&words, total + more);
+				memcpy(words.words + total, part.words, more * sizeof(uint64));
 			}
 			else
 			{
 				more = source->run.events;
-				words_reserve(&part, more);
-				smk_run_words(&source->run, part.words);
-			}
-			if (total == 0)
-			{
-				Words swapped = words;
-
-				words = part;
-				part = swapped;
-			}
-			else
-			{
-				if (total + more > words.size)
-				{
-					Words larger = {NULL, 0};
-
-					words_reserve(&larger, total + more);
-					memcpy(larger.words, words.words, total * sizeof(uint64));
-					pfree(words.words);
-					words = larger;
-				}
-				memcpy(words.words + total, part.words, more * sizeof(uint64));
+				words_reserve(&words, total + more);
+				smk_run_words(&source->run, words.words + total);
 			}
 			total += more;
 			pieces++;
-			if (!source_next(timeline, source))
+			if (source_next(timeline, source))
+				heap[0].first = source->run.key.words[0];
+			else
 				heap[0] = heap[--count];
 			heap_sink(heap, count, 0);
-		}
+		} while (count > 0 && heap[0].first == key.words[0] &&
+				 smk_key_compare(&heap[0].source->run.key, &key) == 0);
 		if (pieces > 1)
-			smk_sort(words.words, total, 1);
+			smk_sort(words.words, total, 1, &timeline->ledger->space);
 		visit(state, &key, words.words, total);
 	}
 	for (int i = 0; i < runs; i++)
@@ -568,7 +594,7 @@ smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 	int runs = 0;
 
 	if (timeline->count > 0)
-		smk_sort(timeline->records, timeline->count, timeline->width);
+		smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
 	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
 		runs++;
 	if (runs > 0)
@@ -598,13 +624,14 @@ typedef struct Writing
 	StringInfoData others; /* length, bytes, number of events, words */
 } Writing;
 
-/* Raises an error where a partial state would be larger than a value can be. */
+/* Raises an error where a partial state would be larger than a value of the server's can be. */
 static void
 write_check(int64 bytes)
 {
-	if (bytes > (int64) MaxAllocSize / 2)
+	if (bytes > (int64) MaxAllocSize - WRITE_SLACK)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("the events of a group are too many for one parallel worker to hand on"),
+						errdetail("They would take more than 1 GB."),
 						errhint("Run the query without workers: SET max_parallel_workers_per_gather = 0.")));
 }
 
@@ -634,17 +661,18 @@ void
 smk_timeline_write(SmkTimeline *timeline, StringInfo out)
 {
 	Writing writing = {.ledger = timeline->ledger};
-	StringInfoData run;
+	int64 size = 0;
+	int start;
 
-	initStringInfo(&run);
+	appendBinaryStringInfo(out, (char *) &size, sizeof(size));
+	start = out->len;
 	initStringInfo(&writing.others);
 	writing.run.kind = timeline->ledger->kind;
-	writing.run.out = &run;
+	writing.run.out = out;
 	smk_timeline_read(timeline, write_entity, &writing);
-	smk_varint_append(out, run.len);
-	appendBinaryStringInfo(out, run.data, run.len);
+	size = out->len - start;
+	memcpy(out->data + start - sizeof(size), &size, sizeof(size));
 	appendBinaryStringInfo(out, writing.others.data, writing.others.len);
-	pfree(run.data);
 	pfree(writing.others.data);
 }
 
@@ -653,18 +681,21 @@ void
 smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64 size)
 {
 	const unsigned char *end = data + size;
-	uint64 bytes;
+	int64 bytes = -1;
 
-	if (!smk_varint_read(&data, end, &bytes) || bytes > (uint64) (end - data))
+	if (size >= (int64) sizeof(bytes))
+		memcpy(&bytes, data, sizeof(bytes));
+	data += sizeof(bytes);
+	if (bytes < 0 || bytes > end - data)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
 	if (bytes > 0)
 	{
 		unsigned char *copy;
 
-		ledger_reserve(timeline->ledger, (int64) bytes);
+		ledger_reserve(timeline->ledger, bytes);
 		copy = MemoryContextAllocHuge(timeline->ledger->context, bytes);
 		memcpy(copy, data, bytes);
-		run_add(timeline, copy, 0, 0, (int64) bytes);
+		run_add(timeline, copy, 0, 0, bytes);
 		data += bytes;
 	}
 	while (data < end)

@@ -20,6 +20,7 @@ typedef struct SmkRun SmkRun;
 typedef struct SmkTimeline
 {
 	SmkLedger *ledger;
+	SmkKeyKind kind;
 	dlist_node node; /* among the timelines of the ledger */
 	int width;		 /* words of a record: those of the key, then time and code */
 	int64 count;	 /* records */

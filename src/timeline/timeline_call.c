@@ -99,7 +99,7 @@ smk_timeline_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
 void
 smk_timeline_add_datum(SmkTimeline *timeline, Datum entity, uint64 word)
 {
-	switch (smk_ledger_kind(timeline->ledger))
+	switch (timeline->kind)
 	{
 		case SMK_KEY_BIGINT:
 			smk_timeline_add_bigint(timeline, DatumGetInt64(entity), word);
