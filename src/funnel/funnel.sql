@@ -246,15 +246,273 @@ CREATE AGGREGATE smarketing.merge(summary smarketing.funnel_summary) (
 COMMENT ON AGGREGATE smarketing.merge(smarketing.funnel_summary) IS
     'one funnel of several over different entities, of the same steps, mode and window';
 
-CREATE FUNCTION smarketing.funnel_steps(
-    summary smarketing.funnel_summary,
-    OUT step pg_catalog.int4, OUT stage pg_catalog.text, OUT entities pg_catalog.int8,
-    OUT previous_rate pg_catalog.float8, OUT first_rate pg_catalog.float8,
-    OUT median_hours pg_catalog.float8, OUT p90_hours pg_catalog.float8
-)
-RETURNS SETOF pg_catalog.record
+CREATE TYPE smarketing.funnel_steps_row AS (
+    step pg_catalog.int4,
+    stage pg_catalog.text,
+    entities pg_catalog.int8,
+    previous_rate pg_catalog.float8,
+    first_rate pg_catalog.float8,
+    median_hours pg_catalog.float8,
+    p90_hours pg_catalog.float8
+);
+
+COMMENT ON TYPE smarketing.funnel_steps_row IS 'a row of funnel_steps';
+
+CREATE FUNCTION smarketing.funnel_steps(summary smarketing.funnel_summary)
+RETURNS SETOF smarketing.funnel_steps_row
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 8
 AS 'MODULE_PATHNAME', 'smk_funnel_steps';
 
 COMMENT ON FUNCTION smarketing.funnel_steps(smarketing.funnel_summary) IS
     'the steps of a funnel as rows: entities, their share of the step before and of the first, hours from the step before';
+
+CREATE FUNCTION smarketing.window_funnel_transfn(pg_catalog.internal, pg_catalog.timestamptz, pg_catalog.interval, pg_catalog.text, VARIADIC "any")
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_window_funnel_transfn';
+
+COMMENT ON FUNCTION smarketing.window_funnel_transfn(pg_catalog.internal, pg_catalog.timestamptz, pg_catalog.interval, pg_catalog.text, VARIADIC "any") IS 'implementation of window_funnel';
+
+CREATE FUNCTION smarketing.window_funnel_combinefn(pg_catalog.internal, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_window_funnel_combinefn';
+
+COMMENT ON FUNCTION smarketing.window_funnel_combinefn(pg_catalog.internal, pg_catalog.internal) IS 'implementation of window_funnel';
+
+CREATE FUNCTION smarketing.window_funnel_serialfn(pg_catalog.internal)
+RETURNS pg_catalog.bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_window_funnel_serialfn';
+
+COMMENT ON FUNCTION smarketing.window_funnel_serialfn(pg_catalog.internal) IS 'implementation of window_funnel';
+
+CREATE FUNCTION smarketing.window_funnel_deserialfn(pg_catalog.bytea, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_window_funnel_deserialfn';
+
+COMMENT ON FUNCTION smarketing.window_funnel_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS 'implementation of window_funnel';
+
+CREATE FUNCTION smarketing.window_funnel_finalfn(pg_catalog.internal)
+RETURNS pg_catalog.int4
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_window_funnel_finalfn';
+
+COMMENT ON FUNCTION smarketing.window_funnel_finalfn(pg_catalog.internal) IS 'implementation of window_funnel';
+
+CREATE AGGREGATE smarketing.window_funnel(at pg_catalog.timestamptz, within pg_catalog.interval, mode pg_catalog.text, VARIADIC conditions "any") (
+    SFUNC = smarketing.window_funnel_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 512,
+    FINALFUNC = smarketing.window_funnel_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.window_funnel_combinefn,
+    SERIALFUNC = smarketing.window_funnel_serialfn,
+    DESERIALFUNC = smarketing.window_funnel_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.window_funnel(pg_catalog.timestamptz, pg_catalog.interval, pg_catalog.text, VARIADIC "any") IS
+    'how many of the conditions, 1 to 64, the rows of a group met one after the other within a time of the first; mode as in ClickHouse: empty, strict_order, strict_increase, strict_once, strict_deduplication, allow_reentry, and first_start, any_order';
+
+CREATE TYPE smarketing.duration_summary;
+
+CREATE FUNCTION smarketing.duration_summary_in(pg_catalog.cstring)
+RETURNS smarketing.duration_summary
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_summary_in';
+
+CREATE FUNCTION smarketing.duration_summary_out(smarketing.duration_summary)
+RETURNS pg_catalog.cstring
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_summary_out';
+
+CREATE FUNCTION smarketing.duration_summary_recv(pg_catalog.internal)
+RETURNS smarketing.duration_summary
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_summary_recv';
+
+CREATE FUNCTION smarketing.duration_summary_send(smarketing.duration_summary)
+RETURNS pg_catalog.bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_summary_send';
+
+COMMENT ON FUNCTION smarketing.duration_summary_in(pg_catalog.cstring) IS 'I/O of duration_summary';
+COMMENT ON FUNCTION smarketing.duration_summary_out(smarketing.duration_summary) IS 'I/O of duration_summary';
+COMMENT ON FUNCTION smarketing.duration_summary_recv(pg_catalog.internal) IS 'I/O of duration_summary';
+COMMENT ON FUNCTION smarketing.duration_summary_send(smarketing.duration_summary) IS 'I/O of duration_summary';
+
+CREATE TYPE smarketing.duration_summary (
+    INPUT = smarketing.duration_summary_in,
+    OUTPUT = smarketing.duration_summary_out,
+    RECEIVE = smarketing.duration_summary_recv,
+    SEND = smarketing.duration_summary_send,
+    STORAGE = extended
+);
+
+COMMENT ON TYPE smarketing.duration_summary IS
+    'how long entities stayed in each stage; merge() adds summaries over other entities, stage_durations() reads it';
+
+CREATE FUNCTION smarketing.durations_transfn(pg_catalog.internal, pg_catalog.int8, smarketing.funnel_stage, pg_catalog.timestamptz)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_durations_transfn';
+
+COMMENT ON FUNCTION smarketing.durations_transfn(pg_catalog.internal, pg_catalog.int8, smarketing.funnel_stage, pg_catalog.timestamptz) IS 'implementation of durations';
+
+CREATE FUNCTION smarketing.durations_transfn(pg_catalog.internal, pg_catalog.uuid, smarketing.funnel_stage, pg_catalog.timestamptz)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_durations_transfn';
+
+COMMENT ON FUNCTION smarketing.durations_transfn(pg_catalog.internal, pg_catalog.uuid, smarketing.funnel_stage, pg_catalog.timestamptz) IS 'implementation of durations';
+
+CREATE FUNCTION smarketing.durations_transfn(pg_catalog.internal, pg_catalog.text, smarketing.funnel_stage, pg_catalog.timestamptz)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_durations_transfn';
+
+COMMENT ON FUNCTION smarketing.durations_transfn(pg_catalog.internal, pg_catalog.text, smarketing.funnel_stage, pg_catalog.timestamptz) IS 'implementation of durations';
+
+CREATE FUNCTION smarketing.durations_combinefn(pg_catalog.internal, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_durations_combinefn';
+
+COMMENT ON FUNCTION smarketing.durations_combinefn(pg_catalog.internal, pg_catalog.internal) IS 'implementation of durations';
+
+CREATE FUNCTION smarketing.durations_serialfn(pg_catalog.internal)
+RETURNS pg_catalog.bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_durations_serialfn';
+
+COMMENT ON FUNCTION smarketing.durations_serialfn(pg_catalog.internal) IS 'implementation of durations';
+
+CREATE FUNCTION smarketing.durations_deserialfn(pg_catalog.bytea, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_durations_deserialfn';
+
+COMMENT ON FUNCTION smarketing.durations_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS 'implementation of durations';
+
+CREATE FUNCTION smarketing.durations_finalfn(pg_catalog.internal)
+RETURNS smarketing.duration_summary
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_durations_finalfn';
+
+COMMENT ON FUNCTION smarketing.durations_finalfn(pg_catalog.internal) IS 'implementation of durations';
+
+CREATE AGGREGATE smarketing.durations(entity pg_catalog.int8, stage smarketing.funnel_stage, at pg_catalog.timestamptz) (
+    SFUNC = smarketing.durations_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.durations_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.durations_combinefn,
+    SERIALFUNC = smarketing.durations_serialfn,
+    DESERIALFUNC = smarketing.durations_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.durations(pg_catalog.int8, smarketing.funnel_stage, pg_catalog.timestamptz) IS
+    'how long entities stayed in each stage: visits that ended, and those that are open';
+
+CREATE AGGREGATE smarketing.durations(entity pg_catalog.uuid, stage smarketing.funnel_stage, at pg_catalog.timestamptz) (
+    SFUNC = smarketing.durations_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.durations_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.durations_combinefn,
+    SERIALFUNC = smarketing.durations_serialfn,
+    DESERIALFUNC = smarketing.durations_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.durations(pg_catalog.uuid, smarketing.funnel_stage, pg_catalog.timestamptz) IS
+    'how long entities stayed in each stage: visits that ended, and those that are open';
+
+CREATE AGGREGATE smarketing.durations(entity pg_catalog.text, stage smarketing.funnel_stage, at pg_catalog.timestamptz) (
+    SFUNC = smarketing.durations_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.durations_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.durations_combinefn,
+    SERIALFUNC = smarketing.durations_serialfn,
+    DESERIALFUNC = smarketing.durations_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.durations(pg_catalog.text, smarketing.funnel_stage, pg_catalog.timestamptz) IS
+    'how long entities stayed in each stage: visits that ended, and those that are open';
+
+CREATE FUNCTION smarketing.duration_merge_transfn(pg_catalog.internal, smarketing.duration_summary)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_merge_transfn';
+
+COMMENT ON FUNCTION smarketing.duration_merge_transfn(pg_catalog.internal, smarketing.duration_summary) IS 'implementation of merge';
+
+CREATE FUNCTION smarketing.duration_merge_combinefn(pg_catalog.internal, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_merge_combinefn';
+
+COMMENT ON FUNCTION smarketing.duration_merge_combinefn(pg_catalog.internal, pg_catalog.internal) IS 'implementation of merge';
+
+CREATE FUNCTION smarketing.duration_merge_serialfn(pg_catalog.internal)
+RETURNS pg_catalog.bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_merge_finalfn';
+
+COMMENT ON FUNCTION smarketing.duration_merge_serialfn(pg_catalog.internal) IS 'implementation of merge';
+
+CREATE FUNCTION smarketing.duration_merge_deserialfn(pg_catalog.bytea, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_merge_deserialfn';
+
+COMMENT ON FUNCTION smarketing.duration_merge_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS 'implementation of merge';
+
+CREATE FUNCTION smarketing.duration_merge_finalfn(pg_catalog.internal)
+RETURNS smarketing.duration_summary
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_duration_merge_finalfn';
+
+COMMENT ON FUNCTION smarketing.duration_merge_finalfn(pg_catalog.internal) IS 'implementation of merge';
+
+CREATE AGGREGATE smarketing.merge(summary smarketing.duration_summary) (
+    SFUNC = smarketing.duration_merge_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.duration_merge_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.duration_merge_combinefn,
+    SERIALFUNC = smarketing.duration_merge_serialfn,
+    DESERIALFUNC = smarketing.duration_merge_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.merge(smarketing.duration_summary) IS
+    'one summary of several over different entities';
+
+CREATE TYPE smarketing.stage_durations_row AS (
+    stage pg_catalog.text,
+    visits pg_catalog.int8,
+    open pg_catalog.int8,
+    total_hours pg_catalog.float8,
+    median_hours pg_catalog.float8,
+    p90_hours pg_catalog.float8
+);
+
+COMMENT ON TYPE smarketing.stage_durations_row IS 'a row of stage_durations';
+
+CREATE FUNCTION smarketing.stage_durations(summary smarketing.duration_summary, as_of pg_catalog.timestamptz)
+RETURNS SETOF smarketing.stage_durations_row
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 8
+AS 'MODULE_PATHNAME', 'smk_stage_durations';
+
+COMMENT ON FUNCTION smarketing.stage_durations(smarketing.duration_summary, pg_catalog.timestamptz) IS
+    'how long entities stayed in each stage, as rows: visits, those that are open, hours of all of them until a time, and of those that ended';

@@ -31,6 +31,13 @@ extern SmkKey smk_key_text(const char *bytes, int length);
 extern SmkKey smk_key_long(uint64 number);
 extern int smk_key_bytes(SmkKeyKind kind, const SmkKey *key, unsigned char *bytes);
 
+/* The number of which a key was made. */
+static inline int64
+smk_key_number(const SmkKey *key)
+{
+	return (int64) (key->words[0] ^ UINT64CONST(1) << 63);
+}
+
 static inline int
 smk_key_length(const SmkKey *key)
 {

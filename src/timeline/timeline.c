@@ -94,7 +94,7 @@ smk_ledger_kind(const SmkLedger *ledger)
 
 /* Room for what belongs to a group beside its timeline, zeroed; it lives as long as the ledger. */
 void *
-smk_timeline_state(SmkLedger *ledger, Size size)
+smk_ledger_alloc(SmkLedger *ledger, Size size)
 {
 	return MemoryContextAllocZero(ledger->context, size);
 }

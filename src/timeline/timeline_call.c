@@ -5,6 +5,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
+#include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -20,6 +21,43 @@ typedef struct Slot
 	SmkLedger *ledger;
 	MemoryContextCallback reset; /* under a window */
 } Slot;
+
+/* What a function keeps from one call of it to the next. */
+typedef struct Call
+{
+	Slot *slots;
+	bool is_known; /* smk_timeline_first_call() has said that it is the first one */
+} Call;
+
+/* The context of an aggregate's states; an error where the function is called by hand. */
+MemoryContext
+smk_timeline_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	return context;
+}
+
+static Call *
+call_of(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Call));
+	return fcinfo->flinfo->fn_extra;
+}
+
+/* True once for each use of the function in a query: what does not change from row to row is checked then. */
+bool
+smk_timeline_first_call(FunctionCallInfo fcinfo)
+{
+	Call *call = call_of(fcinfo);
+	bool is_first = !call->is_known;
+
+	call->is_known = true;
+	return is_first;
+}
 
 /* How the entity of a call is known, from the type of that argument. */
 SmkKeyKind
@@ -61,25 +99,26 @@ slot_release_window(void *state)
  * The ledger of all groups that this function aggregates in its current context, made on first use. Within
  * the memory that hashing may take; under a window nothing is moved out, since a file could not be closed.
  */
-SmkLedger *
-smk_timeline_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
+static SmkLedger *
+call_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
 {
+	Call *call = call_of(fcinfo);
 	MemoryContext context;
 	int caller = AggCheckCallContext(fcinfo, &context);
 	Slot *slot;
 
 	if (!caller)
 		elog(ERROR, "aggregate function called in non-aggregate context");
-	for (slot = fcinfo->flinfo->fn_extra; slot != NULL; slot = slot->next)
+	for (slot = call->slots; slot != NULL; slot = slot->next)
 		if (slot->context == context)
 			return slot->ledger;
-	for (slot = fcinfo->flinfo->fn_extra; slot != NULL && slot->context != NULL;)
+	for (slot = call->slots; slot != NULL && slot->context != NULL;)
 		slot = slot->next;
 	if (slot == NULL)
 	{
 		slot = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Slot));
-		slot->next = fcinfo->flinfo->fn_extra;
-		fcinfo->flinfo->fn_extra = slot;
+		slot->next = call->slots;
+		call->slots = slot;
 	}
 	slot->ledger =
 		smk_ledger(context, kind, caller == AGG_CONTEXT_AGGREGATE ? (int64) get_hash_memory_limit() : 0);
@@ -93,6 +132,81 @@ smk_timeline_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
 		MemoryContextRegisterResetCallback(context, &slot->reset);
 	}
 	return slot->ledger;
+}
+
+/* The state of a new group, zeroed but for its timeline; size is that of the aggregate's own state. */
+void *
+smk_timeline_state(FunctionCallInfo fcinfo, SmkKeyKind kind, Size size)
+{
+	SmkLedger *ledger = call_ledger(fcinfo, kind);
+	SmkTimelineState *state = smk_ledger_alloc(ledger, size);
+
+	state->timeline = smk_timeline(ledger);
+	state->kind = kind;
+	return state;
+}
+
+/* A message to be read, of the bytes that a serialising function has given. */
+void
+smk_timeline_message(StringInfo message, const bytea *data)
+{
+	message->data = (char *) VARDATA_ANY(data);
+	message->len = message->maxlen = (int) VARSIZE_ANY_EXHDR(data);
+	message->cursor = 0;
+}
+
+/* Writes the events for another process. */
+void
+smk_timeline_state_write(SmkTimelineState *state, StringInfo out)
+{
+	pq_sendbyte(out, state->kind);
+	smk_timeline_write(state->timeline, out);
+}
+
+/* Takes what is left of a message as events that another process wrote; the bytes must stay. */
+void
+smk_timeline_state_read(SmkTimelineState *state, StringInfo in)
+{
+	state->kind = pq_getmsgbyte(in);
+	if (state->kind > SMK_KEY_TEXT_KIND)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+	state->written = (unsigned char *) in->data + in->cursor;
+	state->written_size = in->len - in->cursor;
+}
+
+/* Adds the events of another state to one of this process. */
+void
+smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other)
+{
+	if (other->timeline == NULL)
+		smk_timeline_add_written(state->timeline, other->written, other->written_size);
+	else
+	{
+		StringInfoData written;
+
+		initStringInfo(&written);
+		smk_timeline_write(other->timeline, &written);
+		smk_timeline_add_written(state->timeline, (unsigned char *) written.data, written.len);
+		pfree(written.data);
+	}
+}
+
+/* Raises the error for an argument that must not be NULL. */
+void
+smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
+}
+
+/* Raises the error for an argument that is not the same for all rows. */
+void
+smk_timeline_require_constant(bool is_same, const char *name)
+{
+	if (!is_same)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be the same for all rows", name)));
 }
 
 /* Adds an event of an entity. */

@@ -10,10 +10,27 @@
 #include "compat.h"
 #include "timeline/timeline.h"
 
+/* What an aggregate over timelines keeps for a group, at the beginning of its own state. */
+typedef struct SmkTimelineState
+{
+	SmkTimeline *timeline; /* NULL: as another process wrote it, below */
+	SmkKeyKind kind;
+	const unsigned char *written;
+	int64 written_size;
+} SmkTimelineState;
+
+extern MemoryContext smk_timeline_context(FunctionCallInfo fcinfo);
+extern bool smk_timeline_first_call(FunctionCallInfo fcinfo);
 extern SmkKeyKind smk_timeline_kind(FunctionCallInfo fcinfo, int argument);
-extern SmkLedger *smk_timeline_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind);
+extern void *smk_timeline_state(FunctionCallInfo fcinfo, SmkKeyKind kind, Size size);
+extern void smk_timeline_message(StringInfo message, const bytea *data);
+extern void smk_timeline_state_write(SmkTimelineState *state, StringInfo out);
+extern void smk_timeline_state_read(SmkTimelineState *state, StringInfo in);
+extern void smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other);
 extern void smk_timeline_add_datum(SmkTimeline *timeline, Datum entity, uint64 word);
 extern int64 smk_timeline_window(const Interval *within);
+extern void smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
+extern void smk_timeline_require_constant(bool is_same, const char *name);
 pg_noreturn extern void smk_timeline_time_error(TimestampTz at);
 
 /* The word of an event. An infinite time, or one that has no room in a word, is an error. */

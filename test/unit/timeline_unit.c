@@ -1,197 +1,95 @@
 /*
- * timeline_unit.c: readers and sketches without a server, against slow references, under the sanitizers.
- * Prints TAP; the argument is the seed.
+ * timeline_unit.c: numbers, words, sorting, sketches and money without a server, against slow references,
+ * under the sanitizers. Prints TAP; the first argument is the seed, the second a file of stored numerics (one
+ * a line: their bytes in hexadecimal digits, and their text).
  */
-#include "postgres.h"
+#include "unit.h"
 
-#include <limits.h>
-#include <math.h>
-#include <stdio.h>
-
-#include "funnel/funnel_summary.h"
+#include "timeline/money.h"
+#include "timeline/sketch.h"
+#include "timeline/sort.h"
 #include "timeline/varint.h"
-
-/* What the files under test take from the server. */
-#undef printf
-#undef qsort
-#undef palloc
-#undef palloc0
-void *
-palloc(Size size)
-{
-	return malloc(size ? size : 1);
-}
-
-void *
-palloc0(Size size)
-{
-	return calloc(1, size ? size : 1);
-}
-
-void *
-repalloc(void *pointer, Size size)
-{
-	return realloc(pointer, size);
-}
-
-void
-pfree(void *pointer)
-{
-	free(pointer);
-}
-
-void
-initStringInfo(StringInfo str)
-{
-	str->data = palloc(1024);
-	str->maxlen = 1024;
-	str->len = 0;
-}
-
-void
-enlargeStringInfo(StringInfo str, int needed)
-{
-	while (str->maxlen < str->len + needed + 1)
-		str->data = repalloc(str->data, str->maxlen *= 2);
-}
-
-void
-appendStringInfoChar(StringInfo str, char ch)
-{
-	enlargeStringInfo(str, 1);
-	str->data[str->len++] = ch;
-}
-
-#if PG_VERSION_NUM >= 160000
-void
-appendBinaryStringInfo(StringInfo str, const void *data, int length)
-#else
-void
-appendBinaryStringInfo(StringInfo str, const char *data, int length)
-#endif
-{
-	enlargeStringInfo(str, length);
-	memcpy(str->data + str->len, data, length);
-	str->len += length;
-}
-
-static int tests;
-static int failures;
+#include "timeline/word.h"
 
 static void
-ok(bool passed, const char *what)
+test_numbers(void)
 {
-	tests++;
-	failures += !passed;
-	printf("%sok %d - %s\n", passed ? "" : "not ", tests, what);
+	int wrong = 0;
+
+	for (int n = 0; n < 100000; n++)
+	{
+		uint64 value = ((uint64) random_below(INT_MAX) << 33 ^ random_below(INT_MAX)) >> random_below(64);
+		uint64 read = 0;
+		unsigned char bytes[SMK_VARINT_MAX];
+		const unsigned char *data = bytes;
+		unsigned char *end = smk_varint_write(bytes, value);
+
+		wrong += !smk_varint_read(&data, end, &read) || read != value || data != end;
+		data = bytes;
+		wrong += smk_varint_read(&data, end - 1, &read);
+	}
+	ok(wrong == 0, "numbers are read as they were written, and never past their end");
+	for (int n = 0; n < 100000; n++)
+	{
+		int64 at =
+			(int64) (((uint64) random_below(INT_MAX) << 31 ^ random_below(INT_MAX)) % SMK_WORD_MAX_TIME);
+		unsigned code = random_below(64);
+
+		at = n % 2 ? at : -at;
+		wrong += smk_word_time(smk_word(at, code)) != at || smk_word_code(smk_word(at, code)) != code;
+		wrong += !(smk_word(at, code) < smk_word(at + 1, 0)) ||
+				 (code > 0 && !(smk_word(at, code - 1) < smk_word(at, code)));
+	}
+	ok(wrong == 0, "words give time and code again, and are in their order");
 }
 
-static uint64 random_state;
-
-static unsigned
-random_below(unsigned limit)
-{
-	random_state = random_state * UINT64CONST(6364136223846793005) + UINT64CONST(1442695040888963407);
-	return (unsigned) (random_state >> 33) % limit;
-}
+/* Records of every width, of few and of many different keys, in order, backwards and at random. */
+static int sort_width;
 
 static int
-compare_words(const void *a, const void *b)
+compare_records(const void *a, const void *b)
 {
-	uint64 left = *(const uint64 *) a;
-	uint64 right = *(const uint64 *) b;
-
-	return (left > right) - (left < right);
-}
-
-/* The chain of one start: the first event that takes each step, as far as it goes within the window. */
-static void
-chain_of(const SmkFunnelRules *rules, const uint64 *words, int count, int start, SmkFunnelChain *chain)
-{
-	uint64 seen = 0;
-
-	chain->depth = 0;
-	for (int i = start; i < count && smk_word_time(words[i]) - smk_word_time(words[start]) <= rules->within; i++)
+	for (int i = 0; i < sort_width; i++)
 	{
-		int step = (int) smk_word_code(words[i]);
+		int result = compare_words((const uint64 *) a + i, (const uint64 *) b + i);
 
-		if (rules->modes & SMK_FUNNEL_REACHED)
-			while (chain->depth <= step)
-				chain->at[chain->depth++] = smk_word_time(words[i]);
-		else if (rules->modes & SMK_FUNNEL_ORDERED ? step == chain->depth : !(seen >> step & 1))
-			chain->at[chain->depth++] = smk_word_time(words[i]);
-		seen |= UINT64CONST(1) << step;
+		if (result != 0)
+			return result;
 	}
-}
-
-/* The deepest chain of all starts, then the first to be complete, then the last to start. */
-static void
-reference_read(const SmkFunnelRules *rules, const uint64 *words, int count, SmkFunnelChain *best)
-{
-	int lowest = SMK_FUNNEL_MAX_STEPS;
-
-	best->depth = 0;
-	for (int i = 0; i < count; i++)
-		lowest = Min(lowest, (int) smk_word_code(words[i]));
-	for (int i = 0; i < count; i++)
-	{
-		SmkFunnelChain chain;
-		int step = (int) smk_word_code(words[i]);
-
-		if ((rules->modes & SMK_FUNNEL_ORDERED && step != 0) || (rules->modes & SMK_FUNNEL_REACHED && step != lowest))
-			continue;
-		chain_of(rules, words, count, i, &chain);
-		if (chain.depth > best->depth ||
-			(chain.depth == best->depth && chain.at[chain.depth - 1] <= best->at[best->depth - 1]))
-			*best = chain;
-		if (rules->modes & SMK_FUNNEL_FIRST_START)
-			return;
-	}
+	return 0;
 }
 
 static void
-test_funnel(void)
+test_sort(void)
 {
-	static const struct
+	SmkSortSpace space = {0};
+	int wrong = 0;
+
+	for (int n = 0; n < 400; n++)
 	{
-		unsigned modes;
-		const char *name;
-	} kinds[] = {{SMK_FUNNEL_REACHED, "reached"},
-				 {SMK_FUNNEL_ORDERED, "ordered"},
-				 {SMK_FUNNEL_ANY_ORDER, "any_order"},
-				 {SMK_FUNNEL_REACHED | SMK_FUNNEL_FIRST_START, "reached, first start"},
-				 {SMK_FUNNEL_ORDERED | SMK_FUNNEL_FIRST_START, "ordered, first start"},
-				 {SMK_FUNNEL_ANY_ORDER | SMK_FUNNEL_FIRST_START, "any_order, first start"}};
+		int64 count = random_below(n % 10 == 0 ? 60000 : n % 3 == 0 ? 9000 : 200);
+		uint64 *records;
+		uint64 *expected;
+		int kind = (int) random_below(6);
+		uint64 mask = kind == 5 ? PG_UINT64_MAX : (UINT64CONST(1) << random_below(24)) - 1;
+		uint64 least = n % 2 ? 0 : random_word();
 
-	for (size_t k = 0; k < lengthof(kinds); k++)
-	{
-		int wrong = 0;
-
-		for (int n = 0; n < 50000; n++)
-		{
-			SmkFunnelRules rules = {kinds[k].modes, 1 + random_below(10)};
-			SmkFunnelChain chain;
-			SmkFunnelChain expected;
-			int count = 1 + (int) random_below(n % 10 == 0 ? 40 : 9);
-			int steps = n % 7 == 0 ? 64 : 2 + (int) random_below(4);
-			/* Times around the epoch, and at the ends of what there is room for. */
-			int64 base = n % 5 == 0 ? -SMK_WORD_MAX_TIME : n % 5 == 1 ? SMK_WORD_MAX_TIME - 30 : -10;
-			uint64 words[41];
-			bool same;
-
-			for (int i = 0; i < count; i++)
-				words[i] = smk_word(base + random_below(25), random_below(steps));
-			qsort(words, count, sizeof(uint64), compare_words);
-			memset(&chain, 0, sizeof(chain));
-			smk_funnel_read(&rules, words, count, &chain);
-			reference_read(&rules, words, count, &expected);
-			same = chain.depth == expected.depth;
-			for (int i = 0; same && i < chain.depth; i++)
-				same = chain.at[i] == expected.at[i];
-			wrong += !same;
-		}
-		ok(wrong == 0, kinds[k].name);
+		sort_width = 1 + n % 4;
+		records = palloc(count * sort_width * sizeof(uint64));
+		expected = palloc(count * sort_width * sizeof(uint64));
+		for (int64 i = 0; i < count * sort_width; i++)
+			records[i] = kind == 0	 ? (uint64) i
+						 : kind == 1 ? (uint64) -i
+						 : kind == 2 ? least + (random_below(50) ? 0 : random_word())
+									 : least + (random_word() & mask);
+		memcpy(expected, records, count * sort_width * sizeof(uint64));
+		qsort(expected, count, sort_width * sizeof(uint64), compare_records);
+		smk_sort(records, count, sort_width, &space);
+		wrong += count > 0 && memcmp(records, expected, count * sort_width * sizeof(uint64)) != 0;
+		pfree(records);
+		pfree(expected);
 	}
+	ok(wrong == 0, "records are sorted as by qsort");
 }
 
 static int
@@ -284,95 +182,131 @@ test_sketch(void)
 	ok(far == 0, "quantiles are exact, or within 0.4 percent");
 }
 
-/* Changed bytes are a summary or are none; what is one can be used. */
-static void
-test_mutations(void)
+/* The amount of a text of decimals, slowly. */
+static SmkMoney
+money_of(const char *text)
 {
-	SmkFunnelRules rules = {SMK_FUNNEL_ORDERED, 1000000};
-	SmkFunnelSummary *summary = palloc(sizeof(SmkFunnelSummary));
-	SmkFunnelSummary *other = palloc(sizeof(SmkFunnelSummary));
-	StringInfoData bytes;
-	int valid = 0;
+	SmkMoney money = {0, 0};
+	bool is_negative = *text == '-';
+	bool is_fraction = false;
 
-	smk_funnel_summary_init(summary, &rules, false);
-	for (int n = 0; n < 40; n++)
+	for (text += is_negative; *text; text++)
 	{
-		uint64 words[4];
-
-		for (unsigned i = 0; i < 4; i++)
-			words[i] = smk_word(n + random_below(900) * i, i);
-		qsort(words, 4, sizeof(uint64), compare_words);
-		smk_funnel_summary_add(summary, words, 4);
-	}
-	initStringInfo(&bytes);
-	smk_funnel_summary_write(summary, &bytes);
-	for (int n = 0; n < 100000; n++)
-	{
-		/* Of exactly that size, so that a byte too far is seen. */
-		int size = n % 3 == 0 ? (int) random_below(bytes.len + 1) : bytes.len;
-		unsigned char *copy = malloc(size ? size : 1);
-
-		memcpy(copy, bytes.data, size);
-		for (unsigned i = 0; size > 0 && i <= random_below(3); i++)
-			copy[random_below(size)] = (unsigned char) random_below(256);
-		if (smk_funnel_summary_read(other, copy, size))
+		if (*text == '.')
 		{
-			StringInfoData out;
-			double value;
-
-			valid++;
-			initStringInfo(&out);
-			smk_funnel_summary_write(other, &out);
-			(void) smk_sketch_quantile(&other->step[1].previous, 0.5, &value);
-			pfree(out.data);
+			is_fraction = true;
+			continue;
 		}
-		free(copy);
+		money.units = money.units * 10 + (*text - '0');
+		money.scale += is_fraction;
 	}
-	printf("# %d of 100000 changed summaries were valid ones\n", valid);
-	ok(valid > 0 && valid < 100000, "100,000 changed summaries are refused or are valid");
+	if (is_negative)
+		money.units = -money.units;
+	return money;
 }
 
 static void
-test_numbers(void)
+test_money(const char *file)
 {
+	FILE *input = file ? fopen(file, "r") : NULL;
+	char line[70000];
+	int read = 0;
 	int wrong = 0;
+	int special = 0;
+	int too_large = 0;
+	char text[SMK_MONEY_TEXT];
 
+	while (input != NULL && fgets(line, sizeof(line), input) != NULL)
+	{
+		unsigned char *bytes;
+		int size = 0;
+		char *at = line;
+		SmkMoney money;
+		SmkMoneyResult result;
+
+		while (at[2 * size] != '\t')
+			size++;
+		bytes = malloc(size);
+		for (int i = 0; i < size; i++)
+		{
+			unsigned byte;
+
+			sscanf(at + 2 * i, "%2x", &byte);
+			bytes[i] = (unsigned char) byte;
+		}
+		at += 2 * size + 1;
+		at[strcspn(at, "\n")] = '\0';
+		result = smk_money_of_numeric(&money, bytes, size);
+		free(bytes);
+		read++;
+		if (strspn(at, "-0123456789.") != strlen(at))
+		{
+			special++;
+			wrong += result != SMK_MONEY_SPECIAL;
+		}
+		else if (strlen(at) > 38)
+		{
+			/* Some of these have room. */
+			too_large += result == SMK_MONEY_OVERFLOW;
+			wrong += result == SMK_MONEY_SPECIAL || (result == SMK_MONEY_OK && strlen(at) > 80);
+		}
+		else
+			wrong += result != SMK_MONEY_OK || strcmp(smk_money_text(&money, text), at) != 0;
+		if (wrong == 1 && failures == 0)
+			printf("# first: %s\n", at);
+	}
+	if (input != NULL)
+		fclose(input);
+	printf("# %d stored numerics, %d special, %d too large\n", read, special, too_large);
+	ok(read > 1000 && special > 0 && too_large > 0 && wrong == 0, "stored numerics are read exactly");
+
+	wrong = 0;
 	for (int n = 0; n < 100000; n++)
 	{
-		uint64 value = ((uint64) random_below(INT_MAX) << 33 ^ random_below(INT_MAX)) >> random_below(64);
-		uint64 read = 0;
-		unsigned char bytes[SMK_VARINT_MAX];
-		const unsigned char *data = bytes;
-		unsigned char *end = smk_varint_write(bytes, value);
+		SmkMoney a = {(int64) random_word() >> random_below(60), (int) random_below(10)};
+		SmkMoney b = {(int64) random_word() >> random_below(60), (int) random_below(10)};
+		SmkMoney sum = a;
+		SmkMoney again;
+		StringInfoData bytes;
+		const unsigned char *data;
 
-		wrong += !smk_varint_read(&data, end, &read) || read != value || data != end;
-		data = bytes;
-		wrong += smk_varint_read(&data, end - 1, &read);
+		wrong += smk_money_add(&sum, &b) != SMK_MONEY_OK || sum.scale != Max(a.scale, b.scale);
+		initStringInfo(&bytes);
+		smk_money_write(&sum, &bytes);
+		data = (unsigned char *) bytes.data;
+		wrong += !smk_money_read(&again, &data, data + bytes.len) || again.units != sum.units ||
+				 again.scale != sum.scale;
+		data = (unsigned char *) bytes.data;
+		wrong += smk_money_read(&again, &data, data + bytes.len - 1);
+		pfree(bytes.data);
+		again = money_of(smk_money_text(&sum, text));
+		wrong += again.units != sum.units || again.scale != sum.scale;
+		wrong += smk_money_subtract(&sum, &b) != SMK_MONEY_OK ||
+				 smk_money_subtract(&sum, &a) != SMK_MONEY_OK || sum.units != 0;
 	}
-	ok(wrong == 0, "numbers are read as they were written, and never past their end");
-	for (int n = 0; n < 100000; n++)
+	ok(wrong == 0, "amounts are added, taken away, written and read");
 	{
-		int64 at = (int64) (((uint64) random_below(INT_MAX) << 31 ^ random_below(INT_MAX)) % SMK_WORD_MAX_TIME);
-		unsigned code = random_below(64);
+		int128 most = ((int128) PG_INT64_MAX << 64) | PG_UINT64_MAX;
+		SmkMoney large = {most, 0};
+		SmkMoney cent = {1, 2};
+		SmkMoney one = {1, 0};
 
-		at = n % 2 ? at : -at;
-		wrong += smk_word_time(smk_word(at, code)) != at || smk_word_code(smk_word(at, code)) != code;
-		wrong += !(smk_word(at, code) < smk_word(at + 1, 0)) || (code > 0 && !(smk_word(at, code - 1) < smk_word(at, code)));
+		wrong = smk_money_add(&large, &one) != SMK_MONEY_OVERFLOW ||
+				smk_money_add(&large, &cent) != SMK_MONEY_OVERFLOW || large.units != most || large.scale != 0;
+		large.units = -most - 1;
+		wrong += strcmp(smk_money_text(&large, text), "-170141183460469231731687303715884105728") != 0;
+		wrong += smk_money_subtract(&large, &one) != SMK_MONEY_OVERFLOW || large.units != -most - 1;
 	}
-	ok(wrong == 0, "words give time and code again, and are in their order");
+	ok(wrong == 0, "what has no room is said, and leaves the sum as it was");
 }
 
 int
 main(int argc, char **argv)
 {
-	double seed = argc > 1 ? atof(argv[1]) : 0.25;
-
-	random_state = (uint64) (seed * 1e9) * 2 + 1;
-	printf("# seed %g\n", seed);
+	random_start(argc, argv);
 	test_numbers();
-	test_funnel();
+	test_sort();
 	test_sketch();
-	test_mutations();
-	printf("1..%d\n", tests);
-	return failures > 0;
+	test_money(argc > 2 ? argv[2] : NULL);
+	return finish();
 }

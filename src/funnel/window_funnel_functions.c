@@ -1,0 +1,258 @@
+/*
+ * window_funnel_functions.c: the aggregate window_funnel(at, within, mode, VARIADIC "any").
+ *
+ * Its state is a timeline whose entities are the times, and whose words are the conditions that a row meets.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "libpq/pqformat.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "funnel/funnel_arguments.h"
+#include "funnel/window_funnel.h"
+
+/* Where the arguments of the transition function stand: state, at, within, mode, conditions. */
+#define ARGUMENT_WITHIN 2
+#define ARGUMENT_MODE 3
+#define ARGUMENT_CONDITIONS 4
+
+typedef struct WindowState
+{
+	SmkTimelineState base;
+	SmkWindowRules rules;
+	SmkFunnelArguments arguments;
+} WindowState;
+
+#define WINDOW_STATE_VERSION 1
+
+static const SmkFunnelMode window_modes[] = {
+	{"strict_order", SMK_WINDOW_STRICT_ORDER},	 {"strict_increase", SMK_WINDOW_STRICT_INCREASE},
+	{"strict_once", SMK_WINDOW_STRICT_ONCE},	 {"strict_deduplication", SMK_WINDOW_STRICT_DEDUPLICATION},
+	{"allow_reentry", SMK_WINDOW_ALLOW_REENTRY}, {"first_start", SMK_WINDOW_FIRST_START},
+	{"any_order", SMK_WINDOW_ANY_ORDER},		 {NULL, 0}};
+
+/* The modes that a text names, '' none; an error where they do not go together. */
+static unsigned
+modes_parse(const char *text)
+{
+	unsigned modes = 0;
+
+	if (text[strspn(text, " ")] == '\0')
+		return 0;
+	if (smk_funnel_modes_parse(text, window_modes, &modes) &&
+		(!(modes & SMK_WINDOW_ALLOW_REENTRY) || (modes & SMK_WINDOW_STRICT_ORDER)) &&
+		(!(modes & SMK_WINDOW_ANY_ORDER) || !(modes & ~(SMK_WINDOW_ANY_ORDER | SMK_WINDOW_FIRST_START))))
+		return modes;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid mode of window_funnel: \"%s\"", text),
+		 errhint("Modes: '' or any of strict_order, strict_increase, strict_once, strict_deduplication, "
+				 "first_start, joined by commas; allow_reentry together with strict_order; any_order alone "
+				 "or with first_start.")));
+	return 0;
+}
+
+/* Sees, once for each use in a query, that the conditions are booleans, or one array of them. */
+static void
+require_conditions(FunctionCallInfo fcinfo)
+{
+	const bool is_array = get_fn_expr_variadic(fcinfo->flinfo);
+	const int conditions = PG_NARGS() - ARGUMENT_CONDITIONS;
+
+	for (int i = ARGUMENT_CONDITIONS; i < PG_NARGS(); i++)
+	{
+		Oid type = get_fn_expr_argtype(fcinfo->flinfo, i);
+
+		if (OidIsValid(type) && type != UNKNOWNOID)
+			type = getBaseType(type);
+		/* A bare NULL has no type. */
+		if (is_array ? type == BOOLARRAYOID : type == BOOLOID || (type == UNKNOWNOID && PG_ARGISNULL(i)))
+			continue;
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("condition %d of window_funnel is of type %s, not boolean%s",
+							   i - ARGUMENT_CONDITIONS + 1, format_type_be(type), is_array ? "[]" : ""),
+						errhint("Conditions are comparisons, for example stage = 'won'.")));
+	}
+	if (!is_array && conditions > SMK_WINDOW_FUNNEL_MAX_CONDITIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+				 errmsg("window_funnel takes at most %d conditions", SMK_WINDOW_FUNNEL_MAX_CONDITIONS)));
+}
+
+/* The conditions that a row meets, a bit each, and how many there are. What is NULL is not met. */
+static uint64
+conditions_met(FunctionCallInfo fcinfo, int *count)
+{
+	uint64 met = 0;
+
+	if (!get_fn_expr_variadic(fcinfo->flinfo))
+	{
+		*count = PG_NARGS() - ARGUMENT_CONDITIONS;
+		for (int i = 0; i < *count; i++)
+			if (!PG_ARGISNULL(ARGUMENT_CONDITIONS + i) && PG_GETARG_BOOL(ARGUMENT_CONDITIONS + i))
+				met |= UINT64CONST(1) << i;
+		return met;
+	}
+	else
+	{
+		ArrayType *array;
+		Datum *values;
+		bool *nulls;
+
+		if (PG_ARGISNULL(ARGUMENT_CONDITIONS))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("the array of conditions must not be null"),
+							errhint("A condition in it may be NULL, which is not met.")));
+		array = PG_GETARG_ARRAYTYPE_P(ARGUMENT_CONDITIONS);
+		if (ARR_NDIM(array) > 1)
+			ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+							errmsg("the array of conditions must have one dimension")));
+		*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+		if (*count < 1 || *count > SMK_WINDOW_FUNNEL_MAX_CONDITIONS)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("window_funnel takes 1 to %d conditions, not %d",
+								   SMK_WINDOW_FUNNEL_MAX_CONDITIONS, *count)));
+		deconstruct_array(array, BOOLOID, 1, true, TYPALIGN_CHAR, &values, &nulls, count);
+		for (int i = 0; i < *count; i++)
+			if (!nulls[i] && DatumGetBool(values[i]))
+				met |= UINT64CONST(1) << i;
+		return met;
+	}
+}
+
+PG_FUNCTION_INFO_V1(smk_window_funnel_transfn);
+
+/* Transition: a row without time is skipped; one that meets no condition matters where it can end a chain. */
+Datum
+smk_window_funnel_transfn(PG_FUNCTION_ARGS)
+{
+	WindowState *state = PG_ARGISNULL(0) ? NULL : (WindowState *) PG_GETARG_POINTER(0);
+	uint64 met;
+	int conditions;
+
+	if (smk_timeline_first_call(fcinfo))
+		require_conditions(fcinfo);
+	met = conditions_met(fcinfo, &conditions);
+	if (state == NULL)
+	{
+		SmkWindowRules rules;
+
+		smk_timeline_require_not_null(fcinfo, ARGUMENT_WITHIN, "within");
+		smk_timeline_require_not_null(fcinfo, ARGUMENT_MODE, "mode");
+		rules.within = smk_timeline_window(PG_GETARG_INTERVAL_P(ARGUMENT_WITHIN));
+		rules.modes = modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_MODE)));
+		rules.conditions = conditions;
+		state = smk_timeline_state(fcinfo, SMK_KEY_BIGINT, sizeof(WindowState));
+		state->rules = rules;
+		smk_funnel_arguments_keep(fcinfo, &state->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE);
+	}
+	else
+	{
+		smk_funnel_arguments_check(fcinfo, &state->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE);
+		smk_timeline_require_constant(conditions == state->rules.conditions, "conditions");
+	}
+	if (!PG_ARGISNULL(1) && (met != 0 || (state->rules.modes & SMK_WINDOW_STRICT_ORDER)))
+	{
+		TimestampTz at = PG_GETARG_TIMESTAMPTZ(1);
+
+		(void) smk_timeline_word(at, 0);
+		smk_timeline_add_bigint(state->base.timeline, at, met);
+	}
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(smk_window_funnel_serialfn);
+
+/* The state for another process: version, how it is read, the rows. */
+Datum
+smk_window_funnel_serialfn(PG_FUNCTION_ARGS)
+{
+	WindowState *state = (WindowState *) PG_GETARG_POINTER(0);
+	StringInfoData out;
+
+	(void) smk_timeline_context(fcinfo);
+	pq_begintypsend(&out);
+	pq_sendbyte(&out, WINDOW_STATE_VERSION);
+	pq_sendint32(&out, state->rules.modes);
+	pq_sendint32(&out, state->rules.conditions);
+	pq_sendint64(&out, state->rules.within);
+	smk_timeline_state_write(&state->base, &out);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
+}
+
+PG_FUNCTION_INFO_V1(smk_window_funnel_deserialfn);
+
+/* A state as another process wrote it, which only combining understands. */
+Datum
+smk_window_funnel_deserialfn(PG_FUNCTION_ARGS)
+{
+	WindowState *state;
+	StringInfoData in;
+
+	(void) smk_timeline_context(fcinfo);
+	state = palloc0(sizeof(WindowState));
+	smk_timeline_message(&in, PG_GETARG_BYTEA_PP(0));
+	if (pq_getmsgbyte(&in) != WINDOW_STATE_VERSION)
+		elog(ERROR, "unknown version of a window_funnel's state");
+	state->rules.modes = pq_getmsgint(&in, 4);
+	state->rules.conditions = pq_getmsgint(&in, 4);
+	state->rules.within = pq_getmsgint64(&in);
+	smk_timeline_state_read(&state->base, &in);
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(smk_window_funnel_combinefn);
+
+/* Adds the rows of the second state to the first, which is made where there is none. */
+Datum
+smk_window_funnel_combinefn(PG_FUNCTION_ARGS)
+{
+	WindowState *state = PG_ARGISNULL(0) ? NULL : (WindowState *) PG_GETARG_POINTER(0);
+	WindowState *other = PG_ARGISNULL(1) ? NULL : (WindowState *) PG_GETARG_POINTER(1);
+
+	(void) smk_timeline_context(fcinfo);
+	if (other == NULL)
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (state == NULL)
+	{
+		state = smk_timeline_state(fcinfo, SMK_KEY_BIGINT, sizeof(WindowState));
+		state->rules = other->rules;
+	}
+	smk_timeline_require_constant(state->rules.within == other->rules.within, "within");
+	smk_timeline_require_constant(state->rules.modes == other->rules.modes, "mode");
+	smk_timeline_require_constant(state->rules.conditions == other->rules.conditions, "conditions");
+	smk_timeline_state_add(&state->base, &other->base);
+	PG_RETURN_POINTER(state);
+}
+
+/* All rows of one time. */
+static void
+visit_time(void *funnel, const SmkKey *key, uint64 *words, int64 count)
+{
+	smk_window_funnel_add(funnel, smk_key_number(key), words, count);
+}
+
+PG_FUNCTION_INFO_V1(smk_window_funnel_finalfn);
+
+/* How many conditions the rows met one after the other; 0 where there are no rows. */
+Datum
+smk_window_funnel_finalfn(PG_FUNCTION_ARGS)
+{
+	WindowState *state = PG_ARGISNULL(0) ? NULL : (WindowState *) PG_GETARG_POINTER(0);
+	SmkWindowFunnel funnel;
+
+	(void) smk_timeline_context(fcinfo);
+	if (state == NULL)
+		PG_RETURN_INT32(0);
+	smk_window_funnel_start(&funnel, &state->rules);
+	smk_timeline_read(state->base.timeline, visit_time, &funnel);
+	PG_RETURN_INT32(smk_window_funnel_depth(&funnel));
+}

@@ -1,0 +1,36 @@
+/*
+ * summary_call.h: what the types of summaries have in common: text and binary form, and the aggregate merge.
+ *
+ * A summary is stored as the bytes that it writes, equal ones as equal bytes; its text form are these bytes
+ * in hexadecimal digits. What is stored has been read once and is valid.
+ */
+#ifndef SMK_SUMMARY_CALL_H
+#define SMK_SUMMARY_CALL_H
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+/* A type of summaries, by what it can do with a struct of this size. */
+typedef struct SmkSummaryType
+{
+	const char *name;
+	Size size;
+	bool (*read)(void *summary, const unsigned char *data, int64 size); /* false: the bytes are none */
+	void (*write)(const void *summary, StringInfo out);
+	void (*start)(void *summary, const void *like);			 /* an empty one, to which that can be added */
+	const char *(*difference)(const void *a, const void *b); /* why two cannot be merged; NULL: they can */
+	bool (*merge)(void *into, const void *other);			 /* false: a number has no room */
+} SmkSummaryType;
+
+extern Datum smk_summary_datum(const SmkSummaryType *type, const void *summary);
+extern void *smk_summary_argument(const SmkSummaryType *type, FunctionCallInfo fcinfo, int argument);
+extern Datum smk_summary_in(const SmkSummaryType *type, FunctionCallInfo fcinfo);
+extern Datum smk_summary_out(FunctionCallInfo fcinfo);
+extern Datum smk_summary_recv(const SmkSummaryType *type, FunctionCallInfo fcinfo);
+extern Datum smk_summary_send(FunctionCallInfo fcinfo);
+extern Datum smk_summary_merge_transfn(const SmkSummaryType *type, FunctionCallInfo fcinfo);
+extern Datum smk_summary_merge_combinefn(const SmkSummaryType *type, FunctionCallInfo fcinfo);
+extern Datum smk_summary_merge_deserialfn(const SmkSummaryType *type, FunctionCallInfo fcinfo);
+extern Datum smk_summary_merge_finalfn(const SmkSummaryType *type, FunctionCallInfo fcinfo);
+
+#endif
