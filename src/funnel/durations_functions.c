@@ -240,12 +240,16 @@ as_of_argument(FunctionCallInfo fcinfo, const SmkDurationSummary *summary)
 		return summary->last;
 	as_of = PG_GETARG_TIMESTAMPTZ(1);
 	if (!summary->is_empty && as_of < summary->last)
+	{
+		char *last = pstrdup(timestamptz_to_str(summary->last));
+
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("argument \"as_of\" (%s) is earlier than the last event of the summary (%s)",
-					pstrdup(timestamptz_to_str(as_of)), timestamptz_to_str(summary->last)),
+					timestamptz_to_str(as_of), last),
 			 errhint("Leave later events out: durations(entity, stage, at) FILTER (WHERE at <= as_of).")));
+	}
 	if (as_of > SMK_WORD_MAX_TIME)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 						errmsg("argument \"as_of\" is out of range: %s", timestamptz_to_str(as_of))));
