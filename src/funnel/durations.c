@@ -10,9 +10,6 @@
 #include "timeline/sort.h"
 #include "timeline/varint.h"
 
-/* No visit is longer than time has room, so that no sum of int64 many of them is as large as this. */
-#define MAX_TOTAL_BITS 122
-
 /* An empty summary; what it allocates later lives in the context that is current then. */
 void
 smk_durations_init(SmkDurationSummary *summary)
@@ -66,6 +63,30 @@ smk_durations_add(SmkDurationSummary *summary, const uint64 *words, int64 count)
 	summary->is_empty = false;
 }
 
+/* How many visits there are, which has room in every summary. */
+static int64
+visits_count(const SmkStageVisits *visits)
+{
+	return visits->closed.count + visits->open_count;
+}
+
+/* True where the sum of visits can be that of those of the distribution: no merge makes it larger. */
+static bool
+total_is_valid(const SmkStageVisits *visits)
+{
+	uint128 total = 0;
+
+	if (!visits->closed.is_exact)
+		return visits->total <= (uint128) visits->closed.count * (2 * (uint128) SMK_WORD_MAX_TIME);
+	for (int i = 0; i < visits->closed.distinct; i++)
+	{
+		if (visits->closed.values[i] > 2 * SMK_WORD_MAX_TIME)
+			return false;
+		total += (uint128) visits->closed.values[i] * (uint128) visits->closed.counts[i];
+	}
+	return visits->total == total;
+}
+
 /* Adds a summary of other entities, which stays as it is. False, and nothing done, where a count has no room.
  */
 bool
@@ -74,7 +95,7 @@ smk_durations_merge(SmkDurationSummary *into, const SmkDurationSummary *other)
 	if (other->is_empty)
 		return true;
 	for (int i = 0; i < SMK_DURATIONS_STAGES; i++)
-		if (other->stages[i].closed.count > PG_INT64_MAX - into->stages[i].closed.count)
+		if (visits_count(&other->stages[i]) > PG_INT64_MAX - visits_count(&into->stages[i]))
 			return false;
 	for (int i = 0; i < SMK_DURATIONS_STAGES; i++)
 	{
@@ -174,12 +195,12 @@ smk_durations_read(SmkDurationSummary *summary, const unsigned char *data, int64
 		uint64 before = 0;
 
 		if (!smk_sketch_read(&visits->closed, &data, end) || !smk_varint_read(&data, end, &low) ||
-			!smk_varint_read(&data, end, &high) || high >> (MAX_TOTAL_BITS - 64) != 0 ||
-			!smk_varint_read(&data, end, &count))
+			!smk_varint_read(&data, end, &high) || !smk_varint_read(&data, end, &count))
 			return false;
 		visits->total = (uint128) high << 64 | low;
 		/* Each takes a byte at least: nothing is allocated on the word of a count alone. */
-		if (count > (uint64) (end - data) || (visits->closed.count == 0 && visits->total != 0))
+		if (count > (uint64) (end - data) || (int64) count > PG_INT64_MAX - visits->closed.count ||
+			!total_is_valid(visits))
 			return false;
 		if (count > 0)
 			open_reserve(visits, (int64) count);

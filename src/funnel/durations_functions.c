@@ -131,10 +131,11 @@ type_start(void *summary, const void *like)
 }
 
 static const char *
-type_difference(const void *a, const void *b)
+type_difference(const void *a, const void *b, char **detail)
 {
 	(void) a;
 	(void) b;
+	(void) detail;
 	return NULL;
 }
 
@@ -252,7 +253,8 @@ as_of_argument(FunctionCallInfo fcinfo, const SmkDurationSummary *summary)
 	}
 	if (as_of > SMK_WORD_MAX_TIME)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-						errmsg("argument \"as_of\" is out of range: %s", timestamptz_to_str(as_of))));
+						errmsg("argument \"as_of\" is out of range: %s", timestamptz_to_str(as_of)),
+						errdetail("Times lie within 4,500 years of 2000.")));
 	return as_of;
 }
 

@@ -12,7 +12,8 @@
 
 /*
  * A later step implies the earlier ones. A start is an event of the lowest step that the entity has; the last
- * one reaches farthest.
+ * one reaches farthest. What came before the first of them counts as if it came with it: a date that was
+ * entered too early takes nothing away.
  */
 static void
 read_reached(const SmkFunnelRules *rules, const uint64 *words, int64 count, SmkFunnelChain *chain)
@@ -20,6 +21,9 @@ read_reached(const SmkFunnelRules *rules, const uint64 *words, int64 count, SmkF
 	bool first_only = (rules->modes & SMK_FUNNEL_FIRST_START) != 0;
 	int lowest = SMK_FUNNEL_MAX_STEPS;
 	int64 start = -1;
+	int64 first = -1; /* the first start, */
+	int before = -1;  /* and the highest step before it */
+	int highest = -1;
 	int64 best = -1; /* the start of the deepest chain */
 	int deepest = -1;
 	int step;
@@ -37,10 +41,10 @@ read_reached(const SmkFunnelRules *rules, const uint64 *words, int64 count, SmkF
 		step = STEP(i);
 		if (step < lowest)
 		{
-			/* All that was before is no chain. */
 			lowest = step;
-			start = i;
-			deepest = -1;
+			start = first = i;
+			before = deepest = highest;
+			best = i;
 		}
 		else if (step == lowest && !first_only)
 			start = i;
@@ -49,9 +53,13 @@ read_reached(const SmkFunnelRules *rules, const uint64 *words, int64 count, SmkF
 			deepest = step;
 			best = start;
 		}
+		highest = Max(highest, step);
 	}
 	chain->depth = deepest + 1;
 	step = 0;
+	if (best == first)
+		while (step <= before)
+			chain->at[step++] = AT(first);
 	for (int64 i = best; i >= 0 && step <= deepest; i++)
 		while (step <= deepest && step <= STEP(i))
 			chain->at[step++] = AT(i);
@@ -140,6 +148,9 @@ read_any_order(const SmkFunnelRules *rules, const uint64 *words, int64 count, Sm
 			if (distinct == chain->depth)
 				break;
 		}
+	/* What came at the same time belongs to it. */
+	while (from > 0 && AT(from - 1) == AT(from))
+		from--;
 	taken = 0;
 	distinct = 0;
 	for (int64 i = from; i <= last; i++)

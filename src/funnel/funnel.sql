@@ -244,7 +244,7 @@ CREATE AGGREGATE smarketing.merge(summary smarketing.funnel_summary) (
 );
 
 COMMENT ON AGGREGATE smarketing.merge(smarketing.funnel_summary) IS
-    'one funnel of several over different entities, of the same steps, mode and window';
+    'one funnel of several of the same mode and window; no entity may be in more than one of them';
 
 CREATE TYPE smarketing.funnel_steps_row AS (
     step pg_catalog.int4,
@@ -264,7 +264,7 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 8
 AS 'MODULE_PATHNAME', 'smk_funnel_steps';
 
 COMMENT ON FUNCTION smarketing.funnel_steps(smarketing.funnel_summary) IS
-    'the steps of a funnel as rows: entities, their share of the step before and of the first, hours from the step before';
+    'the steps of a funnel as rows: entities, their share of the step before and of the first, hours from the step before (beyond 1,024 different durations approximate, within 0.4 percent)';
 
 CREATE FUNCTION smarketing.window_funnel_transfn(pg_catalog.internal, pg_catalog.timestamptz, pg_catalog.interval, pg_catalog.text, VARIADIC "any")
 RETURNS pg_catalog.internal
@@ -314,7 +314,7 @@ CREATE AGGREGATE smarketing.window_funnel(at pg_catalog.timestamptz, within pg_c
 );
 
 COMMENT ON AGGREGATE smarketing.window_funnel(pg_catalog.timestamptz, pg_catalog.interval, pg_catalog.text, VARIADIC "any") IS
-    'how many of the conditions, 1 to 64, the rows of a group met one after the other within a time of the first; mode as in ClickHouse: empty, strict_order, strict_increase, strict_once, strict_deduplication, allow_reentry, and first_start, any_order';
+    'how many of 1 to 64 conditions the rows met one after the other within a time of the first; use it with GROUP BY entity. mode: two quotes without anything between, or strict_order (also with allow_reentry), strict_increase, strict_once, strict_deduplication, first_start, joined by commas; or any_order';
 
 CREATE TYPE smarketing.duration_summary;
 
@@ -496,7 +496,7 @@ CREATE AGGREGATE smarketing.merge(summary smarketing.duration_summary) (
 );
 
 COMMENT ON AGGREGATE smarketing.merge(smarketing.duration_summary) IS
-    'one summary of several over different entities';
+    'one summary of several; no entity may be in more than one of them';
 
 CREATE TYPE smarketing.stage_durations_row AS (
     stage pg_catalog.text,
@@ -515,4 +515,4 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 8
 AS 'MODULE_PATHNAME', 'smk_stage_durations';
 
 COMMENT ON FUNCTION smarketing.stage_durations(smarketing.duration_summary, pg_catalog.timestamptz) IS
-    'how long entities stayed in each stage, as rows: visits, those that are open, hours of all of them until a time, and of those that ended';
+    'how long entities stayed in each stage, as rows: visits, those that are open, hours of all of them until as_of (NULL: the last event), and of those that ended (beyond 1,024 different durations within 0.4 percent)';

@@ -3,9 +3,13 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "funnel/funnel_arguments.h"
+
+/* The longest legal mode is shorter. */
+#define MODE_SHOWN 120
 
 /* The modes that a text names, separated by commas; false for one that is not known, or there twice. */
 bool
@@ -50,12 +54,21 @@ smk_funnel_arguments_keep(FunctionCallInfo fcinfo, SmkFunnelArguments *arguments
 	}
 }
 
-/* Raises the error for arguments of which one has changed, or is NULL. */
+/* Raises the error for arguments that are NULL. */
 void
-smk_funnel_arguments_error(FunctionCallInfo fcinfo, int within, int mode, const char *changed)
+smk_funnel_require_arguments(FunctionCallInfo fcinfo, int within, int mode)
 {
 	smk_timeline_require_not_null(fcinfo, within, "within");
 	if (mode >= 0)
 		smk_timeline_require_not_null(fcinfo, mode, "mode");
-	smk_timeline_require_constant(false, changed);
+}
+
+/* The text of a mode as an error shows it: not more than a line. */
+char *
+smk_funnel_mode_shown(const char *text)
+{
+	int length = (int) strlen(text);
+	int shown = pg_mbcliplen(text, length, MODE_SHOWN);
+
+	return shown == length ? pstrdup(text) : psprintf("%.*s...", shown, text);
 }

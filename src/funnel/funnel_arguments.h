@@ -24,15 +24,16 @@ typedef struct SmkFunnelArguments
 extern bool smk_funnel_modes_parse(const char *text, const SmkFunnelMode *known, unsigned *modes);
 extern void smk_funnel_arguments_keep(FunctionCallInfo fcinfo, SmkFunnelArguments *arguments, int within,
 									  int mode);
-extern void smk_funnel_arguments_error(FunctionCallInfo fcinfo, int within, int mode, const char *changed);
+extern char *smk_funnel_mode_shown(const char *text);
+extern void smk_funnel_require_arguments(FunctionCallInfo fcinfo, int within, int mode);
 
-/* Makes sure that the arguments at these places are those of the first row; a mode at -1 is none. */
-static inline void
-smk_funnel_arguments_check(FunctionCallInfo fcinfo, const SmkFunnelArguments *arguments, int within, int mode)
+/* True where the arguments at these places are written as in the first row; a mode at -1 is none. */
+static inline bool
+smk_funnel_arguments_same(FunctionCallInfo fcinfo, const SmkFunnelArguments *arguments, int within, int mode)
 {
 	if (PG_ARGISNULL(within) ||
 		memcmp(&arguments->within, PG_GETARG_INTERVAL_P(within), sizeof(Interval)) != 0)
-		smk_funnel_arguments_error(fcinfo, within, mode, "within");
+		return false;
 	if (mode >= 0)
 	{
 		/* A text as short as a mode lies in the row as it is. */
@@ -40,8 +41,9 @@ smk_funnel_arguments_check(FunctionCallInfo fcinfo, const SmkFunnelArguments *ar
 
 		if (value == NULL || (int) VARSIZE_ANY_EXHDR(value) != arguments->mode_length ||
 			memcmp(VARDATA_ANY(value), arguments->mode, arguments->mode_length) != 0)
-			smk_funnel_arguments_error(fcinfo, within, mode, "mode");
+			return false;
 	}
+	return true;
 }
 
 #endif

@@ -48,7 +48,8 @@ modes_parse(const char *text)
 	}
 	ereport(
 		ERROR,
-		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid mode of a funnel: \"%s\"", text),
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 errmsg("invalid mode of a funnel: \"%s\"", smk_funnel_mode_shown(text)),
 		 errhint("Modes: reached, ordered or any_order; each of them may be joined with first_start, as in "
 				 "'ordered,first_start'.")));
 	return 0;
@@ -63,12 +64,19 @@ funnel_state(FunctionCallInfo fcinfo, bool is_stages)
 
 	if (likely(state != NULL))
 	{
-		smk_funnel_arguments_check(fcinfo, &state->arguments, 4, mode);
+		if (unlikely(!smk_funnel_arguments_same(fcinfo, &state->arguments, 4, mode)))
+		{
+			/* Perhaps written otherwise: 24 hours are a day. */
+			smk_funnel_require_arguments(fcinfo, 4, mode);
+			smk_timeline_require_constant(smk_timeline_window(PG_GETARG_INTERVAL_P(4)) == state->rules.within,
+										  "within");
+			if (!is_stages)
+				smk_timeline_require_constant(
+					modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(5))) == state->rules.modes, "mode");
+		}
 		return state;
 	}
-	smk_timeline_require_not_null(fcinfo, 4, "within");
-	if (!is_stages)
-		smk_timeline_require_not_null(fcinfo, 5, "mode");
+	smk_funnel_require_arguments(fcinfo, 4, mode);
 	{
 		SmkFunnelRules rules = {SMK_FUNNEL_REACHED, smk_timeline_window(PG_GETARG_INTERVAL_P(4))};
 
@@ -119,7 +127,8 @@ smk_funnel_step_transfn(PG_FUNCTION_ARGS)
 		if (step < 1 || step > SMK_FUNNEL_MAX_STEPS)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("step of a funnel must be from 1 to %d, not " INT64_FORMAT,
-								   SMK_FUNNEL_MAX_STEPS, step)));
+								   SMK_FUNNEL_MAX_STEPS, step),
+							errhint("Rows that are no step may have NULL: they are skipped.")));
 		smk_timeline_add_datum(state->base.timeline, PG_GETARG_DATUM(1),
 							   smk_timeline_word(PG_GETARG_TIMESTAMPTZ(3), (unsigned) (step - 1)));
 	}
@@ -223,10 +232,50 @@ type_start(void *summary, const void *like)
 	smk_funnel_summary_init(summary, &other->rules, other->is_stages);
 }
 
-static const char *
-type_difference(const void *a, const void *b)
+/* The names of modes, as they are given. */
+static char *
+modes_text(unsigned modes)
 {
-	return smk_funnel_summary_difference(a, b);
+	const char *order = funnel_modes[0].name;
+
+	for (const SmkFunnelMode *mode = funnel_modes; mode->name != NULL; mode++)
+		if (mode->mode != SMK_FUNNEL_FIRST_START && (modes & mode->mode))
+			order = mode->name;
+	return psprintf("%s%s", order, modes & SMK_FUNNEL_FIRST_START ? ",first_start" : "");
+}
+
+static char *
+window_text(int64 within)
+{
+	Interval interval = {.time = within};
+
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&interval)));
+}
+
+static const char *
+type_difference(const void *a, const void *b, char **detail)
+{
+	const SmkFunnelSummary *one = a;
+	const SmkFunnelSummary *other = b;
+
+	if (one->is_stages != other->is_stages)
+	{
+		*detail = "One is a funnel of stages, the other one of numbered steps.";
+		return "steps";
+	}
+	if (one->rules.modes != other->rules.modes)
+	{
+		*detail = psprintf("One has the mode %s, the other %s.", modes_text(one->rules.modes),
+						   modes_text(other->rules.modes));
+		return "modes";
+	}
+	if (one->rules.within != other->rules.within)
+	{
+		*detail = psprintf("One has a window of %s, the other of %s.", window_text(one->rules.within),
+						   window_text(other->rules.within));
+		return "windows";
+	}
+	return NULL;
 }
 
 static bool

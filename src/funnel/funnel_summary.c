@@ -51,19 +51,6 @@ smk_funnel_summary_add(SmkFunnelSummary *summary, const uint64 *words, int64 cou
 	}
 }
 
-/* In what two funnels differ that cannot be merged; NULL where they can. */
-const char *
-smk_funnel_summary_difference(const SmkFunnelSummary *a, const SmkFunnelSummary *b)
-{
-	if (a->is_stages != b->is_stages)
-		return "steps";
-	if (a->rules.modes != b->rules.modes)
-		return "modes";
-	if (a->rules.within != b->rules.within)
-		return "windows";
-	return NULL;
-}
-
 /* Adds a funnel over other entities, which stays as it is. False, and nothing done, where a count has no
  * room. */
 bool

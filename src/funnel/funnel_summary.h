@@ -27,7 +27,6 @@ typedef struct SmkFunnelSummary
 
 extern void smk_funnel_summary_init(SmkFunnelSummary *summary, const SmkFunnelRules *rules, bool is_stages);
 extern void smk_funnel_summary_add(SmkFunnelSummary *summary, const uint64 *words, int64 count);
-extern const char *smk_funnel_summary_difference(const SmkFunnelSummary *a, const SmkFunnelSummary *b);
 extern bool smk_funnel_summary_merge(SmkFunnelSummary *into, const SmkFunnelSummary *other);
 extern void smk_funnel_summary_write(const SmkFunnelSummary *summary, StringInfo out);
 extern bool smk_funnel_summary_read(SmkFunnelSummary *summary, const unsigned char *data, int64 size);

@@ -49,11 +49,22 @@ modes_parse(const char *text)
 		return modes;
 	ereport(
 		ERROR,
-		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid mode of window_funnel: \"%s\"", text),
-		 errhint("Modes: '' or any of strict_order, strict_increase, strict_once, strict_deduplication, "
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 errmsg("invalid mode of window_funnel: \"%s\"", smk_funnel_mode_shown(text)),
+		 errhint("Modes: '' (in order, as far as it goes) or any of strict_order, strict_increase, "
+				 "strict_once, strict_deduplication, "
 				 "first_start, joined by commas; allow_reentry together with strict_order; any_order alone "
 				 "or with first_start.")));
 	return 0;
+}
+
+/* An array of booleans, or of a domain over them. */
+static bool
+is_bool_array(Oid type)
+{
+	Oid element = get_element_type(type);
+
+	return OidIsValid(element) && getBaseType(element) == BOOLOID;
 }
 
 /* Sees, once for each use in a query, that the conditions are booleans, or one array of them. */
@@ -70,7 +81,7 @@ require_conditions(FunctionCallInfo fcinfo)
 		if (OidIsValid(type) && type != UNKNOWNOID)
 			type = getBaseType(type);
 		/* A bare NULL has no type. */
-		if (is_array ? type == BOOLARRAYOID : type == BOOLOID || (type == UNKNOWNOID && PG_ARGISNULL(i)))
+		if (is_array ? is_bool_array(type) : type == BOOLOID || (type == UNKNOWNOID && PG_ARGISNULL(i)))
 			continue;
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("condition %d of window_funnel is of type %s, not boolean%s",
@@ -116,7 +127,7 @@ conditions_met(FunctionCallInfo fcinfo, int *count)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("window_funnel takes 1 to %d conditions, not %d",
 								   SMK_WINDOW_FUNNEL_MAX_CONDITIONS, *count)));
-		deconstruct_array(array, BOOLOID, 1, true, TYPALIGN_CHAR, &values, &nulls, count);
+		deconstruct_array(array, ARR_ELEMTYPE(array), 1, true, TYPALIGN_CHAR, &values, &nulls, count);
 		for (int i = 0; i < *count; i++)
 			if (!nulls[i] && DatumGetBool(values[i]))
 				met |= UINT64CONST(1) << i;
@@ -141,8 +152,7 @@ smk_window_funnel_transfn(PG_FUNCTION_ARGS)
 	{
 		SmkWindowRules rules;
 
-		smk_timeline_require_not_null(fcinfo, ARGUMENT_WITHIN, "within");
-		smk_timeline_require_not_null(fcinfo, ARGUMENT_MODE, "mode");
+		smk_funnel_require_arguments(fcinfo, ARGUMENT_WITHIN, ARGUMENT_MODE);
 		rules.within = smk_timeline_window(PG_GETARG_INTERVAL_P(ARGUMENT_WITHIN));
 		rules.modes = modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_MODE)));
 		rules.conditions = conditions;
@@ -152,15 +162,24 @@ smk_window_funnel_transfn(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		smk_funnel_arguments_check(fcinfo, &state->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE);
+		if (unlikely(!smk_funnel_arguments_same(fcinfo, &state->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE)))
+		{
+			/* Perhaps written otherwise: 24 hours are a day. */
+			smk_funnel_require_arguments(fcinfo, ARGUMENT_WITHIN, ARGUMENT_MODE);
+			smk_timeline_require_constant(
+				smk_timeline_window(PG_GETARG_INTERVAL_P(ARGUMENT_WITHIN)) == state->rules.within, "within");
+			smk_timeline_require_constant(
+				modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_MODE))) == state->rules.modes, "mode");
+		}
 		smk_timeline_require_constant(conditions == state->rules.conditions, "conditions");
 	}
-	if (!PG_ARGISNULL(1) && (met != 0 || (state->rules.modes & SMK_WINDOW_STRICT_ORDER)))
+	if (!PG_ARGISNULL(1))
 	{
 		TimestampTz at = PG_GETARG_TIMESTAMPTZ(1);
 
-		(void) smk_timeline_word(at, 0);
-		smk_timeline_add_bigint(state->base.timeline, at, met);
+		(void) smk_timeline_word(at, 0); /* for its errors */
+		if (met != 0 || (state->rules.modes & SMK_WINDOW_STRICT_ORDER))
+			smk_timeline_add_bigint(state->base.timeline, at, met);
 	}
 	PG_RETURN_POINTER(state);
 }

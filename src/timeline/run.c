@@ -9,10 +9,10 @@
 #include "timeline/run.h"
 #include "timeline/varint.h"
 
-/* The most bytes that an entity takes before its second word, and the bytes that are read of a file at once.
- */
+/* The most bytes that an entity takes before its second word; how many are read of a file at once. */
 #define RUN_MAX_HEAD 64
-#define RUN_BUFFER 16384
+#define RUN_LEAST_BUFFER 256
+#define RUN_MOST_BUFFER 16384
 /* So many words are written without looking again whether there is room. */
 #define RUN_ROOM 256
 
@@ -87,17 +87,28 @@ smk_run_open(SmkRunReader *reader, SmkKeyKind kind, const unsigned char *data, i
 	reader->end = data + size;
 }
 
-/* Opens a run that lies in a file; what is read of it lies in the context that is current. */
+/* Goes to a position in a file, which may be its end. */
 void
-smk_run_open_file(SmkRunReader *reader, SmkKeyKind kind, BufFile *file, int fileno, off_t offset, int64 size)
+smk_run_seek(BufFile *file, int64 position)
+{
+	if (BufFileSeekBlock(file, (long) (position / BLCKSZ)) != 0 ||
+		BufFileSeek(file, 0, (off_t) (position % BLCKSZ), SEEK_CUR) != 0)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not seek in temporary file: %m")));
+}
+
+/* Opens a run that lies in a file, to be read with a buffer of so many bytes in the context that is current.
+ */
+void
+smk_run_open_file(SmkRunReader *reader, SmkKeyKind kind, BufFile *file, int64 position, int64 size,
+				  int buffer)
 {
 	memset(reader, 0, sizeof(*reader));
 	reader->kind = kind;
 	reader->file = file;
-	reader->fileno = fileno;
-	reader->offset = offset;
+	reader->position = position;
 	reader->left = size;
-	reader->buffer = palloc(RUN_BUFFER);
+	reader->buffer_size = Max(RUN_LEAST_BUFFER, Min(buffer, RUN_MOST_BUFFER));
+	reader->buffer = palloc(reader->buffer_size);
 	reader->at = reader->end = reader->buffer;
 }
 
@@ -124,12 +135,12 @@ run_fill(SmkRunReader *reader, int bytes)
 	if (rest >= bytes || reader->left == 0)
 		return;
 	memmove(reader->buffer, reader->at, rest);
-	more = Min(reader->left, RUN_BUFFER - rest);
+	more = Min(reader->left, reader->buffer_size - rest);
 	/* The position of the file is shared by all runs in it. */
-	if (BufFileSeek(reader->file, reader->fileno, reader->offset, SEEK_SET) != 0 ||
-		(int64) BufFileRead(reader->file, reader->buffer + rest, more) != more)
+	smk_run_seek(reader->file, reader->position);
+	if ((int64) BufFileRead(reader->file, reader->buffer + rest, more) != more)
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not read temporary file: %m")));
-	BufFileTell(reader->file, &reader->fileno, &reader->offset);
+	reader->position += more;
 	reader->left -= more;
 	reader->at = reader->buffer;
 	reader->end = reader->buffer + rest + more;

@@ -274,5 +274,6 @@ smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned ch
 			sketch->count += (int64) count;
 		}
 	}
-	return true;
+	/* So few values are never kept by buckets. */
+	return sketch->is_exact || sketch->count > SMK_SKETCH_MAX_EXACT;
 }

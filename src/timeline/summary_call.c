@@ -111,17 +111,19 @@ merge_into(const SmkSummaryType *type, void *state, const void *other, MemoryCon
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	const char *difference;
+	char *detail = NULL;
 
 	if (state == NULL)
 	{
 		state = palloc(type->size);
 		type->start(state, other);
 	}
-	difference = type->difference(state, other);
+	difference = type->difference(state, other, &detail);
 	if (difference != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("values of type %s with different %s cannot be merged", type->name, difference)));
+				 errmsg("values of type %s with different %s cannot be merged", type->name, difference),
+				 errdetail_internal("%s", detail)));
 	if (!type->merge(state, other))
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range")));
 	MemoryContextSwitchTo(old);

@@ -17,9 +17,10 @@ typedef struct SmkSummaryType
 	Size size;
 	bool (*read)(void *summary, const unsigned char *data, int64 size); /* false: the bytes are none */
 	void (*write)(const void *summary, StringInfo out);
-	void (*start)(void *summary, const void *like);			 /* an empty one, to which that can be added */
-	const char *(*difference)(const void *a, const void *b); /* why two cannot be merged; NULL: they can */
-	bool (*merge)(void *into, const void *other);			 /* false: a number has no room */
+	void (*start)(void *summary, const void *like); /* an empty one, to which that can be added */
+	/* In what two differ that cannot be merged, and a sentence about it; NULL: they can. */
+	const char *(*difference)(const void *a, const void *b, char **detail);
+	bool (*merge)(void *into, const void *other); /* false: a number has no room */
 } SmkSummaryType;
 
 extern Datum smk_summary_datum(const SmkSummaryType *type, const void *summary);

@@ -19,18 +19,30 @@
 /* Below this there is nothing to be gained from moving events out. */
 #define LEDGER_LEAST_BUDGET (64 * 1024)
 
+/* So many events of an entity are moved out at once; more make it several entities of the same key. */
+#define SPILL_WORDS 8192
+/* What merging may take for its buffers, and the least for each run. */
+#define MERGE_BUFFERS (1024 * 1024)
+#define MERGE_LEAST_BUFFER 512
+
 /* What a value that is handed on has beside the events, and room for the one that is too many. */
 #define WRITE_SLACK (64 * 1024)
 
-/* A sorted run of a timeline: in memory, or a stretch of the ledger's file. */
+/* A sorted run of a timeline in memory. */
 struct SmkRun
 {
 	SmkRun *next;
-	unsigned char *data; /* NULL: in the file */
-	int fileno;
-	off_t offset;
+	unsigned char *data;
 	int64 size; /* bytes */
 };
+
+/* What stands behind a run in the file, so that nothing about it need be kept in memory. */
+typedef struct MovedRun
+{
+	int64 position;
+	int64 size;
+	int64 before; /* where this stands of the run before of the same timeline, if there is one */
+} MovedRun;
 
 /* A text that is too long for a key. */
 typedef struct LongText
@@ -43,13 +55,13 @@ struct SmkLedger
 {
 	MemoryContext context;
 	SmkKeyKind kind;
-	int64 budget;  /* bytes; 0: nothing is moved out */
-	int64 used;	   /* of them, by events */
-	int64 largest; /* what sorting will take beside them: as much as the largest group had */
+	MemoryContext events; /* in which they lie, emptied when they are moved out */
+	int64 budget;		  /* bytes; 0: nothing is moved out */
+	int64 fixed;		  /* of them, by what is not moved out */
+	int64 largest;		  /* what sorting will take beside them: as much as the largest group had */
 	dlist_head timelines;
 	BufFile *file;
-	int end_fileno; /* where the file ends */
-	off_t end_offset;
+	int64 end;	   /* of the file */
 	HTAB *numbers; /* of long texts: LongText to their position in texts */
 	LongText *texts;
 	int64 text_count;
@@ -72,6 +84,8 @@ smk_ledger(MemoryContext context, SmkKeyKind kind, int64 budget)
 	ledger->context = context;
 	ledger->kind = kind;
 	ledger->space.context = context;
+	/* Small blocks, so that what is allocated is not much more than what is needed. */
+	ledger->events = AllocSetContextCreate(context, "events of timelines", 0, 8 * 1024, 64 * 1024);
 	ledger->budget = budget > 0 ? Max(budget, LEDGER_LEAST_BUDGET) : 0;
 	dlist_init(&ledger->timelines);
 	return ledger;
@@ -92,11 +106,14 @@ smk_ledger_kind(const SmkLedger *ledger)
 	return ledger->kind;
 }
 
-/* Room for what belongs to a group beside its timeline, zeroed; it lives as long as the ledger. */
+/* Room for what belongs to a group beside its events, zeroed; it lives as long as the ledger. */
 void *
 smk_ledger_alloc(SmkLedger *ledger, Size size)
 {
-	return MemoryContextAllocZero(ledger->context, size);
+	void *room = MemoryContextAllocZero(ledger->context, size);
+
+	ledger->fixed += (int64) GetMemoryChunkSpace(room);
+	return room;
 }
 
 /* The words of a key in a record. */
@@ -110,7 +127,7 @@ kind_width(SmkKeyKind kind)
 SmkTimeline *
 smk_timeline(SmkLedger *ledger)
 {
-	SmkTimeline *timeline = MemoryContextAllocZero(ledger->context, sizeof(SmkTimeline));
+	SmkTimeline *timeline = smk_ledger_alloc(ledger, sizeof(SmkTimeline));
 
 	timeline->ledger = ledger;
 	timeline->kind = ledger->kind;
@@ -174,9 +191,9 @@ words_reserve(Words *words, int64 count)
 		words_enlarge(words, count);
 }
 
-/* How many records from here on are of one entity; copies their words. */
+/* How many records from here on are of one entity, up to a limit; copies their words. */
 static pg_attribute_always_inline int64
-records_of_width(const SmkTimeline *timeline, int64 from, Words *words, int width)
+records_of_width(const SmkTimeline *timeline, int64 from, int64 limit, Words *words, int width)
 {
 	const uint64 *first = timeline->records + from * width;
 	const uint64 *end = timeline->records + timeline->count * width;
@@ -189,83 +206,86 @@ records_of_width(const SmkTimeline *timeline, int64 from, Words *words, int widt
 			words_enlarge(words, count);
 		words->words[count++] = record[width - 1];
 		record += width;
-	} while (record < end && record_same(first, record, width));
+	} while (record < end && count < limit && record_same(first, record, width));
 	return count;
 }
 
 static int64
-records_of_entity(const SmkTimeline *timeline, int64 from, Words *words)
+records_of_entity(const SmkTimeline *timeline, int64 from, int64 limit, Words *words)
 {
 	switch (timeline->width)
 	{
 		case 2:
-			return records_of_width(timeline, from, words, 2);
+			return records_of_width(timeline, from, limit, words, 2);
 		case 3:
-			return records_of_width(timeline, from, words, 3);
+			return records_of_width(timeline, from, limit, words, 3);
 		default:
-			return records_of_width(timeline, from, words, 4);
+			return records_of_width(timeline, from, limit, words, 4);
 	}
 }
 
+/* Adds a run in memory. */
 static void
-run_add(SmkTimeline *timeline, unsigned char *data, int fileno, off_t offset, int64 size)
+run_add(SmkTimeline *timeline, unsigned char *data, int64 size)
 {
-	SmkRun *run = MemoryContextAlloc(timeline->ledger->context, sizeof(SmkRun));
+	SmkRun *run = MemoryContextAlloc(timeline->ledger->events, sizeof(SmkRun));
 
 	run->next = timeline->runs;
 	run->data = data;
-	run->fileno = fileno;
-	run->offset = offset;
 	run->size = size;
 	timeline->runs = run;
 }
 
-/* Appends the records of a timeline to the file as a run, and gives their memory back. */
+/* Writes bytes at the end of the file. */
+static void
+file_append(SmkLedger *ledger, const void *bytes, int64 size)
+{
+	for (int64 done = 0; done < size; done += BLCKSZ)
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* Before 16 the bytes are not const. */
+		BufFileWrite(ledger->file, unconstify(char *, (const char *) bytes + done), Min(BLCKSZ, size - done));
+	}
+	ledger->end += size;
+}
+
+/* Ends a run in the file that began there. */
+static void
+run_moved(SmkTimeline *timeline, int64 position)
+{
+	SmkLedger *ledger = timeline->ledger;
+	MovedRun moved = {position, ledger->end - position, timeline->last_moved};
+
+	timeline->last_moved = ledger->end;
+	timeline->moved++;
+	file_append(ledger, &moved, sizeof(moved));
+}
+
+/* Appends the records of a timeline to the file as a run; they are void then. */
 static void
 spill_records(SmkTimeline *timeline, StringInfo buffer, Words *words)
 {
 	SmkLedger *ledger = timeline->ledger;
 	SmkRunWriter writer = {.kind = ledger->kind, .out = buffer};
+	int64 position = ledger->end;
 	int64 from = 0;
-	int64 size = 0;
-	int fileno;
-	off_t offset;
 
-	smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
-	BufFileTell(ledger->file, &fileno, &offset);
+	smk_sort(timeline->records, timeline->count, timeline->width, &ledger->space);
 	resetStringInfo(buffer);
 	while (from < timeline->count)
 	{
 		SmkKey key = record_key(timeline, timeline->records + from * timeline->width);
-		int64 count = records_of_entity(timeline, from, words);
+		int64 count = records_of_entity(timeline, from, SPILL_WORDS, words);
 
 		smk_run_write(&writer, &key, words->words, count);
 		from += count;
 		if (buffer->len >= BLCKSZ || from == timeline->count)
 		{
-			BufFileWrite(ledger->file, buffer->data, buffer->len);
-			size += buffer->len;
+			file_append(ledger, buffer->data, buffer->len);
 			resetStringInfo(buffer);
-			CHECK_FOR_INTERRUPTS();
 		}
 	}
-	run_add(timeline, NULL, fileno, offset, size);
-	ledger->used -= timeline->size * timeline->width * (int64) sizeof(uint64);
-	pfree(timeline->records);
-	timeline->records = NULL;
-	timeline->count = timeline->size = 0;
-}
-
-/* Appends a run that lies in memory to the file. */
-static void
-spill_run(SmkLedger *ledger, SmkRun *run)
-{
-	BufFileTell(ledger->file, &run->fileno, &run->offset);
-	for (int64 done = 0; done < run->size; done += BLCKSZ)
-		BufFileWrite(ledger->file, run->data + done, Min(BLCKSZ, run->size - done));
-	ledger->used -= run->size;
-	pfree(run->data);
-	run->data = NULL;
+	run_moved(timeline, position);
 }
 
 /* Moves all events of all timelines into the file, each timeline's as a sorted run. */
@@ -279,33 +299,49 @@ ledger_spill(SmkLedger *ledger)
 
 	if (ledger->file == NULL)
 		ledger->file = BufFileCreateTemp(false);
-	else if (BufFileSeek(ledger->file, ledger->end_fileno, ledger->end_offset, SEEK_SET) != 0)
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not seek in temporary file: %m")));
+	else
+		smk_run_seek(ledger->file, ledger->end);
 	initStringInfo(&buffer);
 	dlist_foreach(iter, &ledger->timelines)
 	{
 		SmkTimeline *timeline = dlist_container(SmkTimeline, node, iter.cur);
 
 		for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
-			if (run->data != NULL)
-				spill_run(ledger, run);
+		{
+			int64 position = ledger->end;
+
+			file_append(ledger, run->data, run->size);
+			run_moved(timeline, position);
+		}
 		if (timeline->count > 0)
 			spill_records(timeline, &buffer, &words);
+		/* One that has been read is empty, but has room. */
+		timeline->runs = NULL;
+		timeline->records = NULL;
+		timeline->count = timeline->size = 0;
 	}
-	BufFileTell(ledger->file, &ledger->end_fileno, &ledger->end_offset);
+	MemoryContextReset(ledger->events);
+	ledger->largest = ledger->space.size * (int64) sizeof(uint64);
 	pfree(buffer.data);
 	if (words.words != NULL)
 		pfree(words.words);
 	MemoryContextSwitchTo(old);
 }
 
-/* Moves events out where this much more would be over the budget. */
+/*
+ * Moves events out where this much more would be over the budget. Where what stays takes all of it, events
+ * still have an eighth: not every row is moved out alone.
+ */
 static void
 ledger_reserve(SmkLedger *ledger, int64 bytes)
 {
-	if (ledger->budget > 0 && ledger->used + bytes + ledger->largest > ledger->budget)
+	int64 events;
+
+	if (ledger->budget == 0)
+		return;
+	events = (int64) MemoryContextMemAllocated(ledger->events, false) + bytes;
+	if (ledger->fixed + events + ledger->largest > ledger->budget && events > ledger->budget / 8)
 		ledger_spill(ledger);
-	ledger->used += bytes;
 }
 
 /* Makes room for one record more. */
@@ -320,14 +356,13 @@ smk_timeline_grow(SmkTimeline *timeline)
 	CHECK_FOR_INTERRUPTS();
 	if (size > (int64) MaxAllocHugeSize / record)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a group has too many events")));
-	ledger->largest = Max(ledger->largest, before * record);
+	ledger->largest = Max(ledger->largest, size * record);
 	ledger_reserve(ledger, (size - before) * record);
 	if (timeline->size == 0)
 	{
 		/* It was empty, or has just been moved out. */
-		ledger->used += (TIMELINE_FIRST_SIZE - (size - before)) * record;
 		size = TIMELINE_FIRST_SIZE;
-		timeline->records = MemoryContextAlloc(ledger->context, size * record);
+		timeline->records = MemoryContextAlloc(ledger->events, size * record);
 	}
 	else
 		timeline->records = repalloc_huge(timeline->records, size * record);
@@ -386,7 +421,7 @@ ledger_number(SmkLedger *ledger, const char *bytes, int length)
 										  : MemoryContextAlloc(ledger->context, size * sizeof(LongText));
 		ledger->text_size = size;
 	}
-	copy = MemoryContextAlloc(ledger->context, length);
+	copy = smk_ledger_alloc(ledger, length);
 	memcpy(copy, bytes, length);
 	text.bytes = copy;
 	entry = hash_search(ledger->numbers, &text, HASH_ENTER, &found);
@@ -406,7 +441,7 @@ timeline_widen(SmkTimeline *timeline)
 		ledger_reserve(timeline->ledger, bytes);
 	if (timeline->size > 0)
 	{
-		wide = MemoryContextAllocHuge(timeline->ledger->context, timeline->size * 4 * sizeof(uint64));
+		wide = MemoryContextAllocHuge(timeline->ledger->events, timeline->size * 4 * sizeof(uint64));
 		for (int64 i = 0; i < timeline->count; i++)
 		{
 			SmkKey key = record_key(timeline, timeline->records + i * 3);
@@ -417,8 +452,6 @@ timeline_widen(SmkTimeline *timeline)
 		pfree(timeline->records);
 		timeline->records = wide;
 	}
-	else if (bytes > 0)
-		timeline->ledger->used -= bytes; /* they have been moved out */
 	timeline->width = 4;
 }
 
@@ -514,25 +547,32 @@ heap_sink(HeapItem *heap, int count, int position)
 
 /* Reads an entity at a time from the records and all runs. */
 static void
-read_merged(SmkTimeline *timeline, int runs, SmkTimelineVisit visit, void *state)
+read_merged(SmkTimeline *timeline, int64 runs, SmkTimelineVisit visit, void *state)
 {
-	Source *sources = palloc0((runs + 1) * sizeof(Source));
-	HeapItem *heap = palloc((runs + 1) * sizeof(HeapItem));
+	Source *sources = MemoryContextAllocExtended(CurrentMemoryContext, (runs + 1) * sizeof(Source),
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	HeapItem *heap = MemoryContextAllocHuge(CurrentMemoryContext, (runs + 1) * sizeof(HeapItem));
 	Words words = {NULL, 0};
 	Words part = {NULL, 0};
+	int buffer = (int) Max(MERGE_LEAST_BUFFER, MERGE_BUFFERS / runs);
 	int count = 0;
-	int n = 0;
+	int64 n = 0;
 
-	for (SmkRun *run = timeline->runs; run != NULL; run = run->next, n++)
+	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
+		smk_run_open(&sources[n++].run, timeline->ledger->kind, run->data, run->size);
+	for (int64 at = timeline->last_moved; n < runs; n++)
 	{
-		if (run->data != NULL)
-			smk_run_open(&sources[n].run, timeline->ledger->kind, run->data, run->size);
-		else
-			smk_run_open_file(&sources[n].run, timeline->ledger->kind, timeline->ledger->file, run->fileno,
-							  run->offset, run->size);
+		MovedRun moved;
+
+		smk_run_seek(timeline->ledger->file, at);
+		if (BufFileRead(timeline->ledger->file, &moved, sizeof(moved)) != sizeof(moved))
+			ereport(ERROR, (errcode_for_file_access(), errmsg("could not read temporary file: %m")));
+		smk_run_open_file(&sources[n].run, timeline->ledger->kind, timeline->ledger->file, moved.position,
+						  moved.size, buffer);
+		at = moved.before;
 	}
 	sources[n].is_records = true;
-	for (int i = 0; i <= runs; i++)
+	for (int64 i = 0; i <= runs; i++)
 		if (source_next(timeline, &sources[i]))
 			heap[count++] = (HeapItem){sources[i].run.key.words[0], &sources[i]};
 	for (int i = count / 2 - 1; i >= 0; i--)
@@ -551,7 +591,7 @@ read_merged(SmkTimeline *timeline, int runs, SmkTimelineVisit visit, void *state
 
 			if (source->is_records)
 			{
-				more = records_of_entity(timeline, source->from, &part);
+				more = records_of_entity(timeline, source->from, PG_INT64_MAX, &part);
 				source->from += more;
 				words_reserve(&words, total + more);
 				memcpy(words.words + total, part.words, more * sizeof(uint64));
@@ -575,7 +615,7 @@ read_merged(SmkTimeline *timeline, int runs, SmkTimelineVisit visit, void *state
 			smk_sort(words.words, total, 1, &timeline->ledger->space);
 		visit(state, &key, words.words, total);
 	}
-	for (int i = 0; i < runs; i++)
+	for (int64 i = 0; i < runs; i++)
 		smk_run_close(&sources[i].run);
 	if (words.words != NULL)
 		pfree(words.words);
@@ -591,7 +631,7 @@ smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 {
 	Words words = {NULL, 0};
 	int64 from = 0;
-	int runs = 0;
+	int64 runs = timeline->moved;
 
 	if (timeline->count > 0)
 		smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
@@ -605,7 +645,7 @@ smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 	while (from < timeline->count)
 	{
 		SmkKey key = record_key(timeline, timeline->records + from * timeline->width);
-		int64 count = records_of_entity(timeline, from, &words);
+		int64 count = records_of_entity(timeline, from, PG_INT64_MAX, &words);
 
 		visit(state, &key, words.words, count);
 		from += count;
@@ -693,9 +733,9 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 		unsigned char *copy;
 
 		ledger_reserve(timeline->ledger, bytes);
-		copy = MemoryContextAllocHuge(timeline->ledger->context, bytes);
+		copy = MemoryContextAllocHuge(timeline->ledger->events, bytes);
 		memcpy(copy, data, bytes);
-		run_add(timeline, copy, 0, 0, bytes);
+		run_add(timeline, copy, bytes);
 		data += bytes;
 	}
 	while (data < end)

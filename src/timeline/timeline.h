@@ -26,7 +26,9 @@ typedef struct SmkTimeline
 	int64 count;	 /* records */
 	int64 size;		 /* for which there is room */
 	uint64 *records;
-	SmkRun *runs; /* sorted ones, in memory or in the ledger's file */
+	SmkRun *runs;	  /* sorted ones in memory */
+	int64 moved;	  /* how many are in the ledger's file, */
+	int64 last_moved; /* and where what is said of the last one stands there */
 } SmkTimeline;
 
 /* Reads one entity: its words, sorted, which it may change but not keep. */

@@ -246,9 +246,10 @@ smk_timeline_window(const Interval *within)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("argument \"within\" must not have months or years, or be infinite"),
 			 errhint("A month has no fixed length: give days and hours, for example interval '30 days'.")));
-	days = (int64) within->day * USECS_PER_DAY;
-	if (pg_add_s64_overflow(days, within->time, &length) || length > 2 * SMK_WORD_MAX_TIME)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"within\" is too long")));
+	if (pg_mul_s64_overflow(within->day, USECS_PER_DAY, &days) ||
+		pg_add_s64_overflow(days, within->time, &length) || length > 2 * SMK_WORD_MAX_TIME)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"within\" is too long"),
+						errdetail("It may have up to 9,000 years.")));
 	if (length <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"within\" must be positive")));

@@ -10,7 +10,12 @@ smk_installed=/usr/lib/postgresql/$smk_major
 # The unprivileged user that runs the server, since PostgreSQL refuses root.
 smk_as_user() {
     if [ "$(id -u)" -eq 0 ]; then
-        runuser -u postgres -- env "PATH=$PATH" "$@"
+        # From a folder that it may enter.
+        if runuser -u postgres -- test -x "$PWD"; then
+            runuser -u postgres -- env "PATH=$PATH" "$@"
+        else
+            (cd / && runuser -u postgres -- env "PATH=$PATH" "$@")
+        fi
     else
         "$@"
     fi

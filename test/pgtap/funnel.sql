@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(76);
+SELECT plan(84);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -22,6 +22,10 @@ CREATE TABLE list AS SELECT entity, array_agg(step ORDER BY at, step) AS steps, 
 CREATE FUNCTION chain(steps int[], hours bigint[], start int, within int, mode text) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE result bigint[] := '{}'; seen int[] := '{}'; i int; top int := 0;
 BEGIN
+    -- What came before the first start of all came with it.
+    IF mode = 'reached' AND NOT EXISTS (SELECT FROM unnest(steps[:start - 1]) AS s WHERE s = steps[start]) THEN
+        SELECT coalesce(array_agg(hours[start]), '{}') INTO result FROM generate_series(1, (SELECT max(s) FROM unnest(steps[:start - 1]) AS s));
+    END IF;
     FOR i IN start .. cardinality(steps) LOOP
         EXIT WHEN hours[i] > hours[start] + within;
         IF mode = 'ordered' THEN
@@ -34,11 +38,11 @@ BEGIN
     END LOOP;
     RETURN result;
 END $$;
-CREATE FUNCTION is_start(steps int[], start int, mode text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE mode WHEN 'ordered' THEN steps[start] = 1 WHEN 'any_order' THEN true ELSE steps[start] = (SELECT min(s) FROM unnest(steps) AS s) END $$;
+CREATE FUNCTION is_start(steps int[], hours bigint[], start int, mode text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE mode WHEN 'ordered' THEN steps[start] = 1 WHEN 'any_order' THEN start = 1 OR (SELECT hours[start] <> hours[start - 1]) ELSE steps[start] = (SELECT min(s) FROM unnest(steps) AS s) END $$;
 -- The deepest, then the first to be complete, then the last to start; or the chain of the first start.
 CREATE FUNCTION deepest(steps int[], hours bigint[], within int, mode text, first_start boolean) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce((SELECT c FROM (SELECT s, chain(steps, hours, s, within, mode) AS c FROM generate_series(1, cardinality(steps)) AS s WHERE is_start(steps, s, mode)) AS t
+    SELECT coalesce((SELECT c FROM (SELECT s, chain(steps, hours, s, within, mode) AS c FROM generate_series(1, cardinality(steps)) AS s WHERE is_start(steps, hours, s, mode)) AS t
         ORDER BY CASE WHEN first_start THEN s END, cardinality(c) DESC, c[cardinality(c)], s DESC LIMIT 1), '{}') $$;
 CREATE TABLE failure (entity int, mode text, expected bigint[], found text);
 SELECT is((SELECT count(*) FROM list), 10000::bigint, '10,000 timelines');
@@ -61,6 +65,22 @@ SELECT is((SELECT smarketing.funnel(entity, stage, at, interval '90 days') FROM 
 SELECT is_empty($$SELECT * FROM smarketing.funnel_steps((SELECT smarketing.funnel(entity, stage, at, interval '90 days') FROM stage WHERE entity = 4))$$, 'exits alone have no steps');
 SELECT is((SELECT entities FROM smarketing.funnel_steps((SELECT smarketing.funnel(entity, stage, at, interval '4 days') FROM stage)) WHERE stage = 'won'), 1::bigint, 'the window includes its end');
 SELECT is((SELECT entities FROM smarketing.funnel_steps((SELECT smarketing.funnel(entity, stage, at, interval '4 days' - interval '1 microsecond') FROM stage)) WHERE stage = 'won'), 0::bigint, 'and no more');
+
+-- A stage that is dated before the lowest one counts as if it came with it.
+SELECT results_eq($$SELECT stage, entities, median_hours FROM smarketing.funnel_steps((SELECT smarketing.funnel(1::bigint, s::smarketing.funnel_stage, at::timestamptz, '365 days') FROM (VALUES ('sql', '2026-01-01 00:00'), ('lead', '2026-01-01 09:00'), ('won', '2026-01-03 09:00')) AS v (s, at)))$$,
+    $$VALUES ('lead', 1::bigint, NULL::float8), ('mql', 1, 0), ('sal', 1, 0), ('sql', 1, 0), ('opportunity', 1, 48), ('won', 1, 0)$$, 'a stage dated before the first');
+SELECT is((SELECT entities FROM smarketing.funnel_steps((SELECT smarketing.funnel(1::bigint, s::smarketing.funnel_stage, at::timestamptz, '1 day') FROM (VALUES ('won', '2026-01-01'), ('visitor', '2026-05-02')) AS v (s, at))) WHERE stage = 'won'), 1::bigint, 'a customer who comes back as a visitor is one');
+-- Partitions, each aggregated by itself; and a window that is written in another way.
+CREATE TABLE divided (entity bigint, step int, at timestamptz, within interval, mode text) PARTITION BY LIST (step);
+SELECT format('CREATE TABLE divided_%s PARTITION OF divided FOR VALUES IN (%s)', n, n) FROM generate_series(1, 6) AS n \gexec
+INSERT INTO divided SELECT entity, step, at, CASE WHEN step = 1 THEN interval '1 day' ELSE '24 hours' END, CASE WHEN step = 2 THEN ' ordered' ELSE 'ordered' END FROM event;
+ANALYZE divided;
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE line text; result text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP result := result || line || E'\n'; END LOOP; RETURN result; END $$;
+SET enable_partitionwise_aggregate = on;
+SELECT matches(plan_of($$SELECT smarketing.funnel(entity, step, at, within, mode) FROM divided$$), 'Finalize.*Append.*Partial', 'over partitions, each aggregated by itself');
+SELECT is((SELECT smarketing.funnel(entity, step, at, within, mode)::text FROM divided), (SELECT smarketing.funnel(entity, step, at, interval '1 day', 'ordered')::text FROM event), 'and equal, a day being 24 hours');
+SET enable_partitionwise_aggregate = off;
+SELECT is((SELECT smarketing.funnel(entity, step, at, within, mode)::text FROM divided), (SELECT smarketing.funnel(entity, step, at, interval '1 day', 'ordered')::text FROM event), 'and as one');
 
 -- Equal however it is computed.
 CREATE TABLE big AS SELECT (random() * 20000)::bigint AS entity, (1 + random() * 6)::bigint AS step, timestamptz '2026-01-01' + random() * interval '100 days' AS at, (random() * 5)::int AS part FROM generate_series(1, 100000);
@@ -91,7 +111,6 @@ SELECT is((SELECT count(*) FROM (SELECT entity, smarketing.funnel(entity, step, 
 SELECT is((SELECT smarketing.merge(p)::text FROM (SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered') AS p FROM big GROUP BY entity) AS g), f, 'which merge to the same') FROM expected;
 -- In parallel.
 SET work_mem = '256MB'; SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE line text; result text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP result := result || line || E'\n'; END LOOP; RETURN result; END $$;
 SELECT matches(plan_of($$SELECT smarketing.funnel(entity, step, at, interval '30 days', 'ordered') FROM big$$), 'Finalize Aggregate.*Gather.*Partial Aggregate', 'the plan is parallel');
 SELECT is(whole(), f, 'with workers') FROM expected;
 SELECT is((SELECT smarketing.funnel(CASE WHEN entity % 3 = 0 THEN repeat('y', 100) ELSE '' END || entity, step, at, interval '30 days', 'ordered')::text FROM big), f, 'with workers, long keys') FROM expected;
@@ -135,6 +154,7 @@ SELECT throws_ok(format('SELECT call(%L, %L, %L, %L, %L)', 'entity', step, at, w
     ('stage', 'at', 'interval ''-1 day''', '', '22023', 'argument "within" must be positive'),
     ('stage', 'at', 'interval ''1 month''', '', '22023', 'argument "within" must not have months or years, or be infinite'),
     ('stage', 'at', 'interval ''2000000000 days''', '', '22023', 'argument "within" is too long'),
+    ('stage', 'at', 'interval ''213503983 days''', '', '22023', 'argument "within" is too long'),
     ('stage', 'at', 'NULL::interval', '', '22004', 'argument "within" must not be null'),
     ('stage', 'at', 'interval ''1 day'' * (1 + entity)', '', '22023', 'argument "within" must be the same for all rows'),
     ('1::bigint', 'at', 'interval ''1 day''', '''fastest''', '22023', 'invalid mode of a funnel: "fastest"'),
@@ -156,4 +176,7 @@ SELECT throws_ok($$SELECT '\x0102'::smarketing.funnel_summary$$, '22P02');
 SELECT throws_ok($$SELECT 'x'::smarketing.funnel_summary$$, '22P02', 'invalid input syntax for type funnel_summary: "x"');
 SELECT is(f::text::smarketing.funnel_summary::text, f::text, 'the text form is read as it was written') FROM by_part WHERE part = 1;
 SELECT is((SELECT entities FROM (SELECT smarketing.funnel(repeat('k', 1000000) || entity, stage, at, interval '1 day') AS f FROM stage) AS t, smarketing.funnel_steps(f) WHERE step = 1), 3::bigint, 'keys of a million bytes');
+CREATE FUNCTION detail_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE detail text; BEGIN EXECUTE query; RETURN NULL; EXCEPTION WHEN others THEN GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL; RETURN detail; END $$;
+SELECT is(detail_of($$SELECT smarketing.merge(f) FROM (SELECT smarketing.funnel(entity, stage, at, interval '1 day') AS f FROM stage UNION ALL SELECT smarketing.funnel(entity, stage, at, interval '2 days') FROM stage) AS t$$), 'One has a window of 24:00:00, the other of 48:00:00.', 'merge names both windows');
+SELECT throws_ok(format('SELECT smarketing.funnel(1::bigint, 1, now(), interval ''1 day'', repeat(%L, 1000))', 'x'), '22023', 'invalid mode of a funnel: "' || repeat('x', 120) || '..."', 'not more of a mode than a line');
 SELECT * FROM finish();

@@ -10,11 +10,14 @@
 
 /* The chain of one start: the first event that takes each step, as far as it goes within the window. */
 static void
-chain_of(const SmkFunnelRules *rules, const uint64 *words, int count, int start, SmkFunnelChain *chain)
+chain_of(const SmkFunnelRules *rules, const uint64 *words, int count, int start, int carried,
+		 SmkFunnelChain *chain)
 {
 	uint64 seen = 0;
 
 	chain->depth = 0;
+	while (chain->depth <= carried)
+		chain->at[chain->depth++] = smk_word_time(words[start]);
 	for (int i = start; i < count && smk_word_time(words[i]) - smk_word_time(words[start]) <= rules->within;
 		 i++)
 	{
@@ -34,6 +37,8 @@ static void
 reference_read(const SmkFunnelRules *rules, const uint64 *words, int count, SmkFunnelChain *best)
 {
 	int lowest = SMK_FUNNEL_MAX_STEPS;
+	int highest = -1;
+	int starts = 0;
 
 	best->depth = 0;
 	for (int i = 0; i < count; i++)
@@ -42,11 +47,17 @@ reference_read(const SmkFunnelRules *rules, const uint64 *words, int count, SmkF
 	{
 		SmkFunnelChain chain;
 		int step = (int) smk_word_code(words[i]);
+		int before = highest;
 
+		highest = Max(highest, step);
 		if ((rules->modes & SMK_FUNNEL_ORDERED && step != 0) ||
-			(rules->modes & SMK_FUNNEL_REACHED && step != lowest))
+			(rules->modes & SMK_FUNNEL_REACHED && step != lowest) ||
+			(rules->modes & SMK_FUNNEL_ANY_ORDER && i > 0 &&
+			 smk_word_time(words[i]) == smk_word_time(words[i - 1])))
 			continue;
-		chain_of(rules, words, count, i, &chain);
+		chain_of(rules, words, count, i, rules->modes & SMK_FUNNEL_REACHED && starts == 0 ? before : -1,
+				 &chain);
+		starts++;
 		if (chain.depth > best->depth ||
 			(chain.depth == best->depth && chain.at[chain.depth - 1] <= best->at[best->depth - 1]))
 			*best = chain;
@@ -296,6 +307,7 @@ test_durations(void)
 	int wrong = 0;
 	int unequal = 0;
 	int unread = 0;
+	int unrefused = 0;
 
 	for (int n = 0; n < 2000; n++)
 	{
@@ -303,6 +315,7 @@ test_durations(void)
 		SmkDurationSummary parts[3];
 		SmkDurationSummary merged;
 		SmkDurationSummary again;
+		SmkDurationSummary other;
 		StringInfoData bytes[3];
 		int64 closed[SMK_DURATIONS_STAGES] = {0};
 		int64 open[SMK_DURATIONS_STAGES] = {0};
@@ -358,9 +371,25 @@ test_durations(void)
 		initStringInfo(&bytes[2]);
 		smk_durations_write(&again, &bytes[2]);
 		unread += bytes[0].len != bytes[2].len || memcmp(bytes[0].data, bytes[2].data, bytes[0].len) != 0;
+		/* Another sum, or more visits than a count has room for. */
+		again.stages[n % SMK_DURATIONS_STAGES].total++;
+		resetStringInfo(&bytes[2]);
+		smk_durations_write(&again, &bytes[2]);
+		unrefused += smk_durations_read(&other, (unsigned char *) bytes[2].data, bytes[2].len);
+		again.stages[n % SMK_DURATIONS_STAGES].total--;
+		if (again.stages[0].open_count > 0)
+		{
+			smk_sketch_init(&again.stages[0].closed);
+			smk_sketch_add(&again.stages[0].closed, 0, PG_INT64_MAX);
+			again.stages[0].total = 0;
+			resetStringInfo(&bytes[2]);
+			smk_durations_write(&again, &bytes[2]);
+			unrefused += smk_durations_read(&other, (unsigned char *) bytes[2].data, bytes[2].len);
+		}
 		for (int b = 0; b < 3; b++)
 			pfree(bytes[b].data);
 	}
+	ok(unrefused == 0, "durations that no log can have given are refused");
 	ok(wrong == 0, "durations: visits, open ones and hours, counted a microsecond at a time");
 	ok(unequal == 0, "merged from parts in any order they are the same bytes");
 	ok(unread == 0, "and are read as they were written");
@@ -368,27 +397,28 @@ test_durations(void)
 
 /* Changed bytes are a summary or are none; what is one can be used. */
 static void
-test_funnel_mutations(void)
+test_funnel_mutations(int entities)
 {
 	SmkFunnelRules rules = {SMK_FUNNEL_ORDERED, 1000000};
 	SmkFunnelSummary *summary = palloc(sizeof(SmkFunnelSummary));
 	SmkFunnelSummary *other = palloc(sizeof(SmkFunnelSummary));
 	StringInfoData bytes;
+	int rounds = entities < 100 ? 100000 : 20000;
 	int valid = 0;
 
 	smk_funnel_summary_init(summary, &rules, false);
-	for (int n = 0; n < 40; n++)
+	for (int n = 0; n < entities; n++)
 	{
 		uint64 words[4];
 
 		for (unsigned i = 0; i < 4; i++)
-			words[i] = smk_word(n + random_below(900) * i, i);
+			words[i] = smk_word(n + random_below(90000) * i, i);
 		qsort(words, 4, sizeof(uint64), compare_words);
 		smk_funnel_summary_add(summary, words, 4);
 	}
 	initStringInfo(&bytes);
 	smk_funnel_summary_write(summary, &bytes);
-	for (int n = 0; n < 100000; n++)
+	for (int n = 0; n < rounds; n++)
 	{
 		/* Of exactly that size, so that a byte too far is seen. */
 		int size = n % 3 == 0 ? (int) random_below(bytes.len + 1) : bytes.len;
@@ -410,31 +440,32 @@ test_funnel_mutations(void)
 		}
 		free(copy);
 	}
-	printf("# %d of 100000 changed summaries were valid ones\n", valid);
-	ok(valid > 0 && valid < 100000, "100,000 changed funnel summaries are refused or are valid");
+	printf("# %d of %d changed summaries were valid ones\n", valid, rounds);
+	ok(valid > 0 && valid < rounds, "changed bytes of funnel summaries are refused or are valid");
 }
 
 static void
-test_duration_mutations(void)
+test_duration_mutations(int entities)
 {
 	SmkDurationSummary summary;
 	SmkDurationSummary other;
 	StringInfoData bytes;
+	int rounds = entities < 100 ? 100000 : 20000;
 	int valid = 0;
 
 	smk_durations_init(&summary);
-	for (int n = 0; n < 30; n++)
+	for (int n = 0; n < entities; n++)
 	{
 		uint64 words[4];
 
 		for (unsigned i = 0; i < 4; i++)
-			words[i] = smk_word(n + random_below(9000) * i, random_below(SMK_DURATIONS_STAGES));
+			words[i] = smk_word(n + random_below(90000) * i, random_below(SMK_DURATIONS_STAGES));
 		qsort(words, 4, sizeof(uint64), compare_words);
 		smk_durations_add(&summary, words, 4);
 	}
 	initStringInfo(&bytes);
 	smk_durations_write(&summary, &bytes);
-	for (int n = 0; n < 100000; n++)
+	for (int n = 0; n < rounds; n++)
 	{
 		int size = n % 3 == 0 ? (int) random_below(bytes.len + 1) : bytes.len;
 		unsigned char *copy = malloc(size ? size : 1);
@@ -457,8 +488,8 @@ test_duration_mutations(void)
 		}
 		free(copy);
 	}
-	printf("# %d of 100000 changed summaries were valid ones\n", valid);
-	ok(valid > 0 && valid < 100000, "100,000 changed duration summaries are refused or are valid");
+	printf("# %d of %d changed summaries were valid ones\n", valid, rounds);
+	ok(valid > 0 && valid < rounds, "changed bytes of duration summaries are refused or are valid");
 }
 
 int
@@ -468,7 +499,11 @@ main(int argc, char **argv)
 	test_funnel();
 	test_window_funnel();
 	test_durations();
-	test_funnel_mutations();
-	test_duration_mutations();
+	/* Few values, which are kept exactly, and many. */
+	for (int n = 40; n <= 4000; n *= 100)
+	{
+		test_funnel_mutations(n);
+		test_duration_mutations(n);
+	}
 	return finish();
 }

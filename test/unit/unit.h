@@ -82,6 +82,12 @@ initStringInfo(StringInfo str)
 }
 
 void
+resetStringInfo(StringInfo str)
+{
+	str->len = 0;
+}
+
+void
 enlargeStringInfo(StringInfo str, int needed)
 {
 	while (str->maxlen < str->len + needed + 1)

@@ -1,0 +1,47 @@
+-- The timeline engine on 5 million events: moved out at work_mem 64 kB, in memory and with workers the same bytes.
+SET client_min_messages = warning;
+\getenv env_seed SMK_SEED
+\if :{?env_seed}
+\else
+\set env_seed 0.25
+\endif
+CREATE EXTENSION smarketing;
+SELECT plan(23);
+SELECT diag('seed ' || :'env_seed');
+SELECT setseed(:env_seed) AS seeded \gset
+SET TimeZone = 'UTC';
+SET jit = off;
+SET hash_mem_multiplier = 1;
+
+CREATE UNLOGGED TABLE event AS
+SELECT (random() * 1500000)::bigint AS entity, (1 + random() * 5)::int AS step, timestamptz '2026-01-01' + (random() * 7776000)::int * interval '1 second' AS at, (random() * 3)::int AS part
+FROM generate_series(1, 5000000);
+ANALYZE event;
+CREATE FUNCTION bytes(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE result text; BEGIN
+    EXECUTE format('SELECT md5(string_agg(f, '' '' ORDER BY k)) FROM (%s) AS t (k, f)', query) INTO result; RETURN result; END $$;
+CREATE TABLE query AS SELECT * FROM (VALUES
+    ('funnel', 'SELECT 1, smarketing.funnel(entity, step, at, interval ''20 days'', ''ordered'')::text FROM event'),
+    ('funnel, text keys of all lengths', 'SELECT 1, smarketing.funnel(CASE WHEN entity < 1000 THEN repeat(''long'', 9) WHEN entity % 2 = 0 THEN ''sixteen or more bytes'' ELSE '''' END || entity, step, at, interval ''20 days'', ''reached'')::text FROM event'),
+    ('funnel by group, uuid', 'SELECT part, smarketing.funnel(lpad(to_hex(entity), 32, ''0'')::uuid, step, at, interval ''20 days'', ''any_order'')::text FROM event GROUP BY part'),
+    ('durations', 'SELECT 1, smarketing.durations(entity, (ARRAY[''visitor'', ''lead'', ''mql'', ''sql'', ''won'', ''lost''])[step]::smarketing.funnel_stage, at)::text FROM event'),
+    ('window_funnel', 'SELECT entity / 100000, smarketing.window_funnel(at, interval ''10 minutes'', ''strict_once'', step = 1, step > 1, step > 2, step > 3)::text FROM event GROUP BY entity / 100000')) AS q (what, query);
+SET max_parallel_workers_per_gather = 0; SET work_mem = '1GB';
+CREATE TABLE expected AS SELECT what, query, bytes(query) AS b FROM query;
+SELECT is(count(DISTINCT b), 5::bigint, 'five answers') FROM expected;
+SET work_mem = '64kB';
+SELECT is(bytes(query), b, what || ', moved out at 64 kB') FROM expected;
+SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE line text; result text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP result := result || line || E'\n'; END LOOP; RETURN result; END $$;
+SELECT matches(plan_of(query), 'Finalize.*Gather.*Partial', what || ' has a parallel plan') FROM expected;
+SELECT is(bytes(query), b, what || ', moved out by workers') FROM expected;
+SET work_mem = '512MB';
+SELECT is(bytes(query), b, what || ', with workers in memory') FROM expected;
+SET max_parallel_workers_per_gather = 0;
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT cmp_ok((SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database()), '>', 100000000::bigint, 'the server counts what was moved out');
+-- What is written to the log of the server about temporary files is about ours, too.
+SET work_mem = '64kB'; SET log_temp_files = 0;
+SELECT set_config('smarketing_test.marker', '1', false) \g /dev/null
+SELECT smarketing.funnel(entity, step, at, interval '20 days', 'ordered') FROM event WHERE entity < 100000 \g /dev/null
+SELECT ok(pg_read_file('../server.log') ~ 'temporary file: path "base/pgsql_tmp/pgsql_tmp[0-9.]+", size [0-9]{6,}', 'log_temp_files logs the file');
+SELECT * FROM finish();
