@@ -44,7 +44,7 @@ smk_durations_transfn(PG_FUNCTION_ARGS)
 		state = smk_timeline_state(fcinfo, smk_timeline_kind(fcinfo, 1), sizeof(SmkTimelineState));
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2) && !PG_ARGISNULL(3))
 		smk_timeline_add_datum(
-			state->timeline, PG_GETARG_DATUM(1),
+			&state->timeline, PG_GETARG_DATUM(1),
 			smk_timeline_word(PG_GETARG_TIMESTAMPTZ(3), stage_code(PG_GETARG_FUNNEL_STAGE(2))));
 	PG_RETURN_POINTER(state);
 }
@@ -99,7 +99,7 @@ smk_durations_combinefn(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = smk_timeline_state(fcinfo, other->kind, sizeof(SmkTimelineState));
+		state = smk_timeline_state(fcinfo, other->timeline.kind, sizeof(SmkTimelineState));
 	smk_timeline_state_add(state, other);
 	PG_RETURN_POINTER(state);
 }
@@ -163,7 +163,7 @@ smk_durations_finalfn(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	summary = palloc(sizeof(SmkDurationSummary));
 	smk_durations_init(summary);
-	smk_timeline_read(state->timeline, visit_entity, summary);
+	smk_timeline_read(&state->timeline, visit_entity, summary);
 	return smk_summary_datum(&duration_summary, summary);
 }
 

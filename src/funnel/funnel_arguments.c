@@ -1,5 +1,5 @@
 /*
- * funnel_arguments.c: reads modes, and sees that arguments do not change within a group.
+ * funnel_arguments.c: reads the window and the modes of a call.
  */
 #include "postgres.h"
 
@@ -37,30 +37,31 @@ smk_funnel_modes_parse(const char *text, const SmkFunnelMode *known, unsigned *m
 	return is_valid;
 }
 
-/* Keeps the arguments of a first row, none of them NULL, in the aggregate's context. */
+/* Reads the arguments of a row, none of which may be NULL. */
 void
-smk_funnel_arguments_keep(FunctionCallInfo fcinfo, SmkFunnelArguments *arguments, int within, int mode)
+smk_funnel_arguments_read(FunctionCallInfo fcinfo, SmkFunnelArguments *last, int within, int mode,
+						  SmkFunnelModesParse parse)
 {
-	arguments->within = *PG_GETARG_INTERVAL_P(within);
+	last->is_known = false;
+	smk_timeline_require_not_null(fcinfo, within, "within");
+	last->within = *PG_GETARG_INTERVAL_P(within);
+	last->length = smk_timeline_window(&last->within);
 	if (mode >= 0)
 	{
-		const text *value = PG_GETARG_TEXT_PP(mode);
+		const text *value;
 		char *copy;
 
-		arguments->mode_length = (int) VARSIZE_ANY_EXHDR(value);
-		copy = MemoryContextAlloc(smk_timeline_context(fcinfo), arguments->mode_length + 1);
-		memcpy(copy, VARDATA_ANY(value), arguments->mode_length);
-		arguments->mode = copy;
-	}
-}
-
-/* Raises the error for arguments that are NULL. */
-void
-smk_funnel_require_arguments(FunctionCallInfo fcinfo, int within, int mode)
-{
-	smk_timeline_require_not_null(fcinfo, within, "within");
-	if (mode >= 0)
 		smk_timeline_require_not_null(fcinfo, mode, "mode");
+		value = PG_GETARG_TEXT_PP(mode);
+		last->modes = parse(text_to_cstring(value));
+		copy = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, VARSIZE_ANY_EXHDR(value) + 1);
+		if (last->mode != NULL)
+			pfree(last->mode);
+		last->mode = copy;
+		last->mode_length = (int) VARSIZE_ANY_EXHDR(value);
+		memcpy(last->mode, VARDATA_ANY(value), last->mode_length);
+	}
+	last->is_known = true;
 }
 
 /* The text of a mode as an error shows it: not more than a line. */

@@ -13,37 +13,42 @@ typedef struct SmkFunnelMode
 	unsigned mode;
 } SmkFunnelMode;
 
-/* The arguments of a group's first row. */
+/* The arguments of the last row, as they were given and what they mean; kept for a use of the function. */
 typedef struct SmkFunnelArguments
 {
+	bool is_known;
 	Interval within;
-	const char *mode; /* NULL: there is no such argument */
+	char *mode;
 	int mode_length;
+	int64 length;	/* of the window, in microseconds */
+	unsigned modes; /* where there is no such argument as it was */
 } SmkFunnelArguments;
 
-extern bool smk_funnel_modes_parse(const char *text, const SmkFunnelMode *known, unsigned *modes);
-extern void smk_funnel_arguments_keep(FunctionCallInfo fcinfo, SmkFunnelArguments *arguments, int within,
-									  int mode);
-extern char *smk_funnel_mode_shown(const char *text);
-extern void smk_funnel_require_arguments(FunctionCallInfo fcinfo, int within, int mode);
+/* The modes that a text names; raises an error where they do not go together. */
+typedef unsigned (*SmkFunnelModesParse)(const char *text);
 
-/* True where the arguments at these places are written as in the first row; a mode at -1 is none. */
-static inline bool
-smk_funnel_arguments_same(FunctionCallInfo fcinfo, const SmkFunnelArguments *arguments, int within, int mode)
+extern bool smk_funnel_modes_parse(const char *text, const SmkFunnelMode *known, unsigned *modes);
+extern char *smk_funnel_mode_shown(const char *text);
+extern void smk_funnel_arguments_read(FunctionCallInfo fcinfo, SmkFunnelArguments *last, int within, int mode,
+									  SmkFunnelModesParse parse);
+
+/* Reads the arguments at these places, unless they are as in the row before; a mode at -1 is none. */
+static inline void
+smk_funnel_arguments(FunctionCallInfo fcinfo, SmkFunnelArguments *last, int within, int mode,
+					 SmkFunnelModesParse parse)
 {
-	if (PG_ARGISNULL(within) ||
-		memcmp(&arguments->within, PG_GETARG_INTERVAL_P(within), sizeof(Interval)) != 0)
-		return false;
+	if (unlikely(!last->is_known || PG_ARGISNULL(within) ||
+				 memcmp(&last->within, PG_GETARG_INTERVAL_P(within), sizeof(Interval)) != 0))
+		smk_funnel_arguments_read(fcinfo, last, within, mode, parse);
 	if (mode >= 0)
 	{
 		/* A text as short as a mode lies in the row as it is. */
 		const text *value = PG_ARGISNULL(mode) ? NULL : PG_GETARG_TEXT_PP(mode);
 
-		if (value == NULL || (int) VARSIZE_ANY_EXHDR(value) != arguments->mode_length ||
-			memcmp(VARDATA_ANY(value), arguments->mode, arguments->mode_length) != 0)
-			return false;
+		if (unlikely(value == NULL || (int) VARSIZE_ANY_EXHDR(value) != last->mode_length ||
+					 memcmp(VARDATA_ANY(value), last->mode, last->mode_length) != 0))
+			smk_funnel_arguments_read(fcinfo, last, within, mode, parse);
 	}
-	return true;
 }
 
 #endif

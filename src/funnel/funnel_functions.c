@@ -22,7 +22,6 @@ typedef struct FunnelState
 	SmkTimelineState base;
 	SmkFunnelRules rules;
 	bool is_stages;
-	SmkFunnelArguments arguments;
 } FunnelState;
 
 #define FUNNEL_STATE_VERSION 1
@@ -55,38 +54,25 @@ modes_parse(const char *text)
 	return 0;
 }
 
-/* The state of a group, made on its first row; checks that what is no event does not change. */
+/* The state of a group, made on its first row; sees that what is no event does not change. */
 static pg_attribute_always_inline FunnelState *
 funnel_state(FunctionCallInfo fcinfo, bool is_stages)
 {
 	FunnelState *state = PG_ARGISNULL(0) ? NULL : (FunnelState *) PG_GETARG_POINTER(0);
-	const int mode = is_stages ? -1 : 5;
+	SmkFunnelArguments *arguments = smk_timeline_call_data(fcinfo, sizeof(SmkFunnelArguments));
 
-	if (likely(state != NULL))
+	smk_funnel_arguments(fcinfo, arguments, 4, is_stages ? -1 : 5, modes_parse);
+	if (unlikely(state == NULL))
 	{
-		if (unlikely(!smk_funnel_arguments_same(fcinfo, &state->arguments, 4, mode)))
-		{
-			/* Perhaps written otherwise: 24 hours are a day. */
-			smk_funnel_require_arguments(fcinfo, 4, mode);
-			smk_timeline_require_constant(smk_timeline_window(PG_GETARG_INTERVAL_P(4)) == state->rules.within,
-										  "within");
-			if (!is_stages)
-				smk_timeline_require_constant(
-					modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(5))) == state->rules.modes, "mode");
-		}
+		state = smk_timeline_state(fcinfo, smk_timeline_kind(fcinfo, 1), sizeof(FunnelState));
+		state->rules.within = arguments->length;
+		state->rules.modes = is_stages ? SMK_FUNNEL_REACHED : arguments->modes;
+		state->is_stages = is_stages;
 		return state;
 	}
-	smk_funnel_require_arguments(fcinfo, 4, mode);
-	{
-		SmkFunnelRules rules = {SMK_FUNNEL_REACHED, smk_timeline_window(PG_GETARG_INTERVAL_P(4))};
-
-		if (!is_stages)
-			rules.modes = modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(5)));
-		state = smk_timeline_state(fcinfo, smk_timeline_kind(fcinfo, 1), sizeof(FunnelState));
-		state->rules = rules;
-		state->is_stages = is_stages;
-		smk_funnel_arguments_keep(fcinfo, &state->arguments, 4, mode);
-	}
+	smk_timeline_require_constant(state->rules.within == arguments->length, "within");
+	if (!is_stages)
+		smk_timeline_require_constant(state->rules.modes == arguments->modes, "mode");
 	return state;
 }
 
@@ -105,7 +91,7 @@ smk_funnel_stage_transfn(PG_FUNCTION_ARGS)
 		stage = PG_GETARG_FUNNEL_STAGE(2);
 		if (!smk_stage_is_exit(stage))
 			smk_timeline_add_datum(
-				state->base.timeline, PG_GETARG_DATUM(1),
+				&state->base.timeline, PG_GETARG_DATUM(1),
 				smk_timeline_word(PG_GETARG_TIMESTAMPTZ(3), smk_stage_index(stage) - SMK_STAGE_EXITS));
 	}
 	PG_RETURN_POINTER(state);
@@ -129,7 +115,7 @@ smk_funnel_step_transfn(PG_FUNCTION_ARGS)
 							errmsg("step of a funnel must be from 1 to %d, not " INT64_FORMAT,
 								   SMK_FUNNEL_MAX_STEPS, step),
 							errhint("Rows that are no step may have NULL: they are skipped.")));
-		smk_timeline_add_datum(state->base.timeline, PG_GETARG_DATUM(1),
+		smk_timeline_add_datum(&state->base.timeline, PG_GETARG_DATUM(1),
 							   smk_timeline_word(PG_GETARG_TIMESTAMPTZ(3), (unsigned) (step - 1)));
 	}
 	PG_RETURN_POINTER(state);
@@ -195,7 +181,7 @@ smk_funnel_combinefn(PG_FUNCTION_ARGS)
 	}
 	if (state == NULL)
 	{
-		state = smk_timeline_state(fcinfo, other->base.kind, sizeof(FunnelState));
+		state = smk_timeline_state(fcinfo, other->base.timeline.kind, sizeof(FunnelState));
 		state->rules = other->rules;
 		state->is_stages = other->is_stages;
 	}
@@ -302,7 +288,7 @@ smk_funnel_finalfn(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	summary = palloc(sizeof(SmkFunnelSummary));
 	smk_funnel_summary_init(summary, &state->rules, state->is_stages);
-	smk_timeline_read(state->base.timeline, visit_entity, summary);
+	smk_timeline_read(&state->base.timeline, visit_entity, summary);
 	return smk_summary_datum(&funnel_summary, summary);
 }
 

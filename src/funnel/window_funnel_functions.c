@@ -24,8 +24,15 @@ typedef struct WindowState
 {
 	SmkTimelineState base;
 	SmkWindowRules rules;
-	SmkFunnelArguments arguments;
 } WindowState;
+
+/* What is kept for a use of the function. */
+typedef struct WindowCall
+{
+	SmkFunnelArguments arguments;
+	bool is_known;
+	bool is_array;
+} WindowCall;
 
 #define WINDOW_STATE_VERSION 1
 
@@ -95,12 +102,12 @@ require_conditions(FunctionCallInfo fcinfo)
 }
 
 /* The conditions that a row meets, a bit each, and how many there are. What is NULL is not met. */
-static uint64
-conditions_met(FunctionCallInfo fcinfo, int *count)
+static inline uint64
+conditions_met(FunctionCallInfo fcinfo, bool is_array, int *count)
 {
 	uint64 met = 0;
 
-	if (!get_fn_expr_variadic(fcinfo->flinfo))
+	if (!is_array)
 	{
 		*count = PG_NARGS() - ARGUMENT_CONDITIONS;
 		for (int i = 0; i < *count; i++)
@@ -142,35 +149,29 @@ Datum
 smk_window_funnel_transfn(PG_FUNCTION_ARGS)
 {
 	WindowState *state = PG_ARGISNULL(0) ? NULL : (WindowState *) PG_GETARG_POINTER(0);
+	WindowCall *call = smk_timeline_call_data(fcinfo, sizeof(WindowCall));
 	uint64 met;
 	int conditions;
 
-	if (smk_timeline_first_call(fcinfo))
+	if (unlikely(!call->is_known))
+	{
 		require_conditions(fcinfo);
-	met = conditions_met(fcinfo, &conditions);
+		call->is_array = get_fn_expr_variadic(fcinfo->flinfo);
+		call->is_known = true;
+	}
+	met = conditions_met(fcinfo, call->is_array, &conditions);
+	smk_funnel_arguments(fcinfo, &call->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE, modes_parse);
 	if (state == NULL)
 	{
-		SmkWindowRules rules;
-
-		smk_funnel_require_arguments(fcinfo, ARGUMENT_WITHIN, ARGUMENT_MODE);
-		rules.within = smk_timeline_window(PG_GETARG_INTERVAL_P(ARGUMENT_WITHIN));
-		rules.modes = modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_MODE)));
-		rules.conditions = conditions;
 		state = smk_timeline_state(fcinfo, SMK_KEY_BIGINT, sizeof(WindowState));
-		state->rules = rules;
-		smk_funnel_arguments_keep(fcinfo, &state->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE);
+		state->rules.within = call->arguments.length;
+		state->rules.modes = call->arguments.modes;
+		state->rules.conditions = conditions;
 	}
 	else
 	{
-		if (unlikely(!smk_funnel_arguments_same(fcinfo, &state->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE)))
-		{
-			/* Perhaps written otherwise: 24 hours are a day. */
-			smk_funnel_require_arguments(fcinfo, ARGUMENT_WITHIN, ARGUMENT_MODE);
-			smk_timeline_require_constant(
-				smk_timeline_window(PG_GETARG_INTERVAL_P(ARGUMENT_WITHIN)) == state->rules.within, "within");
-			smk_timeline_require_constant(
-				modes_parse(text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_MODE))) == state->rules.modes, "mode");
-		}
+		smk_timeline_require_constant(state->rules.within == call->arguments.length, "within");
+		smk_timeline_require_constant(state->rules.modes == call->arguments.modes, "mode");
 		smk_timeline_require_constant(conditions == state->rules.conditions, "conditions");
 	}
 	if (!PG_ARGISNULL(1))
@@ -179,7 +180,7 @@ smk_window_funnel_transfn(PG_FUNCTION_ARGS)
 
 		(void) smk_timeline_word(at, 0); /* for its errors */
 		if (met != 0 || (state->rules.modes & SMK_WINDOW_STRICT_ORDER))
-			smk_timeline_add_bigint(state->base.timeline, at, met);
+			smk_timeline_add_bigint(&state->base.timeline, at, met);
 	}
 	PG_RETURN_POINTER(state);
 }
@@ -272,6 +273,6 @@ smk_window_funnel_finalfn(PG_FUNCTION_ARGS)
 	if (state == NULL)
 		PG_RETURN_INT32(0);
 	smk_window_funnel_start(&funnel, &state->rules);
-	smk_timeline_read(state->base.timeline, visit_time, &funnel);
+	smk_timeline_read(&state->base.timeline, visit_time, &funnel);
 	PG_RETURN_INT32(smk_window_funnel_depth(&funnel));
 }

@@ -19,6 +19,8 @@
 /* Below this there is nothing to be gained from moving events out. */
 #define LEDGER_LEAST_BUDGET (64 * 1024)
 
+/* So many events of an entity need no memory of their own to be read. */
+#define FEW_WORDS 32
 /* So many events of an entity are moved out at once; more make it several entities of the same key. */
 #define SPILL_WORDS 8192
 /* What merging may take for its buffers, and the least for each run. */
@@ -100,12 +102,6 @@ smk_ledger_close(SmkLedger *ledger)
 	ledger->file = NULL;
 }
 
-SmkKeyKind
-smk_ledger_kind(const SmkLedger *ledger)
-{
-	return ledger->kind;
-}
-
 /* Room for what belongs to a group beside its events, zeroed; it lives as long as the ledger. */
 void *
 smk_ledger_alloc(SmkLedger *ledger, Size size)
@@ -123,17 +119,14 @@ kind_width(SmkKeyKind kind)
 	return kind == SMK_KEY_BIGINT ? 1 : 2;
 }
 
-/* An empty timeline in the ledger. */
-SmkTimeline *
-smk_timeline(SmkLedger *ledger)
+/* An empty timeline in the ledger, in zeroed room that lives as long. */
+void
+smk_timeline_init(SmkTimeline *timeline, SmkLedger *ledger)
 {
-	SmkTimeline *timeline = smk_ledger_alloc(ledger, sizeof(SmkTimeline));
-
 	timeline->ledger = ledger;
 	timeline->kind = ledger->kind;
 	timeline->width = kind_width(ledger->kind) + 1;
 	dlist_push_tail(&ledger->timelines, &timeline->node);
-	return timeline;
 }
 
 /* The key of a record. Texts up to 15 bytes take two words; the length moves to the end of the third. */
@@ -169,6 +162,7 @@ typedef struct Words
 {
 	uint64 *words;
 	int64 size;
+	bool is_own; /* allocated, and to be freed */
 } Words;
 
 /* Makes room for more words than there are, which stay. */
@@ -176,12 +170,28 @@ static void
 words_enlarge(Words *words, int64 count)
 {
 	int64 size = Max(64, count * 2);
+	uint64 *larger;
 
 	if (size > (int64) (MaxAllocHugeSize / sizeof(uint64)))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("one entity has too many events")));
-	words->words = words->size ? repalloc_huge(words->words, size * sizeof(uint64))
-							   : MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
+	if (words->is_own)
+		larger = repalloc_huge(words->words, size * sizeof(uint64));
+	else
+	{
+		larger = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
+		if (words->size > 0)
+			memcpy(larger, words->words, words->size * sizeof(uint64));
+	}
+	words->words = larger;
 	words->size = size;
+	words->is_own = true;
+}
+
+static void
+words_free(Words *words)
+{
+	if (words->is_own)
+		pfree(words->words);
 }
 
 static inline void
@@ -294,7 +304,7 @@ ledger_spill(SmkLedger *ledger)
 {
 	MemoryContext old = MemoryContextSwitchTo(ledger->context);
 	StringInfoData buffer;
-	Words words = {NULL, 0};
+	Words words = {0};
 	dlist_iter iter;
 
 	if (ledger->file == NULL)
@@ -323,8 +333,7 @@ ledger_spill(SmkLedger *ledger)
 	MemoryContextReset(ledger->events);
 	ledger->largest = ledger->space.size * (int64) sizeof(uint64);
 	pfree(buffer.data);
-	if (words.words != NULL)
-		pfree(words.words);
+	words_free(&words);
 	MemoryContextSwitchTo(old);
 }
 
@@ -552,8 +561,8 @@ read_merged(SmkTimeline *timeline, int64 runs, SmkTimelineVisit visit, void *sta
 	Source *sources = MemoryContextAllocExtended(CurrentMemoryContext, (runs + 1) * sizeof(Source),
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	HeapItem *heap = MemoryContextAllocHuge(CurrentMemoryContext, (runs + 1) * sizeof(HeapItem));
-	Words words = {NULL, 0};
-	Words part = {NULL, 0};
+	Words words = {0};
+	Words part = {0};
 	int buffer = (int) Max(MERGE_LEAST_BUFFER, MERGE_BUFFERS / runs);
 	int count = 0;
 	int64 n = 0;
@@ -617,10 +626,8 @@ read_merged(SmkTimeline *timeline, int64 runs, SmkTimelineVisit visit, void *sta
 	}
 	for (int64 i = 0; i < runs; i++)
 		smk_run_close(&sources[i].run);
-	if (words.words != NULL)
-		pfree(words.words);
-	if (part.words != NULL)
-		pfree(part.words);
+	words_free(&words);
+	words_free(&part);
 	pfree(heap);
 	pfree(sources);
 }
@@ -629,7 +636,8 @@ read_merged(SmkTimeline *timeline, int64 runs, SmkTimelineVisit visit, void *sta
 void
 smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 {
-	Words words = {NULL, 0};
+	uint64 few[FEW_WORDS];
+	Words words = {few, FEW_WORDS, false};
 	int64 from = 0;
 	int64 runs = timeline->moved;
 
@@ -652,8 +660,7 @@ smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 		if ((from & 1023) < count)
 			CHECK_FOR_INTERRUPTS();
 	}
-	if (words.words != NULL)
-		pfree(words.words);
+	words_free(&words);
 }
 
 /* Where a timeline is being written: a run of the entities with short keys, and the others. */

@@ -36,9 +36,8 @@ typedef void (*SmkTimelineVisit)(void *state, const SmkKey *key, uint64 *words, 
 
 extern SmkLedger *smk_ledger(MemoryContext context, SmkKeyKind kind, int64 budget);
 extern void smk_ledger_close(SmkLedger *ledger);
-extern SmkKeyKind smk_ledger_kind(const SmkLedger *ledger);
 extern void *smk_ledger_alloc(SmkLedger *ledger, Size size);
-extern SmkTimeline *smk_timeline(SmkLedger *ledger);
+extern void smk_timeline_init(SmkTimeline *timeline, SmkLedger *ledger);
 extern void smk_timeline_grow(SmkTimeline *timeline);
 extern void smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word);
 extern void smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state);

@@ -14,20 +14,13 @@
 #include "timeline/timeline_call.h"
 
 /* The ledger of one context in which a function aggregates. */
-typedef struct Slot
+typedef struct SmkTimelineSlot
 {
-	struct Slot *next;
+	struct SmkTimelineSlot *next;
 	MemoryContext context; /* NULL: free */
 	SmkLedger *ledger;
 	MemoryContextCallback reset; /* under a window */
 } Slot;
-
-/* What a function keeps from one call of it to the next. */
-typedef struct Call
-{
-	Slot *slots;
-	bool is_known; /* smk_timeline_first_call() has said that it is the first one */
-} Call;
 
 /* The context of an aggregate's states; an error where the function is called by hand. */
 MemoryContext
@@ -40,23 +33,23 @@ smk_timeline_context(FunctionCallInfo fcinfo)
 	return context;
 }
 
-static Call *
+static SmkTimelineCall *
 call_of(FunctionCallInfo fcinfo)
 {
 	if (fcinfo->flinfo->fn_extra == NULL)
-		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Call));
+		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(SmkTimelineCall));
 	return fcinfo->flinfo->fn_extra;
 }
 
-/* True once for each use of the function in a query: what does not change from row to row is checked then. */
-bool
-smk_timeline_first_call(FunctionCallInfo fcinfo)
+/* Room for what an aggregate keeps from row to row, zeroed on its first call. */
+void *
+smk_timeline_call_data(FunctionCallInfo fcinfo, Size size)
 {
-	Call *call = call_of(fcinfo);
-	bool is_first = !call->is_known;
+	SmkTimelineCall *call = call_of(fcinfo);
 
-	call->is_known = true;
-	return is_first;
+	if (unlikely(call->data == NULL))
+		call->data = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, size);
+	return call->data;
 }
 
 /* How the entity of a call is known, from the type of that argument. */
@@ -102,7 +95,7 @@ slot_release_window(void *state)
 static SmkLedger *
 call_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
 {
-	Call *call = call_of(fcinfo);
+	SmkTimelineCall *call = call_of(fcinfo);
 	MemoryContext context;
 	int caller = AggCheckCallContext(fcinfo, &context);
 	Slot *slot;
@@ -141,8 +134,7 @@ smk_timeline_state(FunctionCallInfo fcinfo, SmkKeyKind kind, Size size)
 	SmkLedger *ledger = call_ledger(fcinfo, kind);
 	SmkTimelineState *state = smk_ledger_alloc(ledger, size);
 
-	state->timeline = smk_timeline(ledger);
-	state->kind = kind;
+	smk_timeline_init(&state->timeline, ledger);
 	return state;
 }
 
@@ -159,16 +151,16 @@ smk_timeline_message(StringInfo message, const bytea *data)
 void
 smk_timeline_state_write(SmkTimelineState *state, StringInfo out)
 {
-	pq_sendbyte(out, state->kind);
-	smk_timeline_write(state->timeline, out);
+	pq_sendbyte(out, state->timeline.kind);
+	smk_timeline_write(&state->timeline, out);
 }
 
 /* Takes what is left of a message as events that another process wrote; the bytes must stay. */
 void
 smk_timeline_state_read(SmkTimelineState *state, StringInfo in)
 {
-	state->kind = pq_getmsgbyte(in);
-	if (state->kind > SMK_KEY_TEXT_KIND)
+	state->timeline.kind = pq_getmsgbyte(in);
+	if (state->timeline.kind > SMK_KEY_TEXT_KIND)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
 	state->written = (unsigned char *) in->data + in->cursor;
 	state->written_size = in->len - in->cursor;
@@ -178,15 +170,15 @@ smk_timeline_state_read(SmkTimelineState *state, StringInfo in)
 void
 smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other)
 {
-	if (other->timeline == NULL)
-		smk_timeline_add_written(state->timeline, other->written, other->written_size);
+	if (other->written != NULL)
+		smk_timeline_add_written(&state->timeline, other->written, other->written_size);
 	else
 	{
 		StringInfoData written;
 
 		initStringInfo(&written);
-		smk_timeline_write(other->timeline, &written);
-		smk_timeline_add_written(state->timeline, (unsigned char *) written.data, written.len);
+		smk_timeline_write(&other->timeline, &written);
+		smk_timeline_add_written(&state->timeline, (unsigned char *) written.data, written.len);
 		pfree(written.data);
 	}
 }

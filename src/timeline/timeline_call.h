@@ -10,17 +10,23 @@
 #include "compat.h"
 #include "timeline/timeline.h"
 
+/* What a function keeps from one call to the next, for each use of it in a query. */
+typedef struct SmkTimelineCall
+{
+	struct SmkTimelineSlot *slots; /* the ledgers */
+	void *data;					   /* what the aggregate itself keeps */
+} SmkTimelineCall;
+
 /* What an aggregate over timelines keeps for a group, at the beginning of its own state. */
 typedef struct SmkTimelineState
 {
-	SmkTimeline *timeline; /* NULL: as another process wrote it, below */
-	SmkKeyKind kind;
+	SmkTimeline timeline; /* of this process; of another one only the kind, and */
 	const unsigned char *written;
 	int64 written_size;
 } SmkTimelineState;
 
 extern MemoryContext smk_timeline_context(FunctionCallInfo fcinfo);
-extern bool smk_timeline_first_call(FunctionCallInfo fcinfo);
+extern void *smk_timeline_call_data(FunctionCallInfo fcinfo, Size size);
 extern SmkKeyKind smk_timeline_kind(FunctionCallInfo fcinfo, int argument);
 extern void *smk_timeline_state(FunctionCallInfo fcinfo, SmkKeyKind kind, Size size);
 extern void smk_timeline_message(StringInfo message, const bytea *data);
