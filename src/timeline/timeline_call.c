@@ -201,14 +201,14 @@ smk_timeline_require_constant(bool is_same, const char *name)
 						errmsg("argument \"%s\" must be the same for all rows", name)));
 }
 
-/* Adds an event of an entity. */
+/* Adds an event of an entity that is known by a uuid or a text. */
 void
-smk_timeline_add_datum(SmkTimeline *timeline, Datum entity, uint64 word)
+smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word)
 {
 	switch (timeline->kind)
 	{
 		case SMK_KEY_BIGINT:
-			smk_timeline_add_bigint(timeline, DatumGetInt64(entity), word);
+			Assert(false);
 			break;
 		case SMK_KEY_UUID:
 			smk_timeline_add_uuid(timeline, DatumGetUUIDP(entity)->data, word);

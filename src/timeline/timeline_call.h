@@ -33,7 +33,7 @@ extern void smk_timeline_message(StringInfo message, const bytea *data);
 extern void smk_timeline_state_write(SmkTimelineState *state, StringInfo out);
 extern void smk_timeline_state_read(SmkTimelineState *state, StringInfo in);
 extern void smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other);
-extern void smk_timeline_add_datum(SmkTimeline *timeline, Datum entity, uint64 word);
+extern void smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word);
 extern int64 smk_timeline_window(const Interval *within);
 extern void smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
 extern void smk_timeline_require_constant(bool is_same, const char *name);
@@ -46,6 +46,16 @@ smk_timeline_word(TimestampTz at, unsigned code)
 	if (unlikely(at > SMK_WORD_MAX_TIME || at < -SMK_WORD_MAX_TIME))
 		smk_timeline_time_error(at);
 	return smk_word(at, code);
+}
+
+/* Adds an event of an entity. */
+static inline void
+smk_timeline_add_datum(SmkTimeline *timeline, Datum entity, uint64 word)
+{
+	if (likely(timeline->kind == SMK_KEY_BIGINT))
+		smk_timeline_add_bigint(timeline, DatumGetInt64(entity), word);
+	else
+		smk_timeline_add_other(timeline, entity, word);
 }
 
 #endif

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(84);
+SELECT plan(86);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -143,6 +143,16 @@ SELECT cmp_ok((SELECT count(*) FROM pg_ls_tmpdir()), '>', 0::bigint, 'an open cu
 CLOSE opened;
 SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'a closed one has not');
 COMMIT;
+-- Nor after the end of a backend.
+\setenv PGDATABASE :DBNAME
+\! psql -Xq -c "SET work_mem = '64kB'" -c "SET hash_mem_multiplier = 1" -c "BEGIN" -c "DECLARE opened CURSOR FOR SELECT part, length(smarketing.funnel(entity, step, at, interval '30 days', 'ordered')::text) FROM big GROUP BY part" -c "FETCH 1 FROM opened" -c "SELECT pg_sleep(60), 'waits'" >/dev/null 2>&1 &
+CREATE PROCEDURE wait_until(condition text) LANGUAGE plpgsql AS $$ DECLARE is_true boolean; BEGIN
+    FOR i IN 1 .. 600 LOOP EXECUTE 'SELECT ' || condition INTO is_true; EXIT WHEN is_true; COMMIT; PERFORM pg_sleep(0.05); END LOOP; END $$;
+CALL wait_until($$EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%waits%' AND pid <> pg_backend_pid() AND wait_event = 'PgSleep')$$);
+SELECT cmp_ok((SELECT count(*) FROM pg_ls_tmpdir()), '>', 0::bigint, 'another backend has its file');
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%waits%' AND pid <> pg_backend_pid() \g /dev/null
+CALL wait_until($$NOT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%waits%' AND pid <> pg_backend_pid())$$);
+SELECT is((SELECT count(*) FROM pg_ls_tmpdir()), 0::bigint, 'ended by force, it has not');
 SELECT pg_stat_force_next_flush() \g /dev/null
 SELECT cmp_ok((SELECT temp_files FROM pg_stat_database WHERE datname = current_database()), '>', 5::bigint, 'the server counts them');
 RESET work_mem; RESET hash_mem_multiplier;

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(23);
+SELECT plan(26);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -39,6 +39,18 @@ SELECT is(bytes(query), b, what || ', with workers in memory') FROM expected;
 SET max_parallel_workers_per_gather = 0;
 SELECT pg_stat_force_next_flush() \g /dev/null
 SELECT cmp_ok((SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database()), '>', 100000000::bigint, 'the server counts what was moved out');
+-- Memory, as the server counts it while groups are read: within the budget, 4 MB here, and what is outside of it.
+CREATE FUNCTION memory() RETURNS bigint VOLATILE LANGUAGE sql AS 'SELECT sum(total_bytes)::bigint FROM pg_backend_memory_contexts';
+SET work_mem = '4MB'; SET enable_sort = off;
+CREATE TABLE taken AS
+SELECT 'baseline' AS what, memory() AS bytes
+UNION ALL SELECT '100,000 groups, max(at)', max(m) FROM (SELECT max(at), CASE WHEN entity / 15 % 5000 = 0 THEN memory() END AS m FROM event GROUP BY entity / 15) AS t
+UNION ALL SELECT '100,000 groups', max(m) FROM (SELECT smarketing.funnel(entity, step, at, interval '20 days', 'ordered'), CASE WHEN entity / 15 % 5000 = 0 THEN memory() END AS m FROM event GROUP BY entity / 15) AS t
+UNION ALL SELECT '12 groups', max(m) FROM (SELECT smarketing.funnel(entity, step, at, interval '20 days', 'ordered'), memory() AS m FROM event GROUP BY entity % 12) AS t
+UNION ALL SELECT 'one group', max(m) FROM (SELECT smarketing.funnel(entity, step, at, interval '20 days', 'ordered'), memory() AS m FROM event) AS t;
+SELECT diag(format('%s: %s kB beyond what the session had', what, (bytes - (SELECT bytes FROM taken WHERE what = 'baseline')) / 1024)) FROM taken WHERE what <> 'baseline';
+SELECT cmp_ok(bytes - (SELECT bytes FROM taken WHERE what = 'baseline'), '<', (6 * 1024 * 1024)::bigint, 'memory of ' || what) FROM taken WHERE what LIKE '%group' OR what LIKE '%groups';
+RESET enable_sort;
 -- What is written to the log of the server about temporary files is about ours, too.
 SET work_mem = '64kB'; SET log_temp_files = 0;
 SELECT set_config('smarketing_test.marker', '1', false) \g /dev/null
