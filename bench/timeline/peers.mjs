@@ -26,7 +26,7 @@ const duck = await (await DuckDBInstance.create(':memory:', { threads: '2' })).c
 await duck.run(`CREATE TYPE stage AS ENUM (${stages})`);
 await duck.run(`CREATE TABLE event AS SELECT lead_id, channel, stage::stage AS stage, make_timestamp(micros) AS moment
   FROM read_csv('${folder}/event.csv', header = false, columns = {lead_id: BIGINT, channel: VARCHAR, stage: VARCHAR, micros: BIGINT})`);
-const times = ['mql', 'sal', 'sql', 'opportunity', 'won'].map((s, i) => `min(moment) FILTER (WHERE stage >= '${s}') AS t${i + 2}`).join(', ');
+const times = ['mql', 'sal', 'sql', 'opportunity', 'won'].map((s, i) => `min(moment) FILTER (WHERE stage >= '${s}'::stage) AS t${i + 2}`).join(', ');
 const within = [2, 3, 4, 5, 6].map((i) => `CASE WHEN t${i} <= t1 + INTERVAL 90 DAY THEN t${i} END AS t${i}`).join(', ');
 const quantiles = [2, 3, 4, 5, 6].map((i) => `quantile_cont(epoch_us(t${i}) - epoch_us(t${i - 1}), [0.5, 0.9]) AS q${i}`).join(', ');
 const duckFunnel = (by) => `WITH reached AS (SELECT lead_id, ${by ? 'any_value(channel) AS channel,' : ''} min(moment) AS t1, ${times} FROM event GROUP BY lead_id),

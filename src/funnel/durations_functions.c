@@ -167,69 +167,7 @@ smk_durations_finalfn(PG_FUNCTION_ARGS)
 	return smk_summary_datum(&duration_summary, summary);
 }
 
-PG_FUNCTION_INFO_V1(smk_duration_summary_in);
-
-Datum
-smk_duration_summary_in(PG_FUNCTION_ARGS)
-{
-	return smk_summary_in(&duration_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_duration_summary_out);
-
-Datum
-smk_duration_summary_out(PG_FUNCTION_ARGS)
-{
-	return smk_summary_out(fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_duration_summary_recv);
-
-Datum
-smk_duration_summary_recv(PG_FUNCTION_ARGS)
-{
-	return smk_summary_recv(&duration_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_duration_summary_send);
-
-Datum
-smk_duration_summary_send(PG_FUNCTION_ARGS)
-{
-	return smk_summary_send(fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_duration_merge_transfn);
-
-Datum
-smk_duration_merge_transfn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_transfn(&duration_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_duration_merge_combinefn);
-
-Datum
-smk_duration_merge_combinefn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_combinefn(&duration_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_duration_merge_deserialfn);
-
-Datum
-smk_duration_merge_deserialfn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_deserialfn(&duration_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_duration_merge_finalfn);
-
-Datum
-smk_duration_merge_finalfn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_finalfn(&duration_summary, fcinfo);
-}
+SMK_SUMMARY_FUNCTIONS(smk_duration, duration_summary)
 
 /* The time until which open visits count: not before the last event, which it is where it is NULL. */
 static int64

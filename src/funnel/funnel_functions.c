@@ -292,69 +292,7 @@ smk_funnel_finalfn(PG_FUNCTION_ARGS)
 	return smk_summary_datum(&funnel_summary, summary);
 }
 
-PG_FUNCTION_INFO_V1(smk_funnel_summary_in);
-
-Datum
-smk_funnel_summary_in(PG_FUNCTION_ARGS)
-{
-	return smk_summary_in(&funnel_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_summary_out);
-
-Datum
-smk_funnel_summary_out(PG_FUNCTION_ARGS)
-{
-	return smk_summary_out(fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_summary_recv);
-
-Datum
-smk_funnel_summary_recv(PG_FUNCTION_ARGS)
-{
-	return smk_summary_recv(&funnel_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_summary_send);
-
-Datum
-smk_funnel_summary_send(PG_FUNCTION_ARGS)
-{
-	return smk_summary_send(fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_merge_transfn);
-
-Datum
-smk_funnel_merge_transfn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_transfn(&funnel_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_merge_combinefn);
-
-Datum
-smk_funnel_merge_combinefn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_combinefn(&funnel_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_merge_deserialfn);
-
-Datum
-smk_funnel_merge_deserialfn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_deserialfn(&funnel_summary, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_merge_finalfn);
-
-Datum
-smk_funnel_merge_finalfn(PG_FUNCTION_ARGS)
-{
-	return smk_summary_merge_finalfn(&funnel_summary, fcinfo);
-}
+SMK_SUMMARY_FUNCTIONS(smk_funnel, funnel_summary)
 
 PG_FUNCTION_INFO_V1(smk_funnel_steps);
 

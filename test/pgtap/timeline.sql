@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(26);
+SELECT plan(27);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -56,4 +56,13 @@ SET work_mem = '64kB'; SET log_temp_files = 0;
 SELECT set_config('smarketing_test.marker', '1', false) \g /dev/null
 SELECT smarketing.funnel(entity, step, at, interval '20 days', 'ordered') FROM event WHERE entity < 100000 \g /dev/null
 SELECT ok(pg_read_file('../server.log') ~ 'temporary file: path "base/pgsql_tmp/pgsql_tmp[0-9.]+", size [0-9]{6,}', 'log_temp_files logs the file');
+RESET log_temp_files;
+-- A partial state over 1 GB: 300 keys of 4 MB for each worker.
+CREATE TABLE long AS SELECT n, timestamptz '2026-01-01' + n * interval '1 hour' AS at FROM generate_series(1, 2600) AS n;
+ALTER TABLE long SET (parallel_workers = 2);
+ANALYZE long;
+SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off; SET min_parallel_table_scan_size = 0; SET cpu_operator_cost = 10;
+CREATE FUNCTION hint_of(query text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE query; RETURN NULL; EXCEPTION WHEN program_limit_exceeded THEN
+    DECLARE hint text; BEGIN GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT; RETURN hint; END; END $$;
+SELECT is(hint_of($$SELECT smarketing.funnel(repeat('k', 4000000) || n, 1, at, '5 days', 'ordered') FROM long WHERE n < 600$$), 'Run the query without workers: SET max_parallel_workers_per_gather = 0.', 'a partial state over 1 GB is 54000, with a hint');
 SELECT * FROM finish();
