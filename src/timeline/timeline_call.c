@@ -192,13 +192,12 @@ smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char 
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
 }
 
-/* Raises the error for an argument that is not the same for all rows. */
+/* Raises the error for an argument that has changed. */
 void
-smk_timeline_require_constant(bool is_same, const char *name)
+smk_timeline_constant_error(const char *name)
 {
-	if (!is_same)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must be the same for all rows", name)));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("argument \"%s\" must be the same for all rows", name)));
 }
 
 /* Adds an event of an entity that is known by a uuid or a text. */

@@ -36,8 +36,16 @@ extern void smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *ot
 extern void smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word);
 extern int64 smk_timeline_window(const Interval *within);
 extern void smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
-extern void smk_timeline_require_constant(bool is_same, const char *name);
+pg_noreturn extern void smk_timeline_constant_error(const char *name);
 pg_noreturn extern void smk_timeline_time_error(TimestampTz at);
+
+/* Raises the error for an argument that is not the same for all rows. */
+static inline void
+smk_timeline_require_constant(bool is_same, const char *name)
+{
+	if (unlikely(!is_same))
+		smk_timeline_constant_error(name);
+}
 
 /* The word of an event. An infinite time, or one that has no room in a word, is an error. */
 static inline uint64
