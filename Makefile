@@ -68,7 +68,8 @@ $(sort $(dir $(OBJS))):
 	$(MKDIR_P) $@
 
 # The library offers what the script declares and nothing else: see src/smarketing.map.
-SHLIB_LINK += -Wl,--version-script=$(SMK_ROOT)/src/smarketing.map
+# Calls from one of our files to another go straight, whatever else is loaded.
+SHLIB_LINK += -Wl,--version-script=$(SMK_ROOT)/src/smarketing.map -Wl,-Bsymbolic-functions
 
 # awk, so that a part without a final newline cannot swallow the statement after it.
 $(SMK_SCRIPT): $(addprefix $(SMK_ROOT)/,$(SMK_SCRIPT_PARTS)) $(SMK_ROOT)/smarketing.control $(SMK_ROOT)/Makefile

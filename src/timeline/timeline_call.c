@@ -41,14 +41,13 @@ call_of(FunctionCallInfo fcinfo)
 	return fcinfo->flinfo->fn_extra;
 }
 
-/* Room for what an aggregate keeps from row to row, zeroed on its first call. */
+/* Makes room for what an aggregate keeps from row to row. */
 void *
-smk_timeline_call_data(FunctionCallInfo fcinfo, Size size)
+smk_timeline_new_call_data(FunctionCallInfo fcinfo, Size size)
 {
 	SmkTimelineCall *call = call_of(fcinfo);
 
-	if (unlikely(call->data == NULL))
-		call->data = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, size);
+	call->data = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, size);
 	return call->data;
 }
 

@@ -26,7 +26,7 @@ typedef struct SmkTimelineState
 } SmkTimelineState;
 
 extern MemoryContext smk_timeline_context(FunctionCallInfo fcinfo);
-extern void *smk_timeline_call_data(FunctionCallInfo fcinfo, Size size);
+extern void *smk_timeline_new_call_data(FunctionCallInfo fcinfo, Size size);
 extern SmkKeyKind smk_timeline_kind(FunctionCallInfo fcinfo, int argument);
 extern void *smk_timeline_state(FunctionCallInfo fcinfo, SmkKeyKind kind, Size size);
 extern void smk_timeline_message(StringInfo message, const bytea *data);
@@ -38,6 +38,15 @@ extern int64 smk_timeline_window(const Interval *within);
 extern void smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
 pg_noreturn extern void smk_timeline_constant_error(const char *name);
 pg_noreturn extern void smk_timeline_time_error(TimestampTz at);
+
+/* Room for what an aggregate keeps from row to row, zeroed on its first call. */
+static inline void *
+smk_timeline_call_data(FunctionCallInfo fcinfo, Size size)
+{
+	SmkTimelineCall *call = fcinfo->flinfo->fn_extra;
+
+	return likely(call != NULL && call->data != NULL) ? call->data : smk_timeline_new_call_data(fcinfo, size);
+}
 
 /* Raises the error for an argument that is not the same for all rows. */
 static inline void
