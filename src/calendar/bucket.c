@@ -7,21 +7,19 @@
 
 #include "calendar/calendar.h"
 
-/* Parameters that change with every row must not pay for a table: it comes after so many lookups, and then
- * grows. */
+/* Parameters that change with every row must not pay for a table: it comes after so many lookups, and then grows. */
 #define FIRST_BLOCKS_AFTER 16
 #define FIRST_BLOCKS 256
 #define GROWTH 4
 
 /*
- * Within these bounds neither a block nor a period that touches it leaves the valid range, so that filling a
- * block raises no error that concerns another row only.
+ * Within these bounds neither a block nor a period that touches it leaves the valid range, so that filling a block
+ * raises no error that concerns another row only.
  */
 #define MIN_BLOCK_TIME (MIN_TIMESTAMP + 1000 * USECS_PER_DAY)
 #define MAX_BLOCK_TIME (END_TIMESTAMP - 1000 * USECS_PER_DAY)
 
-/* Prepares a bucket whose blocks will live in the given context; the zone and the period are still to be set.
- */
+/* Prepares a bucket whose blocks will live in the given context; the zone and the period are still to be set. */
 void
 smk_bucket_init(SmkBucket *bucket, MemoryContext context)
 {
@@ -50,7 +48,7 @@ smk_bucket_set(SmkBucket *bucket, SmkPeriod period, int first_month, bool want_e
 static DateADT
 bucket_answer(const SmkBucket *bucket, DateADT date, DateADT *next)
 {
-	DateADT start = smk_period_start_of_date(bucket->period, date, bucket->first_month);
+	DateADT		start = smk_period_start_of_date(bucket->period, date, bucket->first_month);
 
 	*next = smk_period_next(bucket->period, start, bucket->first_month);
 	return bucket->want_end ? *next : start;
@@ -73,10 +71,10 @@ bucket_fill(const SmkBucket *bucket, SmkBucketBlock *block, int32 number)
 
 		while (at < segment_end)
 		{
-			int64 local = at + segment.offset * USECS_PER_SEC;
-			DateADT date = (DateADT) (local / USECS_PER_DAY - (local % USECS_PER_DAY < 0 ? 1 : 0));
-			DateADT next;
-			DateADT answer = bucket_answer(bucket, date, &next);
+			int64		local = at + segment.offset * USECS_PER_SEC;
+			DateADT		date = (DateADT) (local / USECS_PER_DAY - (local % USECS_PER_DAY < 0 ? 1 : 0));
+			DateADT		next;
+			DateADT		answer = bucket_answer(bucket, date, &next);
 
 			if (at == start)
 				block->before = block->after = answer;
@@ -98,10 +96,10 @@ bucket_fill(const SmkBucket *bucket, SmkBucketBlock *block, int32 number)
 static void
 bucket_enlarge(SmkBucket *bucket)
 {
-	int old_count = bucket->blocks == &bucket->none ? 0 : bucket->mask + 1;
-	int count = old_count == 0 ? FIRST_BLOCKS : old_count * GROWTH;
+	int			old_count = bucket->blocks == &bucket->none ? 0 : bucket->mask + 1;
+	int			count = old_count == 0 ? FIRST_BLOCKS : old_count * GROWTH;
 	SmkBucketBlock *blocks;
-	int i;
+	int			i;
 
 	blocks = (SmkBucketBlock *) MemoryContextAlloc(bucket->context, count * sizeof(SmkBucketBlock));
 	for (i = 0; i < count; i++)
@@ -122,8 +120,8 @@ bucket_enlarge(SmkBucket *bucket)
 DateADT
 smk_bucket_miss(SmkBucket *bucket, TimestampTz at)
 {
-	int count = bucket->blocks == &bucket->none ? 0 : bucket->mask + 1;
-	DateADT start;
+	int			count = bucket->blocks == &bucket->none ? 0 : bucket->mask + 1;
+	DateADT		start;
 
 	if (at >= MIN_BLOCK_TIME && at < MAX_BLOCK_TIME)
 	{
@@ -134,26 +132,25 @@ smk_bucket_miss(SmkBucket *bucket, TimestampTz at)
 		}
 		if (count > 0)
 		{
-			int32 number = (int32) (at >> SMK_BLOCK_BITS);
+			int32		number = (int32) (at >> SMK_BLOCK_BITS);
 
 			if (bucket_fill(bucket, &bucket->blocks[number & bucket->mask], number))
 				return smk_bucket_date(bucket, at);
 		}
 	}
-	start =
-		smk_period_start_of_date(bucket->period, smk_zone_local_date(&bucket->zone, at), bucket->first_month);
+	start = smk_period_start_of_date(bucket->period, smk_zone_local_date(&bucket->zone, at), bucket->first_month);
 	return bucket->want_end ? smk_period_next(bucket->period, start, bucket->first_month) : start;
 }
 
 /*
- * The instants [lower, upper) of the period that an instant is in. Where the clocks went back over the first
- * midnight of a period, the time before they went back belongs to the period before.
+ * The instants [lower, upper) of the period that an instant is in. Where the clocks went back over the first midnight
+ * of a period, the time before they went back belongs to the period before.
  */
 void
 smk_bucket_range(const SmkBucket *bucket, TimestampTz at, TimestampTz *lower, TimestampTz *upper)
 {
-	DateADT date = smk_zone_local_date(&bucket->zone, at);
-	DateADT start = smk_period_start_of_date(bucket->period, date, bucket->first_month);
+	DateADT		date = smk_zone_local_date(&bucket->zone, at);
+	DateADT		start = smk_period_start_of_date(bucket->period, date, bucket->first_month);
 
 	*lower = smk_zone_first_instant(&bucket->zone, start);
 	while (*lower > at)
@@ -161,6 +158,5 @@ smk_bucket_range(const SmkBucket *bucket, TimestampTz at, TimestampTz *lower, Ti
 		start = smk_period_start_of_date(bucket->period, start - 1, bucket->first_month);
 		*lower = smk_zone_first_instant(&bucket->zone, start);
 	}
-	*upper =
-		smk_zone_first_instant(&bucket->zone, smk_period_next(bucket->period, start, bucket->first_month));
+	*upper = smk_zone_first_instant(&bucket->zone, smk_period_next(bucket->period, start, bucket->first_month));
 }

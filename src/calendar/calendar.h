@@ -28,38 +28,37 @@ typedef enum SmkPeriod
 /* What a zone name stands for; the three kinds that AT TIME ZONE knows. */
 typedef enum SmkZoneKind
 {
-	SMK_ZONE_OFFSET,  /* abbreviation with a fixed offset, like CET */
-	SMK_ZONE_DYNAMIC, /* abbreviation whose offset a full zone tells, like MSK */
-	SMK_ZONE_FULL	  /* full name or POSIX specification */
+	SMK_ZONE_OFFSET,			/* abbreviation with a fixed offset, like CET */
+	SMK_ZONE_DYNAMIC,			/* abbreviation whose offset a full zone tells, like MSK */
+	SMK_ZONE_FULL				/* full name or POSIX specification */
 } SmkZoneKind;
 
 /* A time zone; a plain value that holds no memory of its own and may be copied. */
 typedef struct SmkZone
 {
 	SmkZoneKind kind;
-	int offset;					  /* SMK_ZONE_OFFSET: seconds east of Greenwich */
-	pg_tz *tz;					  /* the other kinds: lives as long as the backend */
-	char name[TZ_STRLEN_MAX + 1]; /* as given */
+	int			offset;			/* SMK_ZONE_OFFSET: seconds east of Greenwich */
+	pg_tz	   *tz;				/* the other kinds: lives as long as the backend */
+	char		name[TZ_STRLEN_MAX + 1];	/* as given */
 } SmkZone;
 
 /* A stretch of time from a given instant on over which the offset of a zone does not change. */
 typedef struct SmkZoneSegment
 {
-	int offset;		   /* seconds east of Greenwich */
-	TimestampTz until; /* first instant after it, PG_INT64_MAX if it never ends */
+	int			offset;			/* seconds east of Greenwich */
+	TimestampTz until;			/* first instant after it, PG_INT64_MAX if it never ends */
 } SmkZoneSegment;
 
 /*
- * A block of 2^36 microseconds (19 hours) of UTC time, in which the answer changes at most once. Offsets are
- * whole seconds, and a second is a multiple of 64 microseconds, so the split in units of 64 microseconds is
- * exact.
+ * A block of 2^36 microseconds (19 hours) of UTC time, in which the answer changes at most once. Offsets are whole
+ * seconds, and a second is a multiple of 64 microseconds, so the split in units of 64 microseconds is exact.
  */
 typedef struct SmkBucketBlock
 {
-	int32 block;	/* instant >> SMK_BLOCK_BITS */
-	uint32 split;	/* units of 64 microseconds from the start of the block */
-	DateADT before; /* answer before the split */
-	DateADT after;	/* answer from the split on */
+	int32		block;			/* instant >> SMK_BLOCK_BITS */
+	uint32		split;			/* units of 64 microseconds from the start of the block */
+	DateADT		before;			/* answer before the split */
+	DateADT		after;			/* answer from the split on */
 } SmkBucketBlock;
 
 #define SMK_BLOCK_BITS 36
@@ -73,14 +72,14 @@ typedef struct SmkBucketBlock
 /* Finds the period of many instants: the parameters, and the blocks looked up so far. */
 typedef struct SmkBucket
 {
-	SmkPeriod period;
-	int first_month;
-	bool want_end; /* answer with the first date after the period instead of its first date */
-	SmkZone zone;
-	MemoryContext context;	/* owns the blocks */
-	SmkBucketBlock *blocks; /* direct-mapped; &none until the parameters have been used a few times */
-	int32 mask;				/* number of blocks - 1 */
-	int misses;				/* since the blocks were last enlarged */
+	SmkPeriod	period;
+	int			first_month;
+	bool		want_end;		/* answer with the first date after the period instead of its first date */
+	SmkZone		zone;
+	MemoryContext context;		/* owns the blocks */
+	SmkBucketBlock *blocks;		/* direct-mapped; &none until the parameters have been used a few times */
+	int32		mask;			/* number of blocks - 1 */
+	int			misses;			/* since the blocks were last enlarged */
 	SmkBucketBlock none;
 } SmkBucket;
 
@@ -111,12 +110,11 @@ extern void smk_bucket_range(const SmkBucket *bucket, TimestampTz at, TimestampT
 static inline DateADT
 smk_bucket_date(SmkBucket *bucket, TimestampTz at)
 {
-	int32 number = (int32) (at >> SMK_BLOCK_BITS);
+	int32		number = (int32) (at >> SMK_BLOCK_BITS);
 	const SmkBucketBlock *block = &bucket->blocks[number & bucket->mask];
 
 	if (likely(block->block == number))
-		return (uint32) ((at & SMK_BLOCK_MASK) >> SMK_SPLIT_BITS) < block->split ? block->before
-																				 : block->after;
+		return (uint32) ((at & SMK_BLOCK_MASK) >> SMK_SPLIT_BITS) < block->split ? block->before : block->after;
 	return smk_bucket_miss(bucket, at);
 }
 

@@ -18,13 +18,13 @@
 /* What one call site remembers between rows, in fn_extra. */
 typedef struct CalendarSite
 {
-	SmkBucket bucket;
-	int period_length; /* -1 if the bucket is not ready for use */
-	int zone_length;   /* -1 if the bucket's zone is not ready for use */
-	char period[MAX_PERIOD_LENGTH];
-	TimestampTz lower; /* period_range: the last answer, empty if there is none */
+	SmkBucket	bucket;
+	int			period_length;	/* -1 if the bucket is not ready for use */
+	int			zone_length;	/* -1 if the bucket's zone is not ready for use */
+	char		period[MAX_PERIOD_LENGTH];
+	TimestampTz lower;			/* period_range: the last answer, empty if there is none */
 	TimestampTz upper;
-	FmgrInfo make_range; /* period_range: tstzrange(timestamptz, timestamptz) */
+	FmgrInfo	make_range;		/* period_range: tstzrange(timestamptz, timestamptz) */
 } CalendarSite;
 
 static CalendarSite *
@@ -43,16 +43,16 @@ calendar_site_create(FmgrInfo *flinfo)
 static void
 calendar_site_set(CalendarSite *site, text *period, text *zone, int first_month, bool want_end)
 {
-	int period_length = VARSIZE_ANY_EXHDR(period);
-	char name[TZ_STRLEN_MAX + 1];
-	SmkPeriod kind;
+	int			period_length = VARSIZE_ANY_EXHDR(period);
+	char		name[TZ_STRLEN_MAX + 1];
+	SmkPeriod	kind;
 
 	site->period_length = -1;
 	site->lower = site->upper = 0;
 	kind = smk_period_lookup(text_to_cstring(period));
 	if (zone != NULL)
 	{
-		int zone_length = VARSIZE_ANY_EXHDR(zone);
+		int			zone_length = VARSIZE_ANY_EXHDR(zone);
 
 		if (site->zone_length != zone_length ||
 			memcmp(site->bucket.zone.name, VARDATA_ANY(zone), zone_length) != 0)
@@ -74,9 +74,9 @@ static inline CalendarSite *
 calendar_site(FunctionCallInfo fcinfo, bool want_end)
 {
 	CalendarSite *site = (CalendarSite *) fcinfo->flinfo->fn_extra;
-	text *period = PG_GETARG_TEXT_PP(0);
-	text *zone = PG_GETARG_TEXT_PP(2);
-	int first_month = PG_GETARG_INT32(3);
+	text	   *period = PG_GETARG_TEXT_PP(0);
+	text	   *zone = PG_GETARG_TEXT_PP(2);
+	int			first_month = PG_GETARG_INT32(3);
 
 	if (unlikely(site == NULL))
 		site = calendar_site_create(fcinfo->flinfo);
@@ -122,13 +122,12 @@ smk_period_range(PG_FUNCTION_ARGS)
 
 		/* Through fmgr, since the C functions that make a range differ between server versions. */
 		fmgr_info(F_TSTZRANGE_TIMESTAMPTZ_TIMESTAMPTZ, &site->make_range);
-		fmgr_info_set_expr((Node *) makeFuncExpr(F_TSTZRANGE_TIMESTAMPTZ_TIMESTAMPTZ, TSTZRANGEOID, NIL,
-												 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL),
-						   &site->make_range);
+		fmgr_info_set_expr((Node *) makeFuncExpr(F_TSTZRANGE_TIMESTAMPTZ_TIMESTAMPTZ, TSTZRANGEOID, NIL, InvalidOid,
+												 InvalidOid, COERCE_EXPLICIT_CALL), &site->make_range);
 		MemoryContextSwitchTo(old_context);
 	}
-	PG_RETURN_DATUM(
-		FunctionCall2(&site->make_range, TimestampTzGetDatum(site->lower), TimestampTzGetDatum(site->upper)));
+	PG_RETURN_DATUM(FunctionCall2(&site->make_range, TimestampTzGetDatum(site->lower),
+								  TimestampTzGetDatum(site->upper)));
 }
 
 /* The call site of a function of a local date, ready for the period and first month of this row. */
@@ -136,8 +135,8 @@ static inline CalendarSite *
 calendar_date_site(FunctionCallInfo fcinfo)
 {
 	CalendarSite *site = (CalendarSite *) fcinfo->flinfo->fn_extra;
-	text *period = PG_GETARG_TEXT_PP(0);
-	int first_month = PG_GETARG_INT32(2);
+	text	   *period = PG_GETARG_TEXT_PP(0);
+	int			first_month = PG_GETARG_INT32(2);
 
 	if (unlikely(site == NULL))
 		site = calendar_site_create(fcinfo->flinfo);
@@ -162,7 +161,7 @@ Datum
 smk_period_end_date(PG_FUNCTION_ARGS)
 {
 	const SmkBucket *bucket = &calendar_date_site(fcinfo)->bucket;
-	DateADT start;
+	DateADT		start;
 
 	start = smk_period_start_of_date(bucket->period, PG_GETARG_DATEADT(1), bucket->first_month);
 	PG_RETURN_DATEADT(smk_period_next(bucket->period, start, bucket->first_month));

@@ -7,14 +7,15 @@
 
 #include "calendar/calendar.h"
 
-static const char *const period_names[SMK_PERIOD_COUNT] = {"day",  "week",			 "month",	   "quarter",
-														   "year", "fiscal_quarter", "fiscal_year"};
+static const char *const period_names[SMK_PERIOD_COUNT] = {
+	"day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"
+};
 
 /* Finds a period by its name in any case, as date_trunc does; false if there is none. */
 bool
 smk_period_parse(const char *name, SmkPeriod *period)
 {
-	int i;
+	int			i;
 
 	for (i = 0; i < SMK_PERIOD_COUNT; i++)
 	{
@@ -31,11 +32,12 @@ smk_period_parse(const char *name, SmkPeriod *period)
 SmkPeriod
 smk_period_lookup(const char *name)
 {
-	SmkPeriod period;
+	SmkPeriod	period;
 
 	if (!smk_period_parse(name, &period))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("period \"%s\" not recognized", name),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("period \"%s\" not recognized", name),
 				 errhint("Known periods are %s.", smk_period_names())));
 	return period;
 }
@@ -59,15 +61,18 @@ void
 smk_period_check_first_month(int first_month)
 {
 	if (first_month < 1 || first_month > 12)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("first_month must be between 1 and 12, not %d", first_month)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("first_month must be between 1 and 12, not %d", first_month)));
 }
 
 static DateADT
 period_check_date(int64 date)
 {
 	if (!IS_VALID_DATE(date))
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("date out of range")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("date out of range")));
 	return (DateADT) date;
 }
 
@@ -97,8 +102,8 @@ period_months(SmkPeriod period)
 static DateADT
 period_month_date(int month)
 {
-	int year = month / 12;
-	int of_year = month % 12;
+	int			year = month / 12;
+	int			of_year = month % 12;
 
 	if (of_year < 0)
 	{
@@ -114,9 +119,9 @@ period_month_date(int month)
 static int
 period_date_month(DateADT date)
 {
-	int year;
-	int month;
-	int day;
+	int			year;
+	int			month;
+	int			day;
 
 	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	return year * 12 + month - 1;
@@ -126,13 +131,14 @@ period_date_month(DateADT date)
 DateADT
 smk_period_start_of_date(SmkPeriod period, DateADT date, int first_month)
 {
-	int months = period_months(period);
-	int month;
-	int rest;
+	int			months = period_months(period);
+	int			month;
+	int			rest;
 
 	if (DATE_NOT_FINITE(date))
 		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("an infinite date is in no period")));
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("an infinite date is in no period")));
 	if (period == SMK_DAY)
 		return date;
 	if (period == SMK_WEEK)
@@ -153,7 +159,7 @@ smk_period_start_of_date(SmkPeriod period, DateADT date, int first_month)
 DateADT
 smk_period_next(SmkPeriod period, DateADT start, int first_month)
 {
-	(void) first_month; /* the length does not depend on it */
+	(void) first_month;			/* the length does not depend on it */
 	if (period == SMK_DAY)
 		return period_check_date((int64) start + 1);
 	if (period == SMK_WEEK)

@@ -14,8 +14,7 @@
 
 #define UNIX_EPOCH_SECONDS ((pg_time_t) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
-/* 16 introduced DecodeTimezoneName and these names (5b3c5953553b); before, the steps stand in
- * timestamptz_zone. */
+/* 16 introduced DecodeTimezoneName and these names (5b3c5953553b); before, the steps stand in timestamptz_zone. */
 #ifndef TZNAME_FIXED_OFFSET
 #define TZNAME_FIXED_OFFSET 0
 #define TZNAME_DYNTZ 1
@@ -24,8 +23,8 @@
 static int
 DecodeTimezoneName(const char *tzname, int *offset, pg_tz **tz)
 {
-	char *lowzone = downcase_truncate_identifier(tzname, strlen(tzname), false);
-	int type = DecodeTimezoneAbbrev(0, lowzone, offset, tz);
+	char	   *lowzone = downcase_truncate_identifier(tzname, strlen(tzname), false);
+	int			type = DecodeTimezoneAbbrev(0, lowzone, offset, tz);
 
 	if (type == TZ || type == DTZ)
 		return TZNAME_FIXED_OFFSET;
@@ -33,8 +32,9 @@ DecodeTimezoneName(const char *tzname, int *offset, pg_tz **tz)
 		return TZNAME_DYNTZ;
 	*tz = pg_tzset(tzname);
 	if (*tz == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("time zone \"%s\" not recognized", tzname)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" not recognized", tzname)));
 	return TZNAME_ZONE;
 }
 #endif
@@ -62,7 +62,7 @@ smk_zone_init(SmkZone *zone, const char *name)
 SmkZone *
 smk_zone_lookup(const char *name)
 {
-	SmkZone *zone = (SmkZone *) palloc(sizeof(SmkZone));
+	SmkZone    *zone = (SmkZone *) palloc(sizeof(SmkZone));
 
 	smk_zone_init(zone, name);
 	return zone;
@@ -72,7 +72,7 @@ smk_zone_lookup(const char *name)
 static inline int64
 zone_floor_divide(int64 dividend, int64 divisor)
 {
-	int64 quotient = dividend / divisor;
+	int64		quotient = dividend / divisor;
 
 	return quotient - (dividend % divisor < 0 ? 1 : 0);
 }
@@ -87,9 +87,9 @@ zone_unix_time(TimestampTz at)
 static int
 zone_offset(const SmkZone *zone, TimestampTz at)
 {
-	pg_time_t unix_time;
+	pg_time_t	unix_time;
 	struct pg_tm *local;
-	int is_dst;
+	int			is_dst;
 
 	if (zone->kind == SMK_ZONE_OFFSET)
 		return zone->offset;
@@ -98,7 +98,9 @@ zone_offset(const SmkZone *zone, TimestampTz at)
 	unix_time = zone_unix_time(at);
 	local = pg_localtime(&unix_time, zone->tz);
 	if (local == NULL)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
 	return (int) local->tm_gmtoff;
 }
 
@@ -106,21 +108,20 @@ zone_offset(const SmkZone *zone, TimestampTz at)
 static TimestampTz
 zone_next_transition(const SmkZone *zone, TimestampTz at)
 {
-	pg_time_t unix_time = zone_unix_time(at);
-	pg_time_t boundary;
-	long int before;
-	long int after;
-	int before_dst;
-	int after_dst;
-	int found;
+	pg_time_t	unix_time = zone_unix_time(at);
+	pg_time_t	boundary;
+	long int	before;
+	long int	after;
+	int			before_dst;
+	int			after_dst;
+	int			found;
 
 	found = pg_next_dst_boundary(&unix_time, &before, &before_dst, &boundary, &after, &after_dst, zone->tz);
 	if (found == 0)
 	{
 		/* On the last instant of its table the server looks no further, although the rules may go on. */
 		unix_time++;
-		found =
-			pg_next_dst_boundary(&unix_time, &before, &before_dst, &boundary, &after, &after_dst, zone->tz);
+		found = pg_next_dst_boundary(&unix_time, &before, &before_dst, &boundary, &after, &after_dst, zone->tz);
 	}
 	if (found < 0)
 		elog(ERROR, "could not find the next transition of time zone \"%s\"", zone->name);
@@ -148,8 +149,7 @@ smk_zone_segment(const SmkZone *zone, TimestampTz at)
 	if (zone->kind == SMK_ZONE_FULL || segment.until == PG_INT64_MAX)
 		return segment;
 
-	/* A dynamic abbreviation that its zone does not use takes the coming offset when the local time first
-	 * repeats. */
+	/* A dynamic abbreviation that its zone does not use takes the coming offset when the local time first repeats. */
 	last = segment.until - USECS_PER_SEC;
 	if (last <= at || zone_offset(zone, last) == segment.offset)
 		return segment;
@@ -171,31 +171,36 @@ smk_zone_segment(const SmkZone *zone, TimestampTz at)
 DateADT
 smk_zone_local_date(const SmkZone *zone, TimestampTz at)
 {
-	int64 date;
+	int64		date;
 
 	if (TIMESTAMP_NOT_FINITE(at))
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-						errmsg("an infinite timestamp is in no period")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("an infinite timestamp is in no period")));
 	date = zone_floor_divide(at + zone_offset(zone, at) * USECS_PER_SEC, USECS_PER_DAY);
 	if (!IS_VALID_DATE(date))
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("date out of range")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("date out of range")));
 	return (DateADT) date;
 }
 
 /*
- * The instant from which on the clocks of the zone never show an earlier date. A date that the zone skipped
- * has the first instant of the next one.
+ * The instant from which on the clocks of the zone never show an earlier date. A date that the zone skipped has the
+ * first instant of the next one.
  */
 TimestampTz
 smk_zone_first_instant(const SmkZone *zone, DateADT date)
 {
-	int64 midnight;
+	int64		midnight;
 	TimestampTz first;
 	TimestampTz at;
-	bool found = false;
+	bool		found = false;
 
 	if (date < (MIN_TIMESTAMP / USECS_PER_DAY) || date > (END_TIMESTAMP / USECS_PER_DAY))
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
 	midnight = date * USECS_PER_DAY;
 	at = Max(midnight - MAX_OFFSET_DAYS * USECS_PER_DAY, MIN_TIMESTAMP);
 	first = at;
@@ -210,13 +215,15 @@ smk_zone_first_instant(const SmkZone *zone, DateADT date)
 		at = segment.until;
 	}
 	if (!IS_VALID_TIMESTAMP(first))
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
 	return first;
 }
 
 /*
- * The dates that the clocks of the zone skipped (Apia, 30 December 2011), as a palloc'd list of integers:
- * those of the times that CRMs keep, from 1900 to 2100.
+ * The dates that the clocks of the zone skipped (Apia, 30 December 2011), as a palloc'd list of integers: those of the
+ * times that CRMs keep, from 1900 to 2100.
  */
 List *
 smk_zone_skipped_dates(const SmkZone *zone)
@@ -224,7 +231,7 @@ smk_zone_skipped_dates(const SmkZone *zone)
 	TimestampTz at = (INT64CONST(-36524) * USECS_PER_DAY);
 	TimestampTz until = (INT64CONST(36525) * USECS_PER_DAY);
 	SmkZoneSegment segment = smk_zone_segment(zone, at);
-	List *dates = NIL;
+	List	   *dates = NIL;
 
 	while (segment.until < until)
 	{
@@ -232,8 +239,8 @@ smk_zone_skipped_dates(const SmkZone *zone)
 
 		if (next.offset - segment.offset >= SECS_PER_DAY / 2)
 		{
-			DateADT before = smk_zone_local_date(zone, segment.until - 1);
-			DateADT after = smk_zone_local_date(zone, segment.until);
+			DateADT		before = smk_zone_local_date(zone, segment.until - 1);
+			DateADT		after = smk_zone_local_date(zone, segment.until);
 
 			for (DateADT date = before + 1; date < after; date++)
 				dates = lappend_int(dates, date);

@@ -47,8 +47,8 @@ read_arguments(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
 
 /*
  * Opens SPI and the settings that the statements are written for, until the level is closed: the path, how
- * intervals are read, and no JIT, which the planner would choose by the thousand rows that it expects of
- * every generate_series: a second of compiling for a statement of milliseconds.
+ * intervals are read, and no JIT, which the planner would choose by the thousand rows that it expects of every
+ * generate_series: a second of compiling for a statement of milliseconds.
  */
 static int
 begin_call(void)

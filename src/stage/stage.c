@@ -74,9 +74,9 @@ smk_stage_index(uint8 stage)
 {
 	/* Positions from 1 on: it is asked for with every row. */
 	static const uint8 positions[128] = {
-		[SMK_STAGE_DISQUALIFIED] = 1, [SMK_STAGE_RECYCLED] = 2, [SMK_STAGE_LOST] = 3,
-		[SMK_STAGE_CHURNED] = 4,	  [SMK_STAGE_VISITOR] = 5,	[SMK_STAGE_LEAD] = 6,
-		[SMK_STAGE_MQL] = 7,		  [SMK_STAGE_SAL] = 8,		[SMK_STAGE_SQL] = 9,
+		[SMK_STAGE_DISQUALIFIED] = 1, [SMK_STAGE_RECYCLED] = 2,		[SMK_STAGE_LOST] = 3,
+		[SMK_STAGE_CHURNED] = 4,	  [SMK_STAGE_VISITOR] = 5,		[SMK_STAGE_LEAD] = 6,
+		[SMK_STAGE_MQL] = 7,		  [SMK_STAGE_SAL] = 8,			[SMK_STAGE_SQL] = 9,
 		[SMK_STAGE_OPPORTUNITY] = 10, [SMK_STAGE_WON] = 11};
 
 	return stage < lengthof(positions) ? (int) positions[stage] - 1 : -1;
