@@ -53,7 +53,7 @@ smk_durations_add(SmkDurationSummary *summary, const uint64 *words, int64 count)
 		if (next == visits)
 			continue;
 		visits->total += (uint128) (at - began);
-		smk_sketch_add(&visits->closed, at - began, 1);
+		smk_sketch_add(&visits->closed, at - began);
 		visits = next;
 		began = at;
 	}

@@ -45,9 +45,9 @@ smk_funnel_summary_add(SmkFunnelSummary *summary, const uint64 *words, int64 cou
 		step->entities++;
 		if (i == 0)
 			continue;
-		smk_sketch_add(&step->previous, chain.at[i] - chain.at[i - 1], 1);
+		smk_sketch_add(&step->previous, chain.at[i] - chain.at[i - 1]);
 		if (i > 1)
-			smk_sketch_add(&step->first, chain.at[i] - chain.at[0], 1);
+			smk_sketch_add(&step->first, chain.at[i] - chain.at[0]);
 	}
 }
 

@@ -44,13 +44,32 @@ smk_key_length(const SmkKey *key)
 	return key->words[2] & 255;
 }
 
-static inline int
-smk_key_compare(const SmkKey *a, const SmkKey *b)
+/*
+ * The key of a record: the words of a key, then that of an event, so many together. Texts up to 15 bytes take
+ * two words; the length moves to the end of the third.
+ */
+static inline SmkKey
+smk_record_key(SmkKeyKind kind, const uint64 *record, int width)
 {
-	for (int i = 0; i < SMK_KEY_WORDS; i++)
-		if (a->words[i] != b->words[i])
-			return a->words[i] < b->words[i] ? -1 : 1;
-	return 0;
+	SmkKey key = {{record[0], 0, 0}};
+
+	if (width > 2)
+		key.words[1] = record[1];
+	if (width > 3)
+		key.words[2] = record[2];
+	else if (kind == SMK_KEY_TEXT_KIND)
+	{
+		key.words[2] = key.words[1] & 255;
+		key.words[1] &= ~UINT64CONST(255);
+	}
+	return key;
+}
+
+/* True where two records are of one entity. */
+static inline bool
+smk_record_same(const uint64 *a, const uint64 *b, int width)
+{
+	return a[0] == b[0] && (width < 3 || a[1] == b[1]) && (width < 4 || a[2] == b[2]);
 }
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * run.c: sorted runs as bytes. An entity is its key, the number of its events, the first word as a signed
  * distance from the first one of the entity before, and the others as distances. A number's key is its
- * distance from the one before; of other keys come first how many bytes are those of the key before
+ * distance from the one before, four times, and the number of events where it is 1 or 2; 3: that follows; 0:
+ * distance and number follow. Of other keys come first how many bytes are those of the key before
  * (SMK_KEY_LONG: the number of a long text follows), of a text its length, and the other bytes.
  */
 #include "postgres.h"
@@ -10,11 +11,28 @@
 #include "timeline/varint.h"
 
 /* The most bytes that an entity takes before its second word; how many are read of a file at once. */
-#define RUN_MAX_HEAD 64
+#define RUN_MAX_HEAD SMK_RUN_RECORD
 #define RUN_LEAST_BUFFER 256
 #define RUN_MOST_BUFFER 16384
-/* So many words are written without looking again whether there is room. */
-#define RUN_ROOM 256
+/* So much room is made for bytes at once; more than a record takes. */
+#define RUN_ROOM 4096
+
+/* Writes a key that is a number, and how many events it has; returns the first byte after them. */
+static inline unsigned char *
+run_write_number(SmkRunWriter *writer, uint64 key, int64 count, unsigned char *to)
+{
+	uint64 distance = key - writer->last.words[0];
+
+	writer->last.words[0] = key;
+	if (unlikely(distance >> 62 != 0))
+	{
+		to = smk_varint_write(to, 0);
+		to = smk_varint_write(to, distance);
+		return smk_varint_write(to, (uint64) count);
+	}
+	to = smk_varint_write(to, distance << 2 | (uint64) Min(count, 3));
+	return count < 3 ? to : smk_varint_write(to, (uint64) count);
+}
 
 /* Writes a key that is no number; returns the first byte after it. */
 static unsigned char *
@@ -42,39 +60,78 @@ run_write_key(SmkRunWriter *writer, const SmkKey *key, unsigned char *to)
 	return to + (length - shared);
 }
 
-/* Writes an entity; its words are sorted, and its key follows those before. */
-void
-smk_run_write(SmkRunWriter *writer, const SmkKey *key, const uint64 *words, int64 count)
+/* Makes room for some bytes after those that are written up to here; returns where the next one goes. */
+static unsigned char *
+run_enlarge(StringInfo out, const unsigned char *to)
+{
+	out->len = (int) ((const char *) to - out->data);
+	enlargeStringInfo(out, RUN_ROOM);
+	return (unsigned char *) out->data + out->len;
+}
+
+static pg_attribute_always_inline void
+run_write(SmkRunWriter *writer, const uint64 *record, const uint64 *end, int width)
 {
 	StringInfo out = writer->out;
-	int64 distance = (int64) (words[0] - writer->last_word);
-	unsigned char *to;
-	int64 room = RUN_ROOM;
+	unsigned char *to = run_enlarge(out, (unsigned char *) out->data + out->len);
+	unsigned char *limit = (unsigned char *) out->data + out->maxlen - RUN_MAX_HEAD;
 
-	enlargeStringInfo(out, RUN_MAX_HEAD + RUN_ROOM * SMK_VARINT_MAX);
-	to = (unsigned char *) out->data + out->len;
-	if (writer->kind == SMK_KEY_BIGINT)
+	while (record < end)
 	{
-		to = smk_varint_write(to, key->words[0] - writer->last.words[0]);
-		writer->last.words[0] = key->words[0];
-	}
-	else
-		to = run_write_key(writer, key, to);
-	to = smk_varint_write(to, (uint64) count);
-	to = smk_varint_write(to, (uint64) distance << 1 ^ (uint64) (distance >> 63));
-	for (int64 i = 1; i < count; i++)
-	{
-		if (unlikely(room-- == 0))
+		const uint64 *next = record + width;
+		uint64 first = record[width - 1];
+		int64 distance = (int64) (first - writer->last_word);
+		int64 count;
+
+		while (next < end && smk_record_same(record, next, width))
+			next += width;
+		count = (next - record) / width;
+		if (unlikely(to > limit))
 		{
-			out->len = (int) ((char *) to - out->data);
-			enlargeStringInfo(out, (RUN_ROOM + 1) * SMK_VARINT_MAX);
-			to = (unsigned char *) out->data + out->len;
-			room = RUN_ROOM;
+			to = run_enlarge(out, to);
+			limit = (unsigned char *) out->data + out->maxlen - RUN_MAX_HEAD;
 		}
-		to = smk_varint_write(to, words[i] - words[i - 1]);
+		if (width == 2)
+			to = run_write_number(writer, record[0], count, to);
+		else
+		{
+			SmkKey key = smk_record_key(writer->kind, record, width);
+
+			to = run_write_key(writer, &key, to);
+			to = smk_varint_write(to, (uint64) count);
+		}
+		to = smk_varint_write(to, (uint64) distance << 1 ^ (uint64) (distance >> 63));
+		writer->last_word = first;
+		for (record += width; record < next; record += width)
+		{
+			if (unlikely(to > limit))
+			{
+				to = run_enlarge(out, to);
+				limit = (unsigned char *) out->data + out->maxlen - RUN_MAX_HEAD;
+			}
+			to = smk_varint_write(to, record[width - 1] - record[-1]);
+		}
 	}
 	out->len = (int) ((char *) to - out->data);
-	writer->last_word = words[0];
+}
+
+/* Writes records, which are sorted and follow those before. At most SMK_RUN_RECORD bytes for each. */
+void
+smk_run_write(SmkRunWriter *writer, const uint64 *records, int64 count, int width)
+{
+	const uint64 *end = records + count * width;
+
+	switch (width)
+	{
+		case 2:
+			run_write(writer, records, end, 2);
+			break;
+		case 3:
+			run_write(writer, records, end, 3);
+			break;
+		default:
+			run_write(writer, records, end, 4);
+	}
 }
 
 /* Opens a run that lies in memory. */
@@ -110,13 +167,6 @@ smk_run_open_file(SmkRunReader *reader, SmkKeyKind kind, BufFile *file, int64 po
 	reader->buffer_size = Max(RUN_LEAST_BUFFER, Min(buffer, RUN_MOST_BUFFER));
 	reader->buffer = palloc(reader->buffer_size);
 	reader->at = reader->end = reader->buffer;
-}
-
-void
-smk_run_close(SmkRunReader *reader)
-{
-	if (reader->buffer != NULL)
-		pfree(reader->buffer);
 }
 
 static void
@@ -182,9 +232,26 @@ run_read_key(SmkRunReader *reader)
 													: smk_key_uuid(reader->last);
 }
 
+/* Reads a key that is a number, and how many events it has; false where they are malformed. */
+static inline bool
+run_read_number(SmkRunReader *reader, uint64 *count)
+{
+	uint64 distance;
+
+	if (!smk_varint_read(&reader->at, reader->end, &distance))
+		return false;
+	*count = distance & 3;
+	if (likely(distance > 3 || *count > 0))
+		distance >>= 2;
+	else if (!smk_varint_read(&reader->at, reader->end, &distance))
+		return false;
+	reader->key.words[0] += distance;
+	return (*count != 0 && *count < 3) || smk_varint_read(&reader->at, reader->end, count);
+}
+
 /* Reads the key, the number of events and the first word of the next entity; false at the end. */
-bool
-smk_run_next(SmkRunReader *reader)
+static pg_attribute_always_inline bool
+run_next(SmkRunReader *reader)
 {
 	uint64 count;
 	uint64 distance;
@@ -194,35 +261,66 @@ smk_run_next(SmkRunReader *reader)
 		return false;
 	if (reader->kind == SMK_KEY_BIGINT)
 	{
-		if (!smk_varint_read(&reader->at, reader->end, &distance))
+		if (!run_read_number(reader, &count))
 			run_malformed();
-		reader->key.words[0] += distance;
 	}
 	else
+	{
 		run_read_key(reader);
-	if (!smk_varint_read(&reader->at, reader->end, &count) ||
-		!smk_varint_read(&reader->at, reader->end, &distance) || count == 0 || count > PG_INT64_MAX)
+		if (!smk_varint_read(&reader->at, reader->end, &count))
+			run_malformed();
+	}
+	if (!smk_varint_read(&reader->at, reader->end, &distance) || count == 0 || count > PG_INT64_MAX)
 		run_malformed();
 	reader->events = (int64) count;
-	reader->word += (distance >> 1) ^ -(distance & 1);
+	reader->first += (distance >> 1) ^ -(distance & 1);
+	reader->word = reader->first;
 	return true;
 }
 
-/* Reads the words of the entity: room for all its events. */
-void
-smk_run_words(SmkRunReader *reader, uint64 *words)
+/* Reads records of so many words up to the end of the room; returns how many words they take. */
+static pg_attribute_always_inline int
+run_read(SmkRunReader *reader, uint64 *records, int room, int width)
 {
-	uint64 word = reader->word;
+	int words = 0;
 
-	words[0] = word;
-	for (int64 i = 1; i < reader->events; i++)
+	while (words < room)
 	{
-		uint64 distance;
+		if (reader->events == 0)
+		{
+			if (!run_next(reader))
+				break;
+		}
+		else
+		{
+			uint64 distance;
 
-		if (reader->file != NULL)
-			run_fill(reader, SMK_VARINT_MAX);
-		if (!smk_varint_read(&reader->at, reader->end, &distance))
-			run_malformed();
-		words[i] = word += distance;
+			if (reader->file != NULL)
+				run_fill(reader, SMK_VARINT_MAX);
+			if (!smk_varint_read(&reader->at, reader->end, &distance))
+				run_malformed();
+			reader->word += distance;
+		}
+		reader->events--;
+		for (int i = 0; i < width - 1; i++)
+			records[words + i] = reader->key.words[i];
+		records[words + width - 1] = reader->word;
+		words += width;
+	}
+	return words;
+}
+
+/* Reads records, as many as have room, which is given in words; returns how many words they take. */
+int
+smk_run_read(SmkRunReader *reader, uint64 *records, int room)
+{
+	switch (reader->kind)
+	{
+		case SMK_KEY_BIGINT:
+			return run_read(reader, records, room, 2);
+		case SMK_KEY_UUID:
+			return run_read(reader, records, room, 3);
+		default:
+			return run_read(reader, records, room, 4);
 	}
 }

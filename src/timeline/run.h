@@ -10,7 +10,10 @@
 
 #include "timeline/key.h"
 
-/* Writes entities in the order of their keys. */
+/* The most bytes that a record takes. */
+#define SMK_RUN_RECORD 64
+
+/* Writes sorted records. */
 typedef struct SmkRunWriter
 {
 	SmkKeyKind kind;
@@ -19,7 +22,7 @@ typedef struct SmkRunWriter
 	uint64 last_word; /* the first one of the entity before */
 } SmkRunWriter;
 
-/* Reads them again, an entity at a time. */
+/* Reads them again, as records. */
 typedef struct SmkRunReader
 {
 	SmkKeyKind kind;
@@ -31,18 +34,17 @@ typedef struct SmkRunReader
 	unsigned char *buffer; /* of those of the file that were read */
 	int buffer_size;
 	unsigned char last[SMK_KEY_WORDS * 8]; /* the bytes of the last key that was not long */
-	SmkKey key;							   /* of the entity that comes */
-	int64 events;						   /* how many it has */
-	uint64 word;
+	SmkKey key;							   /* of the entity that is read */
+	int64 events;						   /* that it still has */
+	uint64 first;						   /* word that it has */
+	uint64 word;						   /* that was read last */
 } SmkRunReader;
 
-extern void smk_run_write(SmkRunWriter *writer, const SmkKey *key, const uint64 *words, int64 count);
+extern void smk_run_write(SmkRunWriter *writer, const uint64 *records, int64 count, int width);
 extern void smk_run_open(SmkRunReader *reader, SmkKeyKind kind, const unsigned char *data, int64 size);
 extern void smk_run_seek(BufFile *file, int64 position);
 extern void smk_run_open_file(SmkRunReader *reader, SmkKeyKind kind, BufFile *file, int64 position,
 							  int64 size, int buffer);
-extern bool smk_run_next(SmkRunReader *reader);
-extern void smk_run_words(SmkRunReader *reader, uint64 *words);
-extern void smk_run_close(SmkRunReader *reader);
+extern int smk_run_read(SmkRunReader *reader, uint64 *records, int room);
 
 #endif

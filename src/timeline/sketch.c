@@ -3,22 +3,8 @@
  */
 #include "postgres.h"
 
-#include "port/pg_bitutils.h"
-
 #include "timeline/sketch.h"
 #include "timeline/varint.h"
-
-/* The bucket of a value: values below 128 each have their own. */
-static inline int
-sketch_bucket(int64 value)
-{
-	int power;
-
-	if (value < 1 << SMK_SKETCH_SUB_BITS)
-		return (int) value;
-	power = pg_leftmost_one_pos64((uint64) value) - SMK_SKETCH_SUB_BITS;
-	return (power << SMK_SKETCH_SUB_BITS) + (int) (value >> power);
-}
 
 /* The middle of a bucket. */
 static double
@@ -88,7 +74,7 @@ sketch_coarsen(SmkSketch *sketch)
 	sketch->values = sketch->counts = NULL;
 	sketch->distinct = sketch->size = 0;
 	for (int i = 0; i < distinct; i++)
-		sketch_add_to_bucket(sketch, sketch_bucket(values[i]), counts[i]);
+		sketch_add_to_bucket(sketch, smk_sketch_bucket(values[i]), counts[i]);
 	if (values != NULL)
 	{
 		pfree(values);
@@ -130,7 +116,7 @@ sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
 	if (sketch->distinct == SMK_SKETCH_MAX_EXACT)
 	{
 		sketch_coarsen(sketch);
-		sketch_add_to_bucket(sketch, sketch_bucket(value), count);
+		sketch_add_to_bucket(sketch, smk_sketch_bucket(value), count);
 		return;
 	}
 	if (sketch->distinct == sketch->size)
@@ -152,13 +138,13 @@ sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
 
 /* Adds a value, not below 0, a number of times. */
 void
-smk_sketch_add(SmkSketch *sketch, int64 value, int64 count)
+smk_sketch_add_many(SmkSketch *sketch, int64 value, int64 count)
 {
 	sketch->count += count;
 	if (sketch->is_exact)
 		sketch_add_exact(sketch, value, count);
 	else
-		sketch_add_to_bucket(sketch, sketch_bucket(value), count);
+		sketch_add_to_bucket(sketch, smk_sketch_bucket(value), count);
 }
 
 /* Adds what another sketch has, which stays as it is. */
@@ -168,7 +154,7 @@ smk_sketch_merge(SmkSketch *into, const SmkSketch *other)
 	if (other->is_exact)
 	{
 		for (int i = 0; i < other->distinct; i++)
-			smk_sketch_add(into, other->values[i], other->counts[i]);
+			smk_sketch_add_many(into, other->values[i], other->counts[i]);
 		return;
 	}
 	if (into->is_exact)
@@ -265,7 +251,7 @@ smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned ch
 			return false;
 		cell += (int64) distance;
 		if (sketch->is_exact)
-			smk_sketch_add(sketch, cell, (int64) count);
+			smk_sketch_add_many(sketch, cell, (int64) count);
 		else if (cell >= SMK_SKETCH_MAX_BUCKET)
 			return false;
 		else

@@ -9,6 +9,7 @@
 #define SMK_SKETCH_H
 
 #include "lib/stringinfo.h"
+#include "port/pg_bitutils.h"
 
 #define SMK_SKETCH_MAX_EXACT 1024
 #define SMK_SKETCH_SUB_BITS 7
@@ -27,10 +28,37 @@ typedef struct SmkSketch
 } SmkSketch;
 
 extern void smk_sketch_init(SmkSketch *sketch);
-extern void smk_sketch_add(SmkSketch *sketch, int64 value, int64 count);
+extern void smk_sketch_add_many(SmkSketch *sketch, int64 value, int64 count);
 extern void smk_sketch_merge(SmkSketch *into, const SmkSketch *other);
 extern bool smk_sketch_quantile(const SmkSketch *sketch, double fraction, double *value);
 extern void smk_sketch_write(const SmkSketch *sketch, StringInfo out);
 extern bool smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned char *end);
+
+/* The bucket of a value: values below 128 each have their own. */
+static inline int
+smk_sketch_bucket(int64 value)
+{
+	int power;
+
+	if (value < 1 << SMK_SKETCH_SUB_BITS)
+		return (int) value;
+	power = pg_leftmost_one_pos64((uint64) value) - SMK_SKETCH_SUB_BITS;
+	return (power << SMK_SKETCH_SUB_BITS) + (int) (value >> power);
+}
+
+/* Adds a value, not below 0. */
+static inline void
+smk_sketch_add(SmkSketch *sketch, int64 value)
+{
+	int place = smk_sketch_bucket(value) - sketch->first;
+
+	if (likely(!sketch->is_exact && place >= 0 && place < sketch->size))
+	{
+		sketch->count++;
+		sketch->counts[place]++;
+	}
+	else
+		smk_sketch_add_many(sketch, value, 1);
+}
 
 #endif

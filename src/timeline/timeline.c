@@ -11,6 +11,7 @@
 
 #include "timeline/run.h"
 #include "timeline/sort.h"
+#include "timeline/stream.h"
 #include "timeline/timeline.h"
 #include "timeline/varint.h"
 
@@ -21,11 +22,15 @@
 
 /* So many events of an entity need no memory of their own to be read. */
 #define FEW_WORDS 32
-/* So many events of an entity are moved out at once; more make it several entities of the same key. */
-#define SPILL_WORDS 8192
-/* What merging may take for its buffers, and the least for each run. */
+/* So many records are written at once. */
+#define WRITE_RECORDS 4096
+/* What merging may take for the bytes it reads from the file, and the least for each run. */
 #define MERGE_BUFFERS (1024 * 1024)
 #define MERGE_LEAST_BUFFER 512
+/* How many records merging may have at hand, and at least and at most of each run. */
+#define MERGE_RECORDS (32 * 1024)
+#define MERGE_LEAST_RECORDS 8
+#define MERGE_MOST_RECORDS 256
 
 /* What a value that is handed on has beside the events, and room for the one that is too many. */
 #define WRITE_SLACK (64 * 1024)
@@ -129,34 +134,6 @@ smk_timeline_init(SmkTimeline *timeline, SmkLedger *ledger)
 	dlist_push_tail(&ledger->timelines, &timeline->node);
 }
 
-/* The key of a record. Texts up to 15 bytes take two words; the length moves to the end of the third. */
-static SmkKey
-record_key(const SmkTimeline *timeline, const uint64 *record)
-{
-	SmkKey key = {{record[0], 0, 0}};
-
-	if (timeline->width > 2)
-		key.words[1] = record[1];
-	if (timeline->width > 3)
-		key.words[2] = record[2];
-	else if (timeline->ledger->kind == SMK_KEY_TEXT_KIND)
-	{
-		key.words[2] = key.words[1] & 255;
-		key.words[1] &= ~UINT64CONST(255);
-	}
-	return key;
-}
-
-/* True where two records are of one entity. */
-static inline bool
-record_same(const uint64 *a, const uint64 *b, int width)
-{
-	for (int i = 0; i < width - 1; i++)
-		if (a[i] != b[i])
-			return false;
-	return true;
-}
-
 /* Room for the words of an entity, which grows. */
 typedef struct Words
 {
@@ -192,46 +169,6 @@ words_free(Words *words)
 {
 	if (words->is_own)
 		pfree(words->words);
-}
-
-static inline void
-words_reserve(Words *words, int64 count)
-{
-	if (count > words->size)
-		words_enlarge(words, count);
-}
-
-/* How many records from here on are of one entity, up to a limit; copies their words. */
-static pg_attribute_always_inline int64
-records_of_width(const SmkTimeline *timeline, int64 from, int64 limit, Words *words, int width)
-{
-	const uint64 *first = timeline->records + from * width;
-	const uint64 *end = timeline->records + timeline->count * width;
-	const uint64 *record = first;
-	int64 count = 0;
-
-	do
-	{
-		if (unlikely(count == words->size))
-			words_enlarge(words, count);
-		words->words[count++] = record[width - 1];
-		record += width;
-	} while (record < end && count < limit && record_same(first, record, width));
-	return count;
-}
-
-static int64
-records_of_entity(const SmkTimeline *timeline, int64 from, int64 limit, Words *words)
-{
-	switch (timeline->width)
-	{
-		case 2:
-			return records_of_width(timeline, from, limit, words, 2);
-		case 3:
-			return records_of_width(timeline, from, limit, words, 3);
-		default:
-			return records_of_width(timeline, from, limit, words, 4);
-	}
 }
 
 /* Adds a run in memory. */
@@ -273,27 +210,19 @@ run_moved(SmkTimeline *timeline, int64 position)
 
 /* Appends the records of a timeline to the file as a run; they are void then. */
 static void
-spill_records(SmkTimeline *timeline, StringInfo buffer, Words *words)
+spill_records(SmkTimeline *timeline, StringInfo buffer)
 {
 	SmkLedger *ledger = timeline->ledger;
 	SmkRunWriter writer = {.kind = ledger->kind, .out = buffer};
 	int64 position = ledger->end;
-	int64 from = 0;
 
 	smk_sort(timeline->records, timeline->count, timeline->width, &ledger->space);
-	resetStringInfo(buffer);
-	while (from < timeline->count)
+	for (int64 from = 0; from < timeline->count; from += WRITE_RECORDS)
 	{
-		SmkKey key = record_key(timeline, timeline->records + from * timeline->width);
-		int64 count = records_of_entity(timeline, from, SPILL_WORDS, words);
-
-		smk_run_write(&writer, &key, words->words, count);
-		from += count;
-		if (buffer->len >= BLCKSZ || from == timeline->count)
-		{
-			file_append(ledger, buffer->data, buffer->len);
-			resetStringInfo(buffer);
-		}
+		resetStringInfo(buffer);
+		smk_run_write(&writer, timeline->records + from * timeline->width,
+					  Min(WRITE_RECORDS, timeline->count - from), timeline->width);
+		file_append(ledger, buffer->data, buffer->len);
 	}
 	run_moved(timeline, position);
 }
@@ -304,7 +233,6 @@ ledger_spill(SmkLedger *ledger)
 {
 	MemoryContext old = MemoryContextSwitchTo(ledger->context);
 	StringInfoData buffer;
-	Words words = {0};
 	dlist_iter iter;
 
 	if (ledger->file == NULL)
@@ -324,7 +252,7 @@ ledger_spill(SmkLedger *ledger)
 			run_moved(timeline, position);
 		}
 		if (timeline->count > 0)
-			spill_records(timeline, &buffer, &words);
+			spill_records(timeline, &buffer);
 		/* One that has been read is empty, but has room. */
 		timeline->runs = NULL;
 		timeline->records = NULL;
@@ -333,7 +261,6 @@ ledger_spill(SmkLedger *ledger)
 	MemoryContextReset(ledger->events);
 	ledger->largest = ledger->space.size * (int64) sizeof(uint64);
 	pfree(buffer.data);
-	words_free(&words);
 	MemoryContextSwitchTo(old);
 }
 
@@ -453,7 +380,7 @@ timeline_widen(SmkTimeline *timeline)
 		wide = MemoryContextAllocHuge(timeline->ledger->events, timeline->size * 4 * sizeof(uint64));
 		for (int64 i = 0; i < timeline->count; i++)
 		{
-			SmkKey key = record_key(timeline, timeline->records + i * 3);
+			SmkKey key = smk_record_key(SMK_KEY_TEXT_KIND, timeline->records + i * 3, 3);
 
 			memcpy(wide + i * 4, key.words, sizeof(key.words));
 			wide[i * 4 + 3] = timeline->records[i * 3 + 2];
@@ -497,179 +424,116 @@ smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint6
 	add_key(timeline, &key, word);
 }
 
-/* One thing to be read from: the records, or a run. */
-typedef struct Source
-{
-	SmkRunReader run;
-	bool is_records;
-	int64 from; /* of the records: where the entity begins */
-} Source;
-
-/* A source in the heap, and the first word of its key, which mostly decides. */
-typedef struct HeapItem
-{
-	uint64 first;
-	Source *source;
-} HeapItem;
-
-/* Moves a source on to its next entity, whose key is in its run; false at its end. */
-static inline bool
-source_next(const SmkTimeline *timeline, Source *source)
-{
-	if (!source->is_records)
-		return smk_run_next(&source->run);
-	if (source->from >= timeline->count)
-		return false;
-	source->run.key = record_key(timeline, timeline->records + source->from * timeline->width);
-	return true;
-}
-
-static inline int
-heap_compare(const HeapItem *a, const HeapItem *b)
-{
-	if (a->first != b->first)
-		return a->first < b->first ? -1 : 1;
-	return smk_key_compare(&a->source->run.key, &b->source->run.key);
-}
-
-/* Puts the source at a position of the heap where it belongs: no child comes before its parent. */
+/* The runs of a timeline, opened, with a buffer of so many bytes for each in the file. */
 static void
-heap_sink(HeapItem *heap, int count, int position)
+open_runs(const SmkTimeline *timeline, SmkRunReader *readers, int buffer)
 {
-	HeapItem item = heap[position];
-
-	for (;;)
-	{
-		int child = 2 * position + 1;
-
-		if (child >= count)
-			break;
-		if (child + 1 < count && heap_compare(&heap[child + 1], &heap[child]) < 0)
-			child++;
-		if (heap_compare(&heap[child], &item) >= 0)
-			break;
-		heap[position] = heap[child];
-		position = child;
-	}
-	heap[position] = item;
-}
-
-/* Reads an entity at a time from the records and all runs. */
-static void
-read_merged(SmkTimeline *timeline, int64 runs, SmkTimelineVisit visit, void *state)
-{
-	Source *sources = MemoryContextAllocExtended(CurrentMemoryContext, (runs + 1) * sizeof(Source),
-												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	HeapItem *heap = MemoryContextAllocHuge(CurrentMemoryContext, (runs + 1) * sizeof(HeapItem));
-	Words words = {0};
-	Words part = {0};
-	int buffer = (int) Max(MERGE_LEAST_BUFFER, MERGE_BUFFERS / runs);
-	int count = 0;
-	int64 n = 0;
+	SmkLedger *ledger = timeline->ledger;
+	int64 at = timeline->last_moved;
 
 	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
-		smk_run_open(&sources[n++].run, timeline->ledger->kind, run->data, run->size);
-	for (int64 at = timeline->last_moved; n < runs; n++)
+		smk_run_open(readers++, ledger->kind, run->data, run->size);
+	for (int64 i = 0; i < timeline->moved; i++)
 	{
 		MovedRun moved;
 
-		smk_run_seek(timeline->ledger->file, at);
-		if (BufFileRead(timeline->ledger->file, &moved, sizeof(moved)) != sizeof(moved))
+		smk_run_seek(ledger->file, at);
+		if (BufFileRead(ledger->file, &moved, sizeof(moved)) != sizeof(moved))
 			ereport(ERROR, (errcode_for_file_access(), errmsg("could not read temporary file: %m")));
-		smk_run_open_file(&sources[n].run, timeline->ledger->kind, timeline->ledger->file, moved.position,
-						  moved.size, buffer);
+		smk_run_open_file(readers++, ledger->kind, ledger->file, moved.position, moved.size, buffer);
 		at = moved.before;
 	}
-	sources[n].is_records = true;
-	for (int64 i = 0; i <= runs; i++)
-		if (source_next(timeline, &sources[i]))
-			heap[count++] = (HeapItem){sources[i].run.key.words[0], &sources[i]};
-	for (int i = count / 2 - 1; i >= 0; i--)
-		heap_sink(heap, count, i);
-	while (count > 0)
-	{
-		SmkKey key = heap[0].source->run.key;
-		int64 total = 0;
-		int pieces = 0;
-
-		CHECK_FOR_INTERRUPTS();
-		do
-		{
-			Source *source = heap[0].source;
-			int64 more;
-
-			if (source->is_records)
-			{
-				more = records_of_entity(timeline, source->from, PG_INT64_MAX, &part);
-				source->from += more;
-				words_reserve(&words, total + more);
-				memcpy(words.words + total, part.words, more * sizeof(uint64));
-			}
-			else
-			{
-				more = source->run.events;
-				words_reserve(&words, total + more);
-				smk_run_words(&source->run, words.words + total);
-			}
-			total += more;
-			pieces++;
-			if (source_next(timeline, source))
-				heap[0].first = source->run.key.words[0];
-			else
-				heap[0] = heap[--count];
-			heap_sink(heap, count, 0);
-		} while (count > 0 && heap[0].first == key.words[0] &&
-				 smk_key_compare(&heap[0].source->run.key, &key) == 0);
-		if (pieces > 1)
-			smk_sort(words.words, total, 1, &timeline->ledger->space);
-		visit(state, &key, words.words, total);
-	}
-	for (int64 i = 0; i < runs; i++)
-		smk_run_close(&sources[i].run);
-	words_free(&words);
-	words_free(&part);
-	pfree(heap);
-	pfree(sources);
 }
 
-/* Reads all entities of a timeline, each once, in the order of their keys. The timeline stays as it is. */
-void
-smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
+/* The records of a timeline in their order; what it needs for that lives in the context that is current. */
+static SmkStream *
+timeline_stream(SmkTimeline *timeline)
+{
+	int64 runs;
+	int records;
+	SmkStream *streams;
+	SmkRunReader *readers;
+
+	/* Runs may hold longer texts than the records. This may move events out. */
+	if (timeline->width == 3 && timeline->kind == SMK_KEY_TEXT_KIND &&
+		(timeline->runs != NULL || timeline->moved > 0))
+		timeline_widen(timeline);
+	if (timeline->count > 0)
+		smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
+	runs = timeline->moved;
+	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
+		runs++;
+	records = (int) Max(MERGE_LEAST_RECORDS, Min(MERGE_MOST_RECORDS, MERGE_RECORDS / (runs + 1)));
+	streams = palloc_extended((runs + 1) * sizeof(SmkStream), MCXT_ALLOC_HUGE);
+	readers = palloc_extended((runs + 1) * sizeof(SmkRunReader), MCXT_ALLOC_HUGE);
+	open_runs(timeline, readers, (int) Max(MERGE_LEAST_BUFFER, MERGE_BUFFERS / (runs + 1)));
+	for (int64 i = 0; i < runs; i++)
+		smk_stream_of_run(&streams[i], &readers[i], timeline->width, records);
+	/* Where there are no records, it is no stream to be merged. */
+	smk_stream_of_records(&streams[runs], timeline->records, timeline->count, timeline->width);
+	return smk_stream_merge(streams, runs + (timeline->count > 0 || runs == 0), records);
+}
+
+/* Reads a stream an entity at a time. */
+static pg_attribute_always_inline void
+read_entities(SmkKeyKind kind, SmkStream *stream, SmkTimelineVisit visit, void *state, int width)
 {
 	uint64 few[FEW_WORDS];
 	Words words = {few, FEW_WORDS, false};
-	int64 from = 0;
-	int64 runs = timeline->moved;
 
-	if (timeline->count > 0)
-		smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
-	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
-		runs++;
-	if (runs > 0)
+	while (stream->at < stream->end || smk_stream_fill(stream))
 	{
-		read_merged(timeline, runs, visit, state);
-		return;
-	}
-	while (from < timeline->count)
-	{
-		SmkKey key = record_key(timeline, timeline->records + from * timeline->width);
-		int64 count = records_of_entity(timeline, from, PG_INT64_MAX, &words);
+		SmkKey key = smk_record_key(kind, stream->at, width);
+		const uint64 *record = stream->at;
+		uint64 first[SMK_KEY_WORDS];
+		int64 count = 0;
 
+		CHECK_FOR_INTERRUPTS();
+		memcpy(first, record, (width - 1) * sizeof(uint64));
+		do
+		{
+			const uint64 *end = stream->end;
+
+			do
+			{
+				if (unlikely(count == words.size))
+					words_enlarge(&words, count);
+				words.words[count++] = record[width - 1];
+				record += width;
+			} while (record < end && smk_record_same(first, record, width));
+			stream->at = record;
+			if (likely(record < end) || !smk_stream_fill(stream))
+				break;
+			record = stream->at;
+		} while (smk_record_same(first, record, width));
 		visit(state, &key, words.words, count);
-		from += count;
-		if ((from & 1023) < count)
-			CHECK_FOR_INTERRUPTS();
 	}
 	words_free(&words);
 }
 
-/* Where a timeline is being written: a run of the entities with short keys, and the others. */
-typedef struct Writing
+/* Reads all entities of a timeline, each once, in the order of their keys. What it holds stays the same. */
+void
+smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 {
-	const SmkLedger *ledger;
-	SmkRunWriter run;
-	StringInfoData others; /* length, bytes, number of events, words */
-} Writing;
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "reading of timelines", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	SmkStream *stream = timeline_stream(timeline);
+
+	MemoryContextSwitchTo(old);
+	switch (stream->width)
+	{
+		case 2:
+			read_entities(timeline->kind, stream, visit, state, 2);
+			break;
+		case 3:
+			read_entities(timeline->kind, stream, visit, state, 3);
+			break;
+		default:
+			read_entities(timeline->kind, stream, visit, state, 4);
+	}
+	MemoryContextDelete(context);
+}
 
 /* Raises an error where a partial state would be larger than a value of the server's can be. */
 static void
@@ -682,45 +546,95 @@ write_check(int64 bytes)
 						errhint("Run the query without workers: SET max_parallel_workers_per_gather = 0.")));
 }
 
-static void
-write_entity(void *state, const SmkKey *key, uint64 *words, int64 count)
+/* True where the key of a record is the number of a long text. */
+static inline bool
+record_long(const SmkLedger *ledger, const uint64 *record, int width)
 {
-	Writing *writing = state;
+	return ledger->text_count > 0 && width == 4 && (record[2] & 255) == SMK_KEY_LONG;
+}
 
-	write_check((int64) writing->run.out->len + writing->others.len + count * SMK_VARINT_MAX);
-	if (writing->ledger->kind == SMK_KEY_TEXT_KIND && smk_key_length(key) == SMK_KEY_LONG)
+/*
+ * Writes records of one long key: the length and the bytes of the text, or 0 where it is that before; the
+ * number of the records and their words as distances.
+ */
+static void
+write_long(const SmkLedger *ledger, const uint64 *records, int64 count, bool is_again, StringInfo out)
+{
+	const LongText *text = &ledger->texts[records[1]];
+	uint64 word = 0;
+
+	write_check((int64) out->len + text->length + (count + 2) * SMK_VARINT_MAX);
+	smk_varint_append(out, is_again ? 0 : text->length);
+	if (!is_again)
+		appendBinaryStringInfo(out, text->bytes, text->length);
+	smk_varint_append(out, count);
+	for (int64 i = 0; i < count; i++)
 	{
-		const LongText *text = &writing->ledger->texts[key->words[1]];
-
-		write_check((int64) writing->others.len + text->length);
-		smk_varint_append(&writing->others, text->length);
-		appendBinaryStringInfo(&writing->others, text->bytes, text->length);
-		smk_varint_append(&writing->others, count);
-		for (int64 i = 0; i < count; i++)
-			smk_varint_append(&writing->others, i ? words[i] - words[i - 1] : words[i]);
-		return;
+		smk_varint_append(out, records[i * 4 + 3] - word);
+		word = records[i * 4 + 3];
 	}
-	smk_run_write(&writing->run, key, words, count);
+}
+
+/* Writes the records that a stream has at hand, as many as go together, and moves it on. */
+static void
+write_at_hand(const SmkLedger *ledger, SmkStream *stream, SmkRunWriter *run, StringInfo others,
+			  uint64 *last_text)
+{
+	int width = stream->width;
+	const uint64 *record = stream->at;
+	const uint64 *end = record + Min(WRITE_RECORDS * width, stream->end - record);
+	bool is_long = record_long(ledger, record, width);
+	const uint64 *next = record + width;
+
+	if (is_long)
+		while (next < end && smk_record_same(record, next, width))
+			next += width;
+	else if (ledger->text_count == 0)
+		next = end;
+	else
+		while (next < end && !record_long(ledger, next, width))
+			next += width;
+	if (is_long)
+	{
+		write_long(ledger, record, (next - record) / width, *last_text == record[1], others);
+		*last_text = record[1];
+	}
+	else
+	{
+		write_check((int64) run->out->len + (next - record) / width * SMK_RUN_RECORD);
+		smk_run_write(run, record, (next - record) / width, width);
+	}
+	write_check((int64) run->out->len + others->len);
+	stream->at = next;
 }
 
 /* Writes a timeline for another process: the size of the run, the run, then the entities with long keys. */
 void
 smk_timeline_write(SmkTimeline *timeline, StringInfo out)
 {
-	Writing writing = {.ledger = timeline->ledger};
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "writing of a timeline", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	SmkStream *stream = timeline_stream(timeline);
+	SmkRunWriter run = {.kind = timeline->ledger->kind, .out = out};
+	StringInfoData others;
+	uint64 last_text = PG_UINT64_MAX;
 	int64 size = 0;
 	int start;
 
+	initStringInfo(&others);
 	appendBinaryStringInfo(out, (char *) &size, sizeof(size));
 	start = out->len;
-	initStringInfo(&writing.others);
-	writing.run.kind = timeline->ledger->kind;
-	writing.run.out = out;
-	smk_timeline_read(timeline, write_entity, &writing);
+	while (stream->at < stream->end || smk_stream_fill(stream))
+	{
+		CHECK_FOR_INTERRUPTS();
+		write_at_hand(timeline->ledger, stream, &run, &others, &last_text);
+	}
 	size = out->len - start;
 	memcpy(out->data + start - sizeof(size), &size, sizeof(size));
-	appendBinaryStringInfo(out, writing.others.data, writing.others.len);
-	pfree(writing.others.data);
+	appendBinaryStringInfo(out, others.data, others.len);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 /* Adds what another timeline has written; the bytes are copied. */
@@ -729,6 +643,7 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 {
 	const unsigned char *end = data + size;
 	int64 bytes = -1;
+	SmkKey key = {{0}};
 
 	if (size >= (int64) sizeof(bytes))
 		memcpy(&bytes, data, sizeof(bytes));
@@ -750,11 +665,12 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 		uint64 length;
 		uint64 count;
 		uint64 word = 0;
-		SmkKey key;
 
-		if (!smk_varint_read(&data, end, &length) || length > (uint64) (end - data))
+		if (!smk_varint_read(&data, end, &length) || length > (uint64) (end - data) ||
+			(length == 0 && smk_key_length(&key) == 0))
 			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
-		key = smk_key_long(ledger_number(timeline->ledger, (const char *) data, (int) length));
+		if (length > 0)
+			key = smk_key_long(ledger_number(timeline->ledger, (const char *) data, (int) length));
 		data += length;
 		if (!smk_varint_read(&data, end, &count))
 			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));

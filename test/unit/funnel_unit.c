@@ -380,7 +380,7 @@ test_durations(void)
 		if (again.stages[0].open_count > 0)
 		{
 			smk_sketch_init(&again.stages[0].closed);
-			smk_sketch_add(&again.stages[0].closed, 0, PG_INT64_MAX);
+			smk_sketch_add_many(&again.stages[0].closed, 0, PG_INT64_MAX);
 			again.stages[0].total = 0;
 			resetStringInfo(&bytes[2]);
 			smk_durations_write(&again, &bytes[2]);

@@ -107,7 +107,7 @@ sketch_of(SmkSketch *sketch, const int64 *values, int count)
 {
 	smk_sketch_init(sketch);
 	for (int i = 0; i < count; i++)
-		smk_sketch_add(sketch, values[i], 1);
+		smk_sketch_add(sketch, values[i]);
 }
 
 static bool

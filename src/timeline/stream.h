@@ -1,0 +1,28 @@
+/*
+ * stream.h: sorted records, some at hand at a time: those of an array, of a run, or of two streams merged. A
+ * record is the words of a key, then the word of an event.
+ */
+#ifndef SMK_STREAM_H
+#define SMK_STREAM_H
+
+#include "timeline/run.h"
+
+typedef struct SmkStream
+{
+	const uint64 *at;  /* the record that comes next */
+	const uint64 *end; /* behind the last one at hand */
+	int width;		   /* words of a record */
+	bool is_ended;
+	struct SmkStream *left;
+	struct SmkStream *right; /* NULL: not merged */
+	SmkRunReader *run;		 /* NULL: not from a run */
+	uint64 *buffer;			 /* for those at hand, where they do not lie elsewhere */
+	int size;				 /* words for which it has room */
+} SmkStream;
+
+extern void smk_stream_of_records(SmkStream *stream, const uint64 *records, int64 count, int width);
+extern void smk_stream_of_run(SmkStream *stream, SmkRunReader *run, int width, int size);
+extern SmkStream *smk_stream_merge(SmkStream *streams, int64 count, int size);
+extern bool smk_stream_fill(SmkStream *stream);
+
+#endif
