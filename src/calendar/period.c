@@ -166,3 +166,32 @@ smk_period_next(SmkPeriod period, DateADT start, int first_month)
 		return period_check_date((int64) start + 7);
 	return period_month_date(period_date_month(start) + period_months(period));
 }
+
+/* The quotient rounded down; the divisor is positive. */
+static int
+period_floor_divide(int dividend, int divisor)
+{
+	return dividend / divisor - (dividend % divisor < 0 ? 1 : 0);
+}
+
+/* The number of the period that begins on a date, counted from that of 2000-01-01; fiscal years begin in January. */
+int
+smk_period_number(SmkPeriod period, DateADT start)
+{
+	if (period == SMK_DAY)
+		return start;
+	if (period == SMK_WEEK)
+		return period_floor_divide(start + 5, 7);
+	return period_floor_divide(period_date_month(start), period_months(period)) - 2000 * 12 / period_months(period);
+}
+
+/* The date on which the period of a number begins. */
+DateADT
+smk_period_of_number(SmkPeriod period, int number)
+{
+	if (period == SMK_DAY)
+		return period_check_date(number);
+	if (period == SMK_WEEK)
+		return period_check_date((int64) number * 7 - 5);
+	return period_month_date((number + 2000 * 12 / period_months(period)) * period_months(period));
+}

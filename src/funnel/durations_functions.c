@@ -41,7 +41,8 @@ smk_durations_transfn(PG_FUNCTION_ARGS)
 	SmkTimelineState *state = PG_ARGISNULL(0) ? NULL : (SmkTimelineState *) PG_GETARG_POINTER(0);
 
 	if (state == NULL)
-		state = smk_timeline_state(fcinfo, smk_timeline_kind(fcinfo, 1), sizeof(SmkTimelineState));
+		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = smk_timeline_kind(fcinfo, 1)},
+								   sizeof(SmkTimelineState));
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2) && !PG_ARGISNULL(3))
 		smk_timeline_add_datum(
 			&state->timeline, PG_GETARG_DATUM(1),
@@ -99,7 +100,8 @@ smk_durations_combinefn(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = smk_timeline_state(fcinfo, other->timeline.kind, sizeof(SmkTimelineState));
+		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = other->timeline.kind},
+								   sizeof(SmkTimelineState));
 	smk_timeline_state_add(state, other);
 	PG_RETURN_POINTER(state);
 }

@@ -64,7 +64,8 @@ funnel_state(FunctionCallInfo fcinfo, bool is_stages)
 	smk_funnel_arguments(fcinfo, arguments, 4, is_stages ? -1 : 5, modes_parse);
 	if (unlikely(state == NULL))
 	{
-		state = smk_timeline_state(fcinfo, smk_timeline_kind(fcinfo, 1), sizeof(FunnelState));
+		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = smk_timeline_kind(fcinfo, 1)},
+								   sizeof(FunnelState));
 		state->rules.within = arguments->length;
 		state->rules.modes = is_stages ? SMK_FUNNEL_REACHED : arguments->modes;
 		state->is_stages = is_stages;
@@ -181,7 +182,8 @@ smk_funnel_combinefn(PG_FUNCTION_ARGS)
 	}
 	if (state == NULL)
 	{
-		state = smk_timeline_state(fcinfo, other->base.timeline.kind, sizeof(FunnelState));
+		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = other->base.timeline.kind},
+								   sizeof(FunnelState));
 		state->rules = other->rules;
 		state->is_stages = other->is_stages;
 	}

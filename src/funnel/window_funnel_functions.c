@@ -163,7 +163,7 @@ smk_window_funnel_transfn(PG_FUNCTION_ARGS)
 	smk_funnel_arguments(fcinfo, &call->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE, modes_parse);
 	if (state == NULL)
 	{
-		state = smk_timeline_state(fcinfo, SMK_KEY_BIGINT, sizeof(WindowState));
+		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = SMK_KEY_BIGINT}, sizeof(WindowState));
 		state->rules.within = call->arguments.length;
 		state->rules.modes = call->arguments.modes;
 		state->rules.conditions = conditions;
@@ -243,7 +243,7 @@ smk_window_funnel_combinefn(PG_FUNCTION_ARGS)
 	}
 	if (state == NULL)
 	{
-		state = smk_timeline_state(fcinfo, SMK_KEY_BIGINT, sizeof(WindowState));
+		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = SMK_KEY_BIGINT}, sizeof(WindowState));
 		state->rules = other->rules;
 	}
 	smk_timeline_require_constant(state->rules.within == other->rules.within, "within");

@@ -45,17 +45,17 @@ smk_key_length(const SmkKey *key)
 }
 
 /*
- * The key of a record: the words of a key, then that of an event, so many together. Texts up to 15 bytes take
- * two words; the length moves to the end of the third.
+ * The key of a record, which begins with so many words of it. Texts up to 15 bytes take two; the length moves
+ * to the end of the third.
  */
 static inline SmkKey
-smk_record_key(SmkKeyKind kind, const uint64 *record, int width)
+smk_record_key(SmkKeyKind kind, const uint64 *record, int words)
 {
 	SmkKey key = {{record[0], 0, 0}};
 
-	if (width > 2)
+	if (words > 1)
 		key.words[1] = record[1];
-	if (width > 3)
+	if (words > 2)
 		key.words[2] = record[2];
 	else if (kind == SMK_KEY_TEXT_KIND)
 	{
@@ -65,11 +65,11 @@ smk_record_key(SmkKeyKind kind, const uint64 *record, int width)
 	return key;
 }
 
-/* True where two records are of one entity. */
+/* True where two records begin with the same words. */
 static inline bool
-smk_record_same(const uint64 *a, const uint64 *b, int width)
+smk_record_same(const uint64 *a, const uint64 *b, int words)
 {
-	return a[0] == b[0] && (width < 3 || a[1] == b[1]) && (width < 4 || a[2] == b[2]);
+	return a[0] == b[0] && (words < 2 || a[1] == b[1]) && (words < 3 || a[2] == b[2]);
 }
 
 #endif

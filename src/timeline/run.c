@@ -3,7 +3,8 @@
  * distance from the first one of the entity before, and the others as distances. A number's key is its
  * distance from the one before, four times, and the number of events where it is 1 or 2; 3: that follows; 0:
  * distance and number follow. Of other keys come first how many bytes are those of the key before
- * (SMK_KEY_LONG: the number of a long text follows), of a text its length, and the other bytes.
+ * (SMK_KEY_LONG: the number of a long text follows), of a text its length, and the other bytes. A value
+ * follows each word.
  */
 #include "postgres.h"
 
@@ -70,8 +71,9 @@ run_enlarge(StringInfo out, const unsigned char *to)
 }
 
 static pg_attribute_always_inline void
-run_write(SmkRunWriter *writer, const uint64 *record, const uint64 *end, int width)
+run_write(SmkRunWriter *writer, const uint64 *record, const uint64 *end, int width, int values)
 {
+	const int keys = width - 1 - values;
 	StringInfo out = writer->out;
 	unsigned char *to = run_enlarge(out, (unsigned char *) out->data + out->len);
 	unsigned char *limit = (unsigned char *) out->data + out->maxlen - RUN_MAX_HEAD;
@@ -79,11 +81,11 @@ run_write(SmkRunWriter *writer, const uint64 *record, const uint64 *end, int wid
 	while (record < end)
 	{
 		const uint64 *next = record + width;
-		uint64 first = record[width - 1];
-		int64 distance = (int64) (first - writer->last_word);
+		uint64 word = record[keys];
+		int64 distance = (int64) (word - writer->last_word);
 		int64 count;
 
-		while (next < end && smk_record_same(record, next, width))
+		while (next < end && smk_record_same(record, next, keys))
 			next += width;
 		count = (next - record) / width;
 		if (unlikely(to > limit))
@@ -91,17 +93,19 @@ run_write(SmkRunWriter *writer, const uint64 *record, const uint64 *end, int wid
 			to = run_enlarge(out, to);
 			limit = (unsigned char *) out->data + out->maxlen - RUN_MAX_HEAD;
 		}
-		if (width == 2)
+		if (keys == 1)
 			to = run_write_number(writer, record[0], count, to);
 		else
 		{
-			SmkKey key = smk_record_key(writer->kind, record, width);
+			SmkKey key = smk_record_key(writer->kind, record, keys);
 
 			to = run_write_key(writer, &key, to);
 			to = smk_varint_write(to, (uint64) count);
 		}
 		to = smk_varint_write(to, (uint64) distance << 1 ^ (uint64) (distance >> 63));
-		writer->last_word = first;
+		if (values)
+			to = smk_varint_write(to, record[keys + 1]);
+		writer->last_word = word;
 		for (record += width; record < next; record += width)
 		{
 			if (unlikely(to > limit))
@@ -109,7 +113,10 @@ run_write(SmkRunWriter *writer, const uint64 *record, const uint64 *end, int wid
 				to = run_enlarge(out, to);
 				limit = (unsigned char *) out->data + out->maxlen - RUN_MAX_HEAD;
 			}
-			to = smk_varint_write(to, record[width - 1] - record[-1]);
+			to = smk_varint_write(to, record[keys] - word);
+			word = record[keys];
+			if (values)
+				to = smk_varint_write(to, record[keys + 1]);
 		}
 	}
 	out->len = (int) ((char *) to - out->data);
@@ -121,25 +128,32 @@ smk_run_write(SmkRunWriter *writer, const uint64 *records, int64 count, int widt
 {
 	const uint64 *end = records + count * width;
 
-	switch (width)
+	switch (width - (writer->has_values ? 2 : 1))
 	{
-		case 2:
-			run_write(writer, records, end, 2);
+		case 1:
+			if (writer->has_values)
+				run_write(writer, records, end, 3, 1);
+			else
+				run_write(writer, records, end, 2, 0);
 			break;
-		case 3:
-			run_write(writer, records, end, 3);
+		case 2:
+			if (writer->has_values)
+				run_write(writer, records, end, 4, 1);
+			else
+				run_write(writer, records, end, 3, 0);
 			break;
 		default:
-			run_write(writer, records, end, 4);
+			if (writer->has_values)
+				run_write(writer, records, end, 5, 1);
+			else
+				run_write(writer, records, end, 4, 0);
 	}
 }
 
 /* Opens a run that lies in memory. */
 void
-smk_run_open(SmkRunReader *reader, SmkKeyKind kind, const unsigned char *data, int64 size)
+smk_run_open(SmkRunReader *reader, const unsigned char *data, int64 size)
 {
-	memset(reader, 0, sizeof(*reader));
-	reader->kind = kind;
 	reader->at = data;
 	reader->end = data + size;
 }
@@ -156,11 +170,8 @@ smk_run_seek(BufFile *file, int64 position)
 /* Opens a run that lies in a file, to be read with a buffer of so many bytes in the context that is current.
  */
 void
-smk_run_open_file(SmkRunReader *reader, SmkKeyKind kind, BufFile *file, int64 position, int64 size,
-				  int buffer)
+smk_run_open_file(SmkRunReader *reader, BufFile *file, int64 position, int64 size, int buffer)
 {
-	memset(reader, 0, sizeof(*reader));
-	reader->kind = kind;
 	reader->file = file;
 	reader->position = position;
 	reader->left = size;
@@ -278,9 +289,9 @@ run_next(SmkRunReader *reader)
 	return true;
 }
 
-/* Reads records of so many words up to the end of the room; returns how many words they take. */
+/* Reads records up to the end of the room; returns how many words they take. */
 static pg_attribute_always_inline int
-run_read(SmkRunReader *reader, uint64 *records, int room, int width)
+run_read(SmkRunReader *reader, uint64 *records, int room, int keys, int values)
 {
 	int words = 0;
 
@@ -296,16 +307,21 @@ run_read(SmkRunReader *reader, uint64 *records, int room, int width)
 			uint64 distance;
 
 			if (reader->file != NULL)
-				run_fill(reader, SMK_VARINT_MAX);
+				run_fill(reader, 2 * SMK_VARINT_MAX);
 			if (!smk_varint_read(&reader->at, reader->end, &distance))
 				run_malformed();
 			reader->word += distance;
 		}
 		reader->events--;
-		for (int i = 0; i < width - 1; i++)
-			records[words + i] = reader->key.words[i];
-		records[words + width - 1] = reader->word;
-		words += width;
+		for (int i = 0; i < keys; i++)
+			records[words++] = reader->key.words[i];
+		records[words] = reader->word;
+		if (reader->names != NULL)
+			records[words] =
+				(reader->word & ~reader->name_mask) | reader->names[reader->word & reader->name_mask];
+		words++;
+		if (values && !smk_varint_read(&reader->at, reader->end, &records[words++]))
+			run_malformed();
 	}
 	return words;
 }
@@ -317,10 +333,13 @@ smk_run_read(SmkRunReader *reader, uint64 *records, int room)
 	switch (reader->kind)
 	{
 		case SMK_KEY_BIGINT:
-			return run_read(reader, records, room, 2);
+			return reader->has_values ? run_read(reader, records, room, 1, 1)
+									  : run_read(reader, records, room, 1, 0);
 		case SMK_KEY_UUID:
-			return run_read(reader, records, room, 3);
+			return reader->has_values ? run_read(reader, records, room, 2, 1)
+									  : run_read(reader, records, room, 2, 0);
 		default:
-			return run_read(reader, records, room, 4);
+			return reader->has_values ? run_read(reader, records, room, 3, 1)
+									  : run_read(reader, records, room, 3, 0);
 	}
 }

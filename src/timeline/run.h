@@ -1,6 +1,7 @@
 /*
  * run.h: a sorted run of events as bytes, in memory or in a temporary file: entities with their keys cut by
- * what they share with the key before, words as distances.
+ * what they share with the key before, words as distances. A record is the words of a key, the word of an
+ * event and, where events have one, a word for its value.
  */
 #ifndef SMK_RUN_H
 #define SMK_RUN_H
@@ -17,15 +18,19 @@
 typedef struct SmkRunWriter
 {
 	SmkKeyKind kind;
+	bool has_values;
 	StringInfo out;
 	SmkKey last;
 	uint64 last_word; /* the first one of the entity before */
 } SmkRunWriter;
 
-/* Reads them again, as records. */
+/* Reads them again, as records; zeroed but for what records look like before it is opened. */
 typedef struct SmkRunReader
 {
 	SmkKeyKind kind;
+	bool has_values;
+	uint64 name_mask;	 /* of the bits of a word that are a number of this, */
+	const uint32 *names; /* by which others take its place; NULL: they stay */
 	const unsigned char *at;
 	const unsigned char *end;
 	BufFile *file;		   /* NULL: all bytes are there */
@@ -41,10 +46,9 @@ typedef struct SmkRunReader
 } SmkRunReader;
 
 extern void smk_run_write(SmkRunWriter *writer, const uint64 *records, int64 count, int width);
-extern void smk_run_open(SmkRunReader *reader, SmkKeyKind kind, const unsigned char *data, int64 size);
+extern void smk_run_open(SmkRunReader *reader, const unsigned char *data, int64 size);
 extern void smk_run_seek(BufFile *file, int64 position);
-extern void smk_run_open_file(SmkRunReader *reader, SmkKeyKind kind, BufFile *file, int64 position,
-							  int64 size, int buffer);
+extern void smk_run_open_file(SmkRunReader *reader, BufFile *file, int64 position, int64 size, int buffer);
 extern int smk_run_read(SmkRunReader *reader, uint64 *records, int room);
 
 #endif

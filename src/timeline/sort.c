@@ -102,8 +102,11 @@ sort_few(uint64 *records, int64 count, int width)
 		case 3:
 			sort_insertion(records, count, 3);
 			break;
-		default:
+		case 4:
 			sort_insertion(records, count, 4);
+			break;
+		default:
+			sort_insertion(records, count, 5);
 			break;
 	}
 }
@@ -186,8 +189,11 @@ sort_range(uint64 *records, int64 count, int width, int word)
 		case 3:
 			sort_permute(records, 3, word, least, shift, next, ends, buckets);
 			break;
-		default:
+		case 4:
 			sort_permute(records, 4, word, least, shift, next, ends, buckets);
+			break;
+		default:
+			sort_permute(records, 5, word, least, shift, next, ends, buckets);
 			break;
 	}
 	start = 0;
@@ -246,8 +252,10 @@ sort_scatter_any(uint64 *to, const uint64 *from, int64 count, int width, int wor
 			return sort_scatter(to, from, count, 2, word, least, shift, ends, buckets);
 		case 3:
 			return sort_scatter(to, from, count, 3, word, least, shift, ends, buckets);
-		default:
+		case 4:
 			return sort_scatter(to, from, count, 4, word, least, shift, ends, buckets);
+		default:
+			return sort_scatter(to, from, count, 5, word, least, shift, ends, buckets);
 	}
 }
 
@@ -329,7 +337,7 @@ sort_many(uint64 *records, int64 count, int width, SmkSortSpace *space)
 	pfree(ends);
 }
 
-/* Sorts count records of width words (1 to 4); many of them with a second array of the same size. */
+/* Sorts count records of width words (1 to 5); many of them with a second array of the same size. */
 void
 smk_sort(uint64 *records, int64 count, int width, SmkSortSpace *space)
 {

@@ -4,7 +4,7 @@
 #ifndef SMK_SORT_H
 #define SMK_SORT_H
 
-#define SMK_SORT_MAX_WIDTH 4
+#define SMK_SORT_MAX_WIDTH 5
 
 /* A second array, which sorting many records takes for a while: kept, so that the next one finds it. */
 typedef struct SmkSortSpace

@@ -55,6 +55,8 @@ record_first(const uint64 *a, const uint64 *b, int width)
 {
 	int first = a[width - 1] <= b[width - 1];
 
+	if (width > 4)
+		first = (a[3] < b[3]) | ((a[3] == b[3]) & first);
 	if (width > 3)
 		first = (a[2] < b[2]) | ((a[2] == b[2]) & first);
 	if (width > 2)
@@ -120,8 +122,11 @@ merge_fill(SmkStream *stream)
 			case 3:
 				to = merge_at_hand(left, right, to, end, 3);
 				break;
-			default:
+			case 4:
 				to = merge_at_hand(left, right, to, end, 4);
+				break;
+			default:
+				to = merge_at_hand(left, right, to, end, 5);
 		}
 	}
 	stream->at = stream->buffer;

@@ -1,6 +1,5 @@
 /*
- * stream.h: sorted records, some at hand at a time: those of an array, of a run, or of two streams merged. A
- * record is the words of a key, then the word of an event.
+ * stream.h: sorted records, some at hand at a time: those of an array, of a run, or of two streams merged.
  */
 #ifndef SMK_STREAM_H
 #define SMK_STREAM_H

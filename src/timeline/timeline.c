@@ -9,6 +9,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "timeline/run.h"
 #include "timeline/sort.h"
 #include "timeline/stream.h"
@@ -41,6 +42,7 @@ struct SmkRun
 	SmkRun *next;
 	unsigned char *data;
 	int64 size; /* bytes */
+	int names;	/* of the ledger, by which its own are renamed, from 1 on; 0: they stay */
 };
 
 /* What stands behind a run in the file, so that nothing about it need be kept in memory. */
@@ -49,6 +51,7 @@ typedef struct MovedRun
 	int64 position;
 	int64 size;
 	int64 before; /* where this stands of the run before of the same timeline, if there is one */
+	int names;	  /* as of a run in memory */
 } MovedRun;
 
 /* A text that is too long for a key. */
@@ -61,7 +64,7 @@ typedef struct LongText
 struct SmkLedger
 {
 	MemoryContext context;
-	SmkKeyKind kind;
+	SmkTimelineShape shape;
 	MemoryContext events; /* in which they lie, emptied when they are moved out */
 	int64 budget;		  /* bytes; 0: nothing is moved out */
 	int64 fixed;		  /* of them, by what is not moved out */
@@ -69,10 +72,15 @@ struct SmkLedger
 	dlist_head timelines;
 	BufFile *file;
 	int64 end;	   /* of the file */
-	HTAB *numbers; /* of long texts: LongText to their position in texts */
+	HTAB *numbers; /* of long texts and names: LongText to their position in texts */
 	LongText *texts;
 	int64 text_count;
 	int64 text_size;
+	uint32 **names; /* what numbers of names other processes gave are here */
+	int names_count;
+	int names_size;
+	uint32 *own; /* of each name, its number where a timeline is written that uses few; else 0 */
+	int64 own_size;
 	SmkSortSpace space; /* for sorting */
 };
 
@@ -82,14 +90,14 @@ typedef struct NumberedText
 	int64 number;
 } NumberedText;
 
-/* A ledger in a context, of keys of one kind. */
+/* A ledger in a context, of events of one shape. */
 SmkLedger *
-smk_ledger(MemoryContext context, SmkKeyKind kind, int64 budget)
+smk_ledger(MemoryContext context, SmkTimelineShape shape, int64 budget)
 {
 	SmkLedger *ledger = MemoryContextAllocZero(context, sizeof(SmkLedger));
 
 	ledger->context = context;
-	ledger->kind = kind;
+	ledger->shape = shape;
 	ledger->space.context = context;
 	/* Small blocks, so that what is allocated is not much more than what is needed. */
 	ledger->events = AllocSetContextCreate(context, "events of timelines", 0, 8 * 1024, 64 * 1024);
@@ -129,8 +137,8 @@ void
 smk_timeline_init(SmkTimeline *timeline, SmkLedger *ledger)
 {
 	timeline->ledger = ledger;
-	timeline->kind = ledger->kind;
-	timeline->width = kind_width(ledger->kind) + 1;
+	timeline->kind = ledger->shape.kind;
+	timeline->width = kind_width(timeline->kind) + 1 + ledger->shape.has_values;
 	dlist_push_tail(&ledger->timelines, &timeline->node);
 }
 
@@ -173,13 +181,14 @@ words_free(Words *words)
 
 /* Adds a run in memory. */
 static void
-run_add(SmkTimeline *timeline, unsigned char *data, int64 size)
+run_add(SmkTimeline *timeline, unsigned char *data, int64 size, int names)
 {
 	SmkRun *run = MemoryContextAlloc(timeline->ledger->events, sizeof(SmkRun));
 
 	run->next = timeline->runs;
 	run->data = data;
 	run->size = size;
+	run->names = names;
 	timeline->runs = run;
 }
 
@@ -198,10 +207,10 @@ file_append(SmkLedger *ledger, const void *bytes, int64 size)
 
 /* Ends a run in the file that began there. */
 static void
-run_moved(SmkTimeline *timeline, int64 position)
+run_moved(SmkTimeline *timeline, int64 position, int names)
 {
 	SmkLedger *ledger = timeline->ledger;
-	MovedRun moved = {position, ledger->end - position, timeline->last_moved};
+	MovedRun moved = {position, ledger->end - position, timeline->last_moved, names};
 
 	timeline->last_moved = ledger->end;
 	timeline->moved++;
@@ -213,7 +222,7 @@ static void
 spill_records(SmkTimeline *timeline, StringInfo buffer)
 {
 	SmkLedger *ledger = timeline->ledger;
-	SmkRunWriter writer = {.kind = ledger->kind, .out = buffer};
+	SmkRunWriter writer = {.kind = timeline->kind, .has_values = ledger->shape.has_values, .out = buffer};
 	int64 position = ledger->end;
 
 	smk_sort(timeline->records, timeline->count, timeline->width, &ledger->space);
@@ -224,7 +233,7 @@ spill_records(SmkTimeline *timeline, StringInfo buffer)
 					  Min(WRITE_RECORDS, timeline->count - from), timeline->width);
 		file_append(ledger, buffer->data, buffer->len);
 	}
-	run_moved(timeline, position);
+	run_moved(timeline, position, 0);
 }
 
 /* Moves all events of all timelines into the file, each timeline's as a sorted run. */
@@ -249,7 +258,7 @@ ledger_spill(SmkLedger *ledger)
 			int64 position = ledger->end;
 
 			file_append(ledger, run->data, run->size);
-			run_moved(timeline, position);
+			run_moved(timeline, position, run->names);
 		}
 		if (timeline->count > 0)
 			spill_records(timeline, &buffer);
@@ -366,62 +375,99 @@ ledger_number(SmkLedger *ledger, const char *bytes, int length)
 	return (uint64) ledger->text_count++;
 }
 
+/* The number of a name in the ledger, from 1 on, which has room in the bits of its shape. */
+uint64
+smk_timeline_name(SmkTimeline *timeline, const char *text, int length)
+{
+	uint64 number = ledger_number(timeline->ledger, text, length) + 1;
+
+	if (number >> timeline->ledger->shape.name_bits != 0)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("an aggregate has more than %d different names",
+							   (1 << timeline->ledger->shape.name_bits) - 1)));
+	return number;
+}
+
+/* The words of a key in the records of a timeline. */
+static inline int
+timeline_keys(const SmkTimeline *timeline)
+{
+	return timeline->width - 1 - timeline->ledger->shape.has_values;
+}
+
 /* Gives the records of a timeline a third word of key, for longer texts. */
 static void
 timeline_widen(SmkTimeline *timeline)
 {
-	uint64 *wide;
-	int64 bytes = timeline->size * (int64) sizeof(uint64);
+	int narrow = timeline->width;
 
 	if (timeline->size > 0)
-		ledger_reserve(timeline->ledger, bytes);
+		ledger_reserve(timeline->ledger, timeline->size * (int64) sizeof(uint64));
+	timeline->width++;
 	if (timeline->size > 0)
 	{
-		wide = MemoryContextAllocHuge(timeline->ledger->events, timeline->size * 4 * sizeof(uint64));
+		uint64 *wide = MemoryContextAllocHuge(timeline->ledger->events,
+											  timeline->size * timeline->width * sizeof(uint64));
+
 		for (int64 i = 0; i < timeline->count; i++)
 		{
-			SmkKey key = smk_record_key(SMK_KEY_TEXT_KIND, timeline->records + i * 3, 3);
+			const uint64 *from = timeline->records + i * narrow;
+			uint64 *to = wide + i * timeline->width;
+			SmkKey key = smk_record_key(SMK_KEY_TEXT_KIND, from, 2);
 
-			memcpy(wide + i * 4, key.words, sizeof(key.words));
-			wide[i * 4 + 3] = timeline->records[i * 3 + 2];
+			memcpy(to, key.words, sizeof(key.words));
+			memcpy(to + SMK_KEY_WORDS, from + 2, (narrow - 2) * sizeof(uint64));
 		}
 		pfree(timeline->records);
 		timeline->records = wide;
 	}
-	timeline->width = 4;
 }
 
-/* Adds an event under a key of the kind text. */
+/* Adds an event under a key of the kind text; the value counts where events have one. */
 static void
-add_key(SmkTimeline *timeline, const SmkKey *key, uint64 word)
+add_key(SmkTimeline *timeline, const SmkKey *key, uint64 word, uint64 value)
 {
 	uint64 *record;
 	int length = smk_key_length(key);
 
-	if (timeline->width == 3 && length > SMK_KEY_SHORT_TEXT)
+	if (timeline_keys(timeline) == 2 && length > SMK_KEY_SHORT_TEXT)
 		timeline_widen(timeline);
-	if (timeline->count == timeline->size)
-		smk_timeline_grow(timeline);
-	record = timeline->records + timeline->count++ * timeline->width;
-	record[0] = key->words[0];
-	if (timeline->width == 3)
-		record[1] = key->words[1] | length;
+	record = smk_timeline_next(timeline);
+	*record++ = key->words[0];
+	if (timeline_keys(timeline) == 2)
+		*record++ = key->words[1] | length;
 	else
 	{
-		record[1] = key->words[1];
-		record[2] = key->words[2];
+		*record++ = key->words[1];
+		*record++ = key->words[2];
 	}
-	record[timeline->width - 1] = word;
+	*record++ = word;
+	if (timeline->ledger->shape.has_values)
+		*record = value;
 }
 
 /* Adds an event of an entity whose key is a text. */
 void
-smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word)
+smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word, uint64 value)
 {
 	SmkKey key = length <= SMK_KEY_TEXT ? smk_key_text(text, length)
 										: smk_key_long(ledger_number(timeline->ledger, text, length));
 
-	add_key(timeline, &key, word);
+	add_key(timeline, &key, word, value);
+}
+
+/* A reader of a run of a timeline, not yet opened. */
+static SmkRunReader *
+run_reader(const SmkTimeline *timeline, SmkRunReader *reader, int names)
+{
+	const SmkLedger *ledger = timeline->ledger;
+
+	memset(reader, 0, sizeof(*reader));
+	reader->kind = timeline->kind;
+	reader->has_values = ledger->shape.has_values;
+	reader->name_mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
+	reader->names = names > 0 ? ledger->names[names - 1] : NULL;
+	return reader;
 }
 
 /* The runs of a timeline, opened, with a buffer of so many bytes for each in the file. */
@@ -432,7 +478,7 @@ open_runs(const SmkTimeline *timeline, SmkRunReader *readers, int buffer)
 	int64 at = timeline->last_moved;
 
 	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
-		smk_run_open(readers++, ledger->kind, run->data, run->size);
+		smk_run_open(run_reader(timeline, readers++, run->names), run->data, run->size);
 	for (int64 i = 0; i < timeline->moved; i++)
 	{
 		MovedRun moved;
@@ -440,7 +486,8 @@ open_runs(const SmkTimeline *timeline, SmkRunReader *readers, int buffer)
 		smk_run_seek(ledger->file, at);
 		if (BufFileRead(ledger->file, &moved, sizeof(moved)) != sizeof(moved))
 			ereport(ERROR, (errcode_for_file_access(), errmsg("could not read temporary file: %m")));
-		smk_run_open_file(readers++, ledger->kind, ledger->file, moved.position, moved.size, buffer);
+		smk_run_open_file(run_reader(timeline, readers++, moved.names), ledger->file, moved.position,
+						  moved.size, buffer);
 		at = moved.before;
 	}
 }
@@ -455,7 +502,7 @@ timeline_stream(SmkTimeline *timeline)
 	SmkRunReader *readers;
 
 	/* Runs may hold longer texts than the records. This may move events out. */
-	if (timeline->width == 3 && timeline->kind == SMK_KEY_TEXT_KIND &&
+	if (timeline->kind == SMK_KEY_TEXT_KIND && timeline_keys(timeline) == 2 &&
 		(timeline->runs != NULL || timeline->moved > 0))
 		timeline_widen(timeline);
 	if (timeline->count > 0)
@@ -476,37 +523,40 @@ timeline_stream(SmkTimeline *timeline)
 
 /* Reads a stream an entity at a time. */
 static pg_attribute_always_inline void
-read_entities(SmkKeyKind kind, SmkStream *stream, SmkTimelineVisit visit, void *state, int width)
+read_entities(SmkKeyKind kind, SmkStream *stream, SmkTimelineVisit visit, void *state, int keys, int values)
 {
+	const int width = keys + 1 + values;
 	uint64 few[FEW_WORDS];
 	Words words = {few, FEW_WORDS, false};
 
 	while (stream->at < stream->end || smk_stream_fill(stream))
 	{
-		SmkKey key = smk_record_key(kind, stream->at, width);
+		SmkKey key = smk_record_key(kind, stream->at, keys);
 		const uint64 *record = stream->at;
 		uint64 first[SMK_KEY_WORDS];
 		int64 count = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		memcpy(first, record, (width - 1) * sizeof(uint64));
+		memcpy(first, record, keys * sizeof(uint64));
 		do
 		{
 			const uint64 *end = stream->end;
 
 			do
 			{
-				if (unlikely(count == words.size))
+				if (unlikely(count + values >= words.size))
 					words_enlarge(&words, count);
-				words.words[count++] = record[width - 1];
+				words.words[count++] = record[keys];
+				if (values)
+					words.words[count++] = record[keys + 1];
 				record += width;
-			} while (record < end && smk_record_same(first, record, width));
+			} while (record < end && smk_record_same(first, record, keys));
 			stream->at = record;
 			if (likely(record < end) || !smk_stream_fill(stream))
 				break;
 			record = stream->at;
-		} while (smk_record_same(first, record, width));
-		visit(state, &key, words.words, count);
+		} while (smk_record_same(first, record, keys));
+		visit(state, &key, words.words, values ? count / 2 : count);
 	}
 	words_free(&words);
 }
@@ -519,18 +569,29 @@ smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 		AllocSetContextCreate(CurrentMemoryContext, "reading of timelines", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	SmkStream *stream = timeline_stream(timeline);
+	SmkKeyKind kind = timeline->kind;
+	bool has_values = timeline->ledger->shape.has_values;
 
 	MemoryContextSwitchTo(old);
-	switch (stream->width)
+	switch (timeline_keys(timeline))
 	{
-		case 2:
-			read_entities(timeline->kind, stream, visit, state, 2);
+		case 1:
+			if (has_values)
+				read_entities(kind, stream, visit, state, 1, 1);
+			else
+				read_entities(kind, stream, visit, state, 1, 0);
 			break;
-		case 3:
-			read_entities(timeline->kind, stream, visit, state, 3);
+		case 2:
+			if (has_values)
+				read_entities(kind, stream, visit, state, 2, 1);
+			else
+				read_entities(kind, stream, visit, state, 2, 0);
 			break;
 		default:
-			read_entities(timeline->kind, stream, visit, state, 4);
+			if (has_values)
+				read_entities(kind, stream, visit, state, 3, 1);
+			else
+				read_entities(kind, stream, visit, state, 3, 0);
 	}
 	MemoryContextDelete(context);
 }
@@ -546,118 +607,280 @@ write_check(int64 bytes)
 						errhint("Run the query without workers: SET max_parallel_workers_per_gather = 0.")));
 }
 
+/* What a timeline is being written to. */
+typedef struct Writing
+{
+	const SmkTimeline *timeline;
+	SmkRunWriter run;
+	StringInfoData others; /* records with long keys */
+	uint64 last_text;	   /* that was written there */
+} Writing;
+
 /* True where the key of a record is the number of a long text. */
 static inline bool
-record_long(const SmkLedger *ledger, const uint64 *record, int width)
+record_long(const SmkTimeline *timeline, const uint64 *record)
 {
-	return ledger->text_count > 0 && width == 4 && (record[2] & 255) == SMK_KEY_LONG;
+	return timeline_keys(timeline) == SMK_KEY_WORDS && (record[2] & 255) == SMK_KEY_LONG;
+}
+
+/* Writes a text and its length, for which there is room. */
+static void
+write_text(StringInfo out, const LongText *text)
+{
+	smk_varint_append(out, text->length);
+	appendBinaryStringInfo(out, text->bytes, text->length);
 }
 
 /*
  * Writes records of one long key: the length and the bytes of the text, or 0 where it is that before; the
- * number of the records and their words as distances.
+ * number of the records and their words as distances, each followed by its value.
  */
 static void
-write_long(const SmkLedger *ledger, const uint64 *records, int64 count, bool is_again, StringInfo out)
+write_long(Writing *writing, const uint64 *records, int64 count)
 {
-	const LongText *text = &ledger->texts[records[1]];
+	const LongText *text = &writing->timeline->ledger->texts[records[1]];
+	bool has_values = writing->timeline->ledger->shape.has_values;
+	StringInfo out = &writing->others;
 	uint64 word = 0;
 
-	write_check((int64) out->len + text->length + (count + 2) * SMK_VARINT_MAX);
-	smk_varint_append(out, is_again ? 0 : text->length);
-	if (!is_again)
-		appendBinaryStringInfo(out, text->bytes, text->length);
+	write_check((int64) out->len + text->length + (2 * count + 2) * SMK_VARINT_MAX);
+	if (writing->last_text == records[1])
+		smk_varint_append(out, 0);
+	else
+		write_text(out, text);
+	writing->last_text = records[1];
 	smk_varint_append(out, count);
-	for (int64 i = 0; i < count; i++)
+	for (int64 i = 0; i < count; i++, records += writing->timeline->width)
 	{
-		smk_varint_append(out, records[i * 4 + 3] - word);
-		word = records[i * 4 + 3];
+		smk_varint_append(out, records[SMK_KEY_WORDS] - word);
+		word = records[SMK_KEY_WORDS];
+		if (has_values)
+			smk_varint_append(out, records[SMK_KEY_WORDS + 1]);
 	}
 }
 
 /* Writes the records that a stream has at hand, as many as go together, and moves it on. */
 static void
-write_at_hand(const SmkLedger *ledger, SmkStream *stream, SmkRunWriter *run, StringInfo others,
-			  uint64 *last_text)
+write_at_hand(Writing *writing, SmkStream *stream)
 {
-	int width = stream->width;
+	const SmkTimeline *timeline = writing->timeline;
+	int width = timeline->width;
 	const uint64 *record = stream->at;
 	const uint64 *end = record + Min(WRITE_RECORDS * width, stream->end - record);
-	bool is_long = record_long(ledger, record, width);
 	const uint64 *next = record + width;
 
-	if (is_long)
-		while (next < end && smk_record_same(record, next, width))
-			next += width;
-	else if (ledger->text_count == 0)
-		next = end;
-	else
-		while (next < end && !record_long(ledger, next, width))
-			next += width;
-	if (is_long)
+	if (record_long(timeline, record))
 	{
-		write_long(ledger, record, (next - record) / width, *last_text == record[1], others);
-		*last_text = record[1];
+		while (next < end && smk_record_same(record, next, SMK_KEY_WORDS))
+			next += width;
+		write_long(writing, record, (next - record) / width);
 	}
 	else
 	{
-		write_check((int64) run->out->len + (next - record) / width * SMK_RUN_RECORD);
-		smk_run_write(run, record, (next - record) / width, width);
+		if (timeline_keys(timeline) < SMK_KEY_WORDS)
+			next = end;
+		while (next < end && !record_long(timeline, next))
+			next += width;
+		write_check((int64) writing->run.out->len + (next - record) / width * SMK_RUN_RECORD);
+		smk_run_write(&writing->run, record, (next - record) / width, width);
 	}
-	write_check((int64) run->out->len + others->len);
+	write_check((int64) writing->run.out->len + writing->others.len);
 	stream->at = next;
 }
 
-/* Writes a timeline for another process: the size of the run, the run, then the entities with long keys. */
+/*
+ * Renames the names of the records to numbers from 1 on, in the order in which they come; returns how many
+ * there are, and which. Their order within an entity is void.
+ */
+static uint32
+names_to_own(SmkTimeline *timeline, uint32 **names)
+{
+	SmkLedger *ledger = timeline->ledger;
+	uint64 mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
+	uint64 *word = timeline->records + timeline_keys(timeline);
+	uint32 count = 0;
+
+	if (ledger->own_size <= ledger->text_count)
+	{
+		if (ledger->own != NULL)
+			pfree(ledger->own);
+		ledger->own_size = ledger->text_size + 1;
+		ledger->own = MemoryContextAllocHuge(ledger->context, ledger->own_size * sizeof(uint32));
+		memset(ledger->own, 0, ledger->own_size * sizeof(uint32));
+	}
+	*names =
+		palloc_extended((Min(timeline->count, ledger->text_count) + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	for (int64 i = 0; i < timeline->count; i++, word += timeline->width)
+	{
+		uint64 name = *word & mask;
+
+		if (name == 0)
+			continue;
+		if (ledger->own[name] == 0)
+		{
+			(*names)[++count] = (uint32) name;
+			ledger->own[name] = count;
+		}
+		*word = (*word & ~mask) | ledger->own[name];
+	}
+	return count;
+}
+
+/* Takes that back. */
+static void
+names_from_own(SmkTimeline *timeline, const uint32 *names, uint32 count)
+{
+	SmkLedger *ledger = timeline->ledger;
+	uint64 mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
+	uint64 *word = timeline->records + timeline_keys(timeline);
+
+	for (int64 i = 0; i < timeline->count; i++, word += timeline->width)
+		if ((*word & mask) != 0)
+			*word = (*word & ~mask) | names[*word & mask];
+	for (uint32 i = 1; i <= count; i++)
+		ledger->own[names[i]] = 0;
+}
+
+/* Writes the names that a timeline uses; of one that has runs, all of the ledger. */
+static void
+write_names(const SmkLedger *ledger, const uint32 *names, int64 count, StringInfo out)
+{
+	smk_varint_append(out, count);
+	for (int64 i = 1; i <= count; i++)
+	{
+		const LongText *text = &ledger->texts[(names != NULL ? names[i] : i) - 1];
+
+		write_check((int64) out->len + text->length + SMK_VARINT_MAX);
+		write_text(out, text);
+	}
+}
+
+/*
+ * Writes a timeline for another process: the number of names and these, if events have some; the size of the
+ * run and the run; then the records with long keys.
+ */
 void
 smk_timeline_write(SmkTimeline *timeline, StringInfo out)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "writing of a timeline", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	SmkLedger *ledger = timeline->ledger;
 	SmkStream *stream = timeline_stream(timeline);
-	SmkRunWriter run = {.kind = timeline->ledger->kind, .out = out};
-	StringInfoData others;
-	uint64 last_text = PG_UINT64_MAX;
+	Writing writing = {.timeline = timeline, .last_text = PG_UINT64_MAX};
+	uint32 *names = NULL;
+	uint32 names_count = 0;
+	bool is_own;
 	int64 size = 0;
 	int start;
 
-	initStringInfo(&others);
+	writing.run.kind = timeline->kind;
+	writing.run.has_values = ledger->shape.has_values;
+	writing.run.out = out;
+	initStringInfo(&writing.others);
+	is_own = ledger->shape.name_bits > 0 && timeline->runs == NULL && timeline->moved == 0;
+	if (is_own)
+		names_count = names_to_own(timeline, &names);
+	if (ledger->shape.name_bits > 0)
+		write_names(ledger, names, is_own ? names_count : ledger->text_count, out);
 	appendBinaryStringInfo(out, (char *) &size, sizeof(size));
 	start = out->len;
 	while (stream->at < stream->end || smk_stream_fill(stream))
 	{
 		CHECK_FOR_INTERRUPTS();
-		write_at_hand(timeline->ledger, stream, &run, &others, &last_text);
+		write_at_hand(&writing, stream);
 	}
 	size = out->len - start;
 	memcpy(out->data + start - sizeof(size), &size, sizeof(size));
-	appendBinaryStringInfo(out, others.data, others.len);
+	appendBinaryStringInfo(out, writing.others.data, writing.others.len);
+	if (is_own)
+		names_from_own(timeline, names, names_count);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+pg_noreturn static void
+written_malformed(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+}
+
+/* Reads a text of a written timeline and moves on; returns its number in the ledger. */
+static uint64
+read_text(SmkLedger *ledger, const unsigned char **data, const unsigned char *end, uint64 length)
+{
+	uint64 number;
+
+	if (length > (uint64) (end - *data))
+		written_malformed();
+	number = ledger_number(ledger, (const char *) *data, (int) length);
+	*data += length;
+	return number;
+}
+
+/* Reads the names of a written timeline; returns by which its own are renamed, as a run has it. */
+static int
+read_names(SmkLedger *ledger, const unsigned char **data, const unsigned char *end)
+{
+	uint64 count;
+	uint32 *names;
+	bool is_same = true;
+
+	/* Each takes a byte at least: nothing is allocated on the word of a count alone. */
+	if (!smk_varint_read(data, end, &count) || count > (uint64) (end - *data) ||
+		(count + 1) >> ledger->shape.name_bits != 0)
+		written_malformed();
+	names = smk_ledger_alloc(ledger, (count + 1) * sizeof(uint32));
+	for (uint64 i = 1; i <= count; i++)
+	{
+		uint64 length;
+
+		if (!smk_varint_read(data, end, &length))
+			written_malformed();
+		names[i] = (uint32) read_text(ledger, data, end, length) + 1;
+		is_same = is_same && names[i] == i;
+	}
+	if (is_same)
+	{
+		ledger->fixed -= (int64) GetMemoryChunkSpace(names);
+		pfree(names);
+		return 0;
+	}
+	if (ledger->names_count == ledger->names_size)
+	{
+		ledger->names_size = Max(8, ledger->names_size * 2);
+		ledger->names = ledger->names_count
+							? repalloc_huge(ledger->names, ledger->names_size * sizeof(uint32 *))
+							: MemoryContextAlloc(ledger->context, ledger->names_size * sizeof(uint32 *));
+	}
+	ledger->names[ledger->names_count++] = names;
+	return ledger->names_count;
 }
 
 /* Adds what another timeline has written; the bytes are copied. */
 void
 smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64 size)
 {
+	SmkLedger *ledger = timeline->ledger;
 	const unsigned char *end = data + size;
+	int names = ledger->shape.name_bits > 0 ? read_names(ledger, &data, end) : 0;
+	uint64 name_mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
 	int64 bytes = -1;
 	SmkKey key = {{0}};
 
-	if (size >= (int64) sizeof(bytes))
+	if (end - data >= (int64) sizeof(bytes))
 		memcpy(&bytes, data, sizeof(bytes));
 	data += sizeof(bytes);
 	if (bytes < 0 || bytes > end - data)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+		written_malformed();
 	if (bytes > 0)
 	{
 		unsigned char *copy;
 
-		ledger_reserve(timeline->ledger, bytes);
-		copy = MemoryContextAllocHuge(timeline->ledger->events, bytes);
+		ledger_reserve(ledger, bytes);
+		copy = MemoryContextAllocHuge(ledger->events, bytes);
 		memcpy(copy, data, bytes);
-		run_add(timeline, copy, bytes);
+		run_add(timeline, copy, bytes, names);
 		data += bytes;
 	}
 	while (data < end)
@@ -666,22 +889,24 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 		uint64 count;
 		uint64 word = 0;
 
-		if (!smk_varint_read(&data, end, &length) || length > (uint64) (end - data) ||
-			(length == 0 && smk_key_length(&key) == 0))
-			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+		if (!smk_varint_read(&data, end, &length) || (length == 0 && smk_key_length(&key) == 0))
+			written_malformed();
 		if (length > 0)
-			key = smk_key_long(ledger_number(timeline->ledger, (const char *) data, (int) length));
-		data += length;
+			key = smk_key_long(read_text(ledger, &data, end, length));
 		if (!smk_varint_read(&data, end, &count))
-			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+			written_malformed();
 		for (uint64 i = 0; i < count; i++)
 		{
 			uint64 distance;
+			uint64 value = 0;
 
-			if (!smk_varint_read(&data, end, &distance))
-				ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
+			if (!smk_varint_read(&data, end, &distance) ||
+				(ledger->shape.has_values && !smk_varint_read(&data, end, &value)))
+				written_malformed();
 			word += distance;
-			add_key(timeline, &key, word);
+			add_key(timeline, &key,
+					names > 0 ? (word & ~name_mask) | ledger->names[names - 1][word & name_mask] : word,
+					value);
 		}
 	}
 }

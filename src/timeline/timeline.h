@@ -17,12 +17,20 @@
 typedef struct SmkLedger SmkLedger;
 typedef struct SmkRun SmkRun;
 
+/* What an event is: besides its entity and its word it may have a value. */
+typedef struct SmkTimelineShape
+{
+	SmkKeyKind kind;
+	bool has_values;
+	int name_bits; /* so many of the lowest bits of a word are the number of a name */
+} SmkTimelineShape;
+
 typedef struct SmkTimeline
 {
 	SmkLedger *ledger;
 	SmkKeyKind kind;
 	dlist_node node; /* among the timelines of the ledger */
-	int width;		 /* words of a record: those of the key, then time and code */
+	int width;		 /* words of a record: those of the key, then time and code, perhaps the value */
 	int64 count;	 /* records */
 	int64 size;		 /* for which there is room */
 	uint64 *records;
@@ -31,18 +39,32 @@ typedef struct SmkTimeline
 	int64 last_moved; /* and where what is said of the last one stands there */
 } SmkTimeline;
 
-/* Reads one entity: its words, sorted, which it may change but not keep. */
+/*
+ * Reads one entity: its words, sorted but for names, which it may change but not keep. Where events have
+ * values, each word is followed by its value; the count is that of the events.
+ */
 typedef void (*SmkTimelineVisit)(void *state, const SmkKey *key, uint64 *words, int64 count);
 
-extern SmkLedger *smk_ledger(MemoryContext context, SmkKeyKind kind, int64 budget);
+extern SmkLedger *smk_ledger(MemoryContext context, SmkTimelineShape shape, int64 budget);
 extern void smk_ledger_close(SmkLedger *ledger);
 extern void *smk_ledger_alloc(SmkLedger *ledger, Size size);
 extern void smk_timeline_init(SmkTimeline *timeline, SmkLedger *ledger);
 extern void smk_timeline_grow(SmkTimeline *timeline);
-extern void smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word);
+extern void smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word,
+								  uint64 value);
+extern uint64 smk_timeline_name(SmkTimeline *timeline, const char *text, int length);
 extern void smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state);
 extern void smk_timeline_write(SmkTimeline *timeline, StringInfo out);
 extern void smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64 size);
+
+/* Where the next record goes. */
+static inline uint64 *
+smk_timeline_next(SmkTimeline *timeline)
+{
+	if (unlikely(timeline->count == timeline->size))
+		smk_timeline_grow(timeline);
+	return timeline->records + timeline->count++ * timeline->width;
+}
 
 /* Adds an event of an entity whose key is a number. */
 static inline void
@@ -55,21 +77,6 @@ smk_timeline_add_bigint(SmkTimeline *timeline, int64 entity, uint64 word)
 	record = timeline->records + timeline->count++ * 2;
 	record[0] = (uint64) entity ^ SMK_WORD_SIGN;
 	record[1] = word;
-}
-
-/* Adds an event of an entity whose key has 16 bytes. */
-static inline void
-smk_timeline_add_uuid(SmkTimeline *timeline, const unsigned char *uuid, uint64 word)
-{
-	SmkKey key = smk_key_uuid(uuid);
-	uint64 *record;
-
-	if (unlikely(timeline->count == timeline->size))
-		smk_timeline_grow(timeline);
-	record = timeline->records + timeline->count++ * 3;
-	record[0] = key.words[0];
-	record[1] = key.words[1];
-	record[2] = word;
 }
 
 #endif

@@ -92,7 +92,7 @@ slot_release_window(void *state)
  * the memory that hashing may take; under a window nothing is moved out, since a file could not be closed.
  */
 static SmkLedger *
-call_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
+call_ledger(FunctionCallInfo fcinfo, SmkTimelineShape shape)
 {
 	SmkTimelineCall *call = call_of(fcinfo);
 	MemoryContext context;
@@ -113,7 +113,7 @@ call_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
 		call->slots = slot;
 	}
 	slot->ledger =
-		smk_ledger(context, kind, caller == AGG_CONTEXT_AGGREGATE ? (int64) get_hash_memory_limit() : 0);
+		smk_ledger(context, shape, caller == AGG_CONTEXT_AGGREGATE ? (int64) get_hash_memory_limit() : 0);
 	slot->context = context;
 	if (caller == AGG_CONTEXT_AGGREGATE)
 		AggRegisterCallback(fcinfo, slot_release, PointerGetDatum(slot));
@@ -128,9 +128,9 @@ call_ledger(FunctionCallInfo fcinfo, SmkKeyKind kind)
 
 /* The state of a new group, zeroed but for its timeline; size is that of the aggregate's own state. */
 void *
-smk_timeline_state(FunctionCallInfo fcinfo, SmkKeyKind kind, Size size)
+smk_timeline_state(FunctionCallInfo fcinfo, SmkTimelineShape shape, Size size)
 {
-	SmkLedger *ledger = call_ledger(fcinfo, kind);
+	SmkLedger *ledger = call_ledger(fcinfo, shape);
 	SmkTimelineState *state = smk_ledger_alloc(ledger, size);
 
 	smk_timeline_init(&state->timeline, ledger);
@@ -199,27 +199,29 @@ smk_timeline_constant_error(const char *name)
 					errmsg("argument \"%s\" must be the same for all rows", name)));
 }
 
-/* Adds an event of an entity that is known by a uuid or a text. */
+/* Adds an event of an entity that is known by a uuid or a text; the value counts where events have one. */
 void
-smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word)
+smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word, uint64 value)
 {
-	switch (timeline->kind)
+	if (timeline->kind == SMK_KEY_UUID)
 	{
-		case SMK_KEY_BIGINT:
-			Assert(false);
-			break;
-		case SMK_KEY_UUID:
-			smk_timeline_add_uuid(timeline, DatumGetUUIDP(entity)->data, word);
-			break;
-		case SMK_KEY_TEXT_KIND:
-		{
-			text *key = DatumGetTextPP(entity);
+		SmkKey key = smk_key_uuid(DatumGetUUIDP(entity)->data);
+		uint64 *record = smk_timeline_next(timeline);
 
-			smk_timeline_add_text(timeline, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), word);
-			if ((Pointer) key != DatumGetPointer(entity))
-				pfree(key);
-			break;
-		}
+		record[0] = key.words[0];
+		record[1] = key.words[1];
+		record[2] = word;
+		if (timeline->width > 3)
+			record[3] = value;
+	}
+	else
+	{
+		text *key = DatumGetTextPP(entity);
+
+		Assert(timeline->kind == SMK_KEY_TEXT_KIND);
+		smk_timeline_add_text(timeline, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), word, value);
+		if ((Pointer) key != DatumGetPointer(entity))
+			pfree(key);
 	}
 }
 

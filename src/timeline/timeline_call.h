@@ -28,12 +28,12 @@ typedef struct SmkTimelineState
 extern MemoryContext smk_timeline_context(FunctionCallInfo fcinfo);
 extern void *smk_timeline_new_call_data(FunctionCallInfo fcinfo, Size size);
 extern SmkKeyKind smk_timeline_kind(FunctionCallInfo fcinfo, int argument);
-extern void *smk_timeline_state(FunctionCallInfo fcinfo, SmkKeyKind kind, Size size);
+extern void *smk_timeline_state(FunctionCallInfo fcinfo, SmkTimelineShape shape, Size size);
 extern void smk_timeline_message(StringInfo message, const bytea *data);
 extern void smk_timeline_state_write(SmkTimelineState *state, StringInfo out);
 extern void smk_timeline_state_read(SmkTimelineState *state, StringInfo in);
 extern void smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other);
-extern void smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word);
+extern void smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word, uint64 value);
 extern int64 smk_timeline_window(const Interval *within);
 extern void smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
 pg_noreturn extern void smk_timeline_constant_error(const char *name);
@@ -72,7 +72,23 @@ smk_timeline_add_datum(SmkTimeline *timeline, Datum entity, uint64 word)
 	if (likely(timeline->kind == SMK_KEY_BIGINT))
 		smk_timeline_add_bigint(timeline, DatumGetInt64(entity), word);
 	else
-		smk_timeline_add_other(timeline, entity, word);
+		smk_timeline_add_other(timeline, entity, word, 0);
+}
+
+/* Adds an event that has a value. */
+static inline void
+smk_timeline_add_valued(SmkTimeline *timeline, Datum entity, uint64 word, uint64 value)
+{
+	if (likely(timeline->kind == SMK_KEY_BIGINT))
+	{
+		uint64 *record = smk_timeline_next(timeline);
+
+		record[0] = (uint64) DatumGetInt64(entity) ^ SMK_WORD_SIGN;
+		record[1] = word;
+		record[2] = value;
+	}
+	else
+		smk_timeline_add_other(timeline, entity, word, value);
 }
 
 #endif
