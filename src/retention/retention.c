@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "retention/retention.h"
+#include "timeline/money.h"
 #include "timeline/varint.h"
 
 /* A customer with so few spans needs no memory of its own. */
@@ -472,7 +473,7 @@ smk_retention_write(const SmkRetentionSummary *summary, StringInfo out)
 	int zone = (int) strlen(form->zone);
 
 	appendStringInfoCharMacro(out, SMK_RETENTION_VERSION);
-	appendStringInfoCharMacro(out, form->is_subscription ? 1 : 0);
+	appendStringInfoCharMacro(out, (char) (form->is_subscription | form->has_as_of << 1));
 	appendStringInfoCharMacro(out, (char) form->period);
 	write_signed(out, form->months);
 	write_signed(out, form->days);
@@ -563,9 +564,10 @@ read_form(SmkRetentionForm *form, const unsigned char **data, const unsigned cha
 	int64 zone;
 
 	memset(form, 0, sizeof(*form));
-	if (end - *data < 3 || (*data)[0] != SMK_RETENTION_VERSION || (*data)[1] > 1)
+	if (end - *data < 3 || (*data)[0] != SMK_RETENTION_VERSION || (*data)[1] > 3)
 		return false;
-	form->is_subscription = (*data)[1] == 1;
+	form->is_subscription = (*data)[1] & 1;
+	form->has_as_of = ((*data)[1] & 2) != 0;
 	form->period = (*data)[2];
 	*data += 3;
 	if (!read_signed(data, end, &months) || !read_signed(data, end, &days) ||
@@ -578,8 +580,8 @@ read_form(SmkRetentionForm *form, const unsigned char **data, const unsigned cha
 	memcpy(form->zone, *data, zone);
 	*data += zone;
 	/* Of one form what belongs to the other is not there. */
-	return strlen(form->zone) == (size_t) zone && zone > 0 &&
-		   (form->is_subscription ? months == 0 && days == 0 && form->micros == 0 : form->as_of == 0);
+	return strlen(form->zone) == (size_t) zone && zone > 0 && (form->has_as_of || form->as_of == 0) &&
+		   (!form->is_subscription || (form->has_as_of && months == 0 && days == 0 && form->micros == 0));
 }
 
 /* Reads the movements of a period. Where there are no customers, there is no amount. */
@@ -655,7 +657,7 @@ smk_retention_read(SmkRetentionSummary *summary, const unsigned char *data, int6
 	int64 last;
 	int64 more;
 
-	if (!read_form(&form, &data, end) || !read_number(&data, end, SMK_SPAN_SCALE_ZERO, &scale) ||
+	if (!read_form(&form, &data, end) || !read_number(&data, end, SMK_MONEY_MAX_SCALE, &scale) ||
 		data == end || *data > 3)
 		return false;
 	smk_retention_init(summary, &form);

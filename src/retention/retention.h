@@ -58,7 +58,8 @@ typedef struct SmkRetentionForm
 	int32 months;		  /* for how long an event counts; all 0: in its own period */
 	int32 days;
 	int64 micros;
-	int64 as_of; /* of subscriptions */
+	bool has_as_of; /* the last period closes at this time */
+	int64 as_of;
 	char zone[SMK_RETENTION_ZONE];
 } SmkRetentionForm;
 

@@ -78,6 +78,27 @@ AS 'MODULE_PATHNAME', 'smk_retention_within_transfn';
 
 COMMENT ON FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval) IS 'implementation of retention';
 
+CREATE FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_retention_as_of_transfn';
+
+COMMENT ON FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz) IS 'implementation of retention';
+
+CREATE FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.uuid, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_retention_as_of_transfn';
+
+COMMENT ON FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.uuid, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz) IS 'implementation of retention';
+
+CREATE FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_retention_as_of_transfn';
+
+COMMENT ON FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz) IS 'implementation of retention';
+
 CREATE FUNCTION smarketing.retention_transfn(pg_catalog.internal, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz)
 RETURNS pg_catalog.internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE
@@ -216,6 +237,51 @@ CREATE AGGREGATE smarketing.retention(customer pg_catalog.text, product pg_catal
 
 COMMENT ON AGGREGATE smarketing.retention(pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval) IS
     'what customers bought from period to period: movements between the closes of periods, and cohorts; each row counts at all closes that are not later than active_within';
+
+CREATE AGGREGATE smarketing.retention(customer pg_catalog.int8, product pg_catalog.text, at pg_catalog.timestamptz, amount pg_catalog.numeric, period pg_catalog.text, time_zone pg_catalog.text, active_within pg_catalog.interval, as_of pg_catalog.timestamptz) (
+    SFUNC = smarketing.retention_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.retention_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.retention_combinefn,
+    SERIALFUNC = smarketing.retention_serialfn,
+    DESERIALFUNC = smarketing.retention_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.retention(pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz) IS
+    'what customers bought from period to period, up to a time at which the last period closes; each row counts at all closes that are not later than active_within';
+
+CREATE AGGREGATE smarketing.retention(customer pg_catalog.uuid, product pg_catalog.text, at pg_catalog.timestamptz, amount pg_catalog.numeric, period pg_catalog.text, time_zone pg_catalog.text, active_within pg_catalog.interval, as_of pg_catalog.timestamptz) (
+    SFUNC = smarketing.retention_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.retention_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.retention_combinefn,
+    SERIALFUNC = smarketing.retention_serialfn,
+    DESERIALFUNC = smarketing.retention_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.retention(pg_catalog.uuid, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz) IS
+    'what customers bought from period to period, up to a time at which the last period closes; each row counts at all closes that are not later than active_within';
+
+CREATE AGGREGATE smarketing.retention(customer pg_catalog.text, product pg_catalog.text, at pg_catalog.timestamptz, amount pg_catalog.numeric, period pg_catalog.text, time_zone pg_catalog.text, active_within pg_catalog.interval, as_of pg_catalog.timestamptz) (
+    SFUNC = smarketing.retention_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.retention_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.retention_combinefn,
+    SERIALFUNC = smarketing.retention_serialfn,
+    DESERIALFUNC = smarketing.retention_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.retention(pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.timestamptz) IS
+    'what customers bought from period to period, up to a time at which the last period closes; each row counts at all closes that are not later than active_within';
 
 CREATE AGGREGATE smarketing.retention(customer pg_catalog.int8, product pg_catalog.text, starts_at pg_catalog.timestamptz, ends_at pg_catalog.timestamptz, monthly pg_catalog.numeric, period pg_catalog.text, time_zone pg_catalog.text, as_of pg_catalog.timestamptz) (
     SFUNC = smarketing.retention_transfn,

@@ -26,8 +26,6 @@
 #define VALUE_LIMIT INT64CONST(10000000000000000)
 /* So many starts of periods are kept with their numbers. */
 #define KNOWN_DATES 256
-/* The longest name of a product that is remembered from one row to the next. */
-#define KNOWN_NAME 64
 
 /* The state of a group. */
 typedef struct RetentionState
@@ -64,13 +62,10 @@ typedef struct RetentionCall
 	SmkRetentionForm form;
 	SmkZone zone;
 	SmkBucket bucket;
+	int closing; /* the period that closes at the time of the form */
 	DateADT dates[KNOWN_DATES];
 	int numbers[KNOWN_DATES];
-	HTAB *closes;				  /* KnownClose by period */
-	const SmkLedger *name_ledger; /* the name that came last, and its number there */
-	int name_length;
-	char name[KNOWN_NAME];
-	uint64 name_number;
+	HTAB *closes; /* KnownClose by period */
 } RetentionCall;
 
 /* Where the arguments of a form stand; 0: it has none. */
@@ -84,6 +79,7 @@ typedef struct RetentionArguments
 
 static const RetentionArguments events = {5, 6, 0, 0};
 static const RetentionArguments events_within = {5, 6, 7, 0};
+static const RetentionArguments events_as_of = {5, 6, 7, 8};
 static const RetentionArguments subscriptions = {6, 7, 0, 8};
 
 /* True where a text is the one before. */
@@ -122,6 +118,16 @@ read_within(RetentionCall *call, const Interval *within)
 	call->form.micros = within->time;
 }
 
+/* The period that closes at the time of a form. */
+static int
+last_period(const SmkRetentionForm *form, const SmkZone *zone)
+{
+	SmkPeriod period = (SmkPeriod) form->period;
+
+	return smk_period_number(period,
+							 smk_period_start_of_date(period, smk_zone_local_date(zone, form->as_of - 1), 1));
+}
+
 /* Reads the arguments that are the same for all rows. */
 static void
 read_arguments(FunctionCallInfo fcinfo, RetentionCall *call, const RetentionArguments *at)
@@ -148,7 +154,8 @@ read_arguments(FunctionCallInfo fcinfo, RetentionCall *call, const RetentionArgu
 	if (at->as_of)
 	{
 		smk_timeline_require_not_null(fcinfo, at->as_of, "as_of");
-		call->form.is_subscription = true;
+		call->form.is_subscription = at->within == 0;
+		call->form.has_as_of = true;
 		call->form.as_of = PG_GETARG_TIMESTAMPTZ(at->as_of);
 		(void) smk_timeline_word(call->form.as_of, 0);
 	}
@@ -156,6 +163,7 @@ read_arguments(FunctionCallInfo fcinfo, RetentionCall *call, const RetentionArgu
 		smk_bucket_init(&call->bucket, fcinfo->flinfo->fn_mcxt);
 	call->bucket.zone = call->zone;
 	smk_bucket_set(&call->bucket, period, 1, false);
+	call->closing = call->form.has_as_of ? last_period(&call->form, &call->zone) : PG_INT32_MAX;
 	for (int i = 0; i < KNOWN_DATES; i++)
 		call->dates[i] = DATEVAL_NOEND;
 	if (call->closes != NULL)
@@ -172,7 +180,7 @@ require_same_form(const SmkRetentionForm *a, const SmkRetentionForm *b)
 	smk_timeline_require_constant(strcmp(a->zone, b->zone) == 0, "time_zone");
 	smk_timeline_require_constant(a->months == b->months && a->days == b->days && a->micros == b->micros,
 								  "active_within");
-	smk_timeline_require_constant(a->as_of == b->as_of, "as_of");
+	smk_timeline_require_constant(a->has_as_of == b->has_as_of && a->as_of == b->as_of, "as_of");
 }
 
 /* What events of a retention look like. */
@@ -256,11 +264,16 @@ known_close(FunctionCallInfo fcinfo, RetentionCall *call, int period)
 	close = hash_search(call->closes, &period, HASH_ENTER, &found);
 	if (!found)
 	{
-		Timestamp local = (Timestamp) period_close_date(call, period) * USECS_PER_DAY;
+		Timestamp local;
 
 		/* Entered whole: what follows may raise an error. */
 		close->is_range = false;
 		close->since = DT_NOBEGIN;
+		local = period < call->closing
+					? (Timestamp) period_close_date(call, period) * USECS_PER_DAY
+					: DatumGetTimestamp(DirectFunctionCall2(timestamptz_zone,
+															CStringGetTextDatum(call->zone.name),
+															TimestampTzGetDatum(call->form.as_of)));
 		local = DatumGetTimestamp(DirectFunctionCall2(timestamp_mi_interval, TimestampGetDatum(local),
 													  IntervalPGetDatum(&call->within)));
 		/* The first instant of a local date, where it is one: as the close of a period is. */
@@ -279,6 +292,9 @@ first_without(FunctionCallInfo fcinfo, RetentionCall *call, int from, TimestampT
 {
 	int period = from;
 
+	/* Nothing ends after the last close. */
+	if (call->form.has_as_of && known_close(fcinfo, call, call->closing)->since <= at)
+		return from + SMK_RETENTION_MAX_PERIODS;
 	while (period - from < SMK_RETENTION_MAX_PERIODS && known_close(fcinfo, call, period)->since <= at)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -316,27 +332,14 @@ event_length(FunctionCallInfo fcinfo, RetentionCall *call, int period, Timestamp
 
 /* The number of a product in a timeline. */
 static inline uint64
-product_number(FunctionCallInfo fcinfo, int argument, RetentionCall *call, SmkTimeline *timeline)
+product_number(FunctionCallInfo fcinfo, int argument, SmkTimeline *timeline)
 {
 	const text *name;
-	int length;
 
 	if (PG_ARGISNULL(argument))
 		return SMK_SPAN_NO_PRODUCT;
 	name = PG_GETARG_TEXT_PP(argument);
-	length = (int) VARSIZE_ANY_EXHDR(name);
-	if (call->name_ledger == timeline->ledger && length == call->name_length &&
-		memcmp(call->name, VARDATA_ANY(name), length) == 0)
-		return call->name_number;
-	call->name_ledger = NULL;
-	call->name_number = smk_timeline_name(timeline, VARDATA_ANY(name), length);
-	if (length <= KNOWN_NAME)
-	{
-		memcpy(call->name, VARDATA_ANY(name), length);
-		call->name_length = length;
-		call->name_ledger = timeline->ledger;
-	}
-	return call->name_number;
+	return smk_timeline_name(timeline, VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name));
 }
 
 /* Reads an amount; NULL is none. */
@@ -413,8 +416,29 @@ smk_retention_transfn(PG_FUNCTION_ARGS)
 		TimestampTz at = PG_GETARG_TIMESTAMPTZ(3);
 
 		(void) smk_timeline_word(at, 0);
-		add_span(fcinfo, state, period_of(call, at), 1,
-				 product_number(fcinfo, 2, call, &state->base.timeline), read_amount(fcinfo, 4, "amount"));
+		add_span(fcinfo, state, period_of(call, at), 1, product_number(fcinfo, 2, &state->base.timeline),
+				 read_amount(fcinfo, 4, "amount"));
+	}
+	PG_RETURN_POINTER(state);
+}
+
+/* Transition of events that count for some time, up to the time of the form where it has one. */
+static Datum
+within_transition(FunctionCallInfo fcinfo, const RetentionArguments *arguments)
+{
+	RetentionCall *call;
+	RetentionState *state = retention_state(fcinfo, &call, arguments);
+
+	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(3) &&
+		!(call->form.has_as_of && PG_GETARG_TIMESTAMPTZ(3) >= call->form.as_of))
+	{
+		TimestampTz at = PG_GETARG_TIMESTAMPTZ(3);
+		int period;
+
+		(void) smk_timeline_word(at, 0);
+		period = period_of(call, at);
+		add_span(fcinfo, state, period, event_length(fcinfo, call, period, at),
+				 product_number(fcinfo, 2, &state->base.timeline), read_amount(fcinfo, 4, "amount"));
 	}
 	PG_RETURN_POINTER(state);
 }
@@ -425,20 +449,17 @@ PG_FUNCTION_INFO_V1(smk_retention_within_transfn);
 Datum
 smk_retention_within_transfn(PG_FUNCTION_ARGS)
 {
-	RetentionCall *call;
-	RetentionState *state = retention_state(fcinfo, &call, &events_within);
+	return within_transition(fcinfo, &events_within);
+}
 
-	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(3))
-	{
-		TimestampTz at = PG_GETARG_TIMESTAMPTZ(3);
-		int period;
+PG_FUNCTION_INFO_V1(smk_retention_as_of_transfn);
 
-		(void) smk_timeline_word(at, 0);
-		period = period_of(call, at);
-		add_span(fcinfo, state, period, event_length(fcinfo, call, period, at),
-				 product_number(fcinfo, 2, call, &state->base.timeline), read_amount(fcinfo, 4, "amount"));
-	}
-	PG_RETURN_POINTER(state);
+/* Transition of retention: (state, customer, product, at, amount, period, time_zone, active_within, as_of).
+ */
+Datum
+smk_retention_as_of_transfn(PG_FUNCTION_ARGS)
+{
+	return within_transition(fcinfo, &events_as_of);
 }
 
 PG_FUNCTION_INFO_V1(smk_retention_subscription_transfn);
@@ -459,13 +480,13 @@ smk_retention_subscription_transfn(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	starts_at = PG_GETARG_TIMESTAMPTZ(3);
 	ends_at = PG_ARGISNULL(4) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(4);
+	(void) smk_timeline_word(starts_at, 0);
 	if (starts_at >= call->form.as_of || ends_at <= starts_at)
 		PG_RETURN_POINTER(state);
-	(void) smk_timeline_word(starts_at, 0);
 	period = period_of(call, starts_at);
 	if (ends_at < call->form.as_of)
 		length = period_of(call, ends_at) - period;
-	add_span(fcinfo, state, period, length, product_number(fcinfo, 2, call, &state->base.timeline),
+	add_span(fcinfo, state, period, length, product_number(fcinfo, 2, &state->base.timeline),
 			 read_amount(fcinfo, 5, "monthly"));
 	PG_RETURN_POINTER(state);
 }
@@ -658,6 +679,11 @@ type_difference(const void *a, const void *b, char **detail)
 		*detail = psprintf("In one an event counts for %s, in the other for %s.", text[0], text[1]);
 		return "active_within";
 	}
+	if (one->has_as_of != other->has_as_of)
+	{
+		*detail = "One closes its last period at a time, the other one does not.";
+		return "as_of";
+	}
 	if (one->as_of != other->as_of)
 	{
 		char *first = pstrdup(timestamptz_to_str(one->as_of));
@@ -703,15 +729,12 @@ smk_retention_finalfn(PG_FUNCTION_ARGS)
 	if (!state->is_empty)
 	{
 		last = state->last;
-		if (state->form.is_subscription)
+		if (state->form.has_as_of)
 		{
 			SmkZone zone;
 
 			smk_zone_init(&zone, state->form.zone);
-			last = smk_period_number(
-				(SmkPeriod) state->form.period,
-				smk_period_start_of_date((SmkPeriod) state->form.period,
-										 smk_zone_local_date(&zone, state->form.as_of - 1), 1));
+			last = last_period(&state->form, &zone);
 		}
 		check_result(smk_retention_extend(sums.summary, state->scale, state->first, last, state->end),
 					 &state->form, state->first, last);

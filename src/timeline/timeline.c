@@ -76,7 +76,8 @@ struct SmkLedger
 	LongText *texts;
 	int64 text_count;
 	int64 text_size;
-	uint32 **names; /* what numbers of names other processes gave are here */
+	int64 last_name; /* the text that was a name last */
+	uint32 **names;	 /* what numbers of names other processes gave are here */
 	int names_count;
 	int names_size;
 	uint32 *own; /* of each name, its number where a timeline is written that uses few; else 0 */
@@ -379,12 +380,19 @@ ledger_number(SmkLedger *ledger, const char *bytes, int length)
 uint64
 smk_timeline_name(SmkTimeline *timeline, const char *text, int length)
 {
-	uint64 number = ledger_number(timeline->ledger, text, length) + 1;
+	SmkLedger *ledger = timeline->ledger;
+	uint64 number;
 
-	if (number >> timeline->ledger->shape.name_bits != 0)
+	/* Mostly there are few, and often the same twice. */
+	if (ledger->last_name < ledger->text_count && ledger->texts[ledger->last_name].length == length &&
+		memcmp(ledger->texts[ledger->last_name].bytes, text, length) == 0)
+		return (uint64) ledger->last_name + 1;
+	number = ledger_number(ledger, text, length) + 1;
+	if (number >> ledger->shape.name_bits != 0)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("an aggregate has more than %d different names",
-							   (1 << timeline->ledger->shape.name_bits) - 1)));
+							   (1 << ledger->shape.name_bits) - 1)));
+	ledger->last_name = (int64) number - 1;
 	return number;
 }
 

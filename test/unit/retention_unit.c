@@ -177,7 +177,8 @@ test_retention(void)
 
 	for (int n = 0; n < 3000; n++)
 	{
-		SmkRetentionForm form = {.is_subscription = n % 2 == 1, .period = 2, .zone = "UTC"};
+		SmkRetentionForm form = {
+			.is_subscription = n % 2 == 1, .has_as_of = n % 2 == 1, .period = 2, .zone = "UTC"};
 		SmkRetentionSummary whole;
 		SmkRetentionSummary parts[3];
 		SmkRetentionSummary merged;
