@@ -36,6 +36,8 @@ smk_compile_lead_funnel(const SmkRequest *request, bool own_names)
 	bool is_reached = request->mode == NULL;
 	SmkOutput outputs[2] = {{"timed", "[timed]", NULL}, {"passed", "[passed]", NULL}};
 	const char *passed = is_reached ? "cell.passed" : "cell.timed";
+	/* First: it sees that leads are bound. */
+	char *cells = smk_compile(request, outputs, is_reached ? 2 : 1, own_names);
 	StringInfoData sql;
 	StringInfoData by;
 	StringInfoData order;
@@ -73,8 +75,6 @@ smk_compile_lead_funnel(const SmkRequest *request, bool own_names)
 					 "        SELECT CASE WHEN known.is_known THEN coalesce(reading.entities, 0) END AS entities)"
 					 " AS passed) AS step\n"
 					 "ORDER BY cell.period_start, %sstep.step",
-					 by.data,
-					 smk_sql_indent(smk_compile(request, outputs, is_reached ? 2 : 1, own_names), 4),
-					 funnel_step_list(request), passed, order.data);
+					 by.data, smk_sql_indent(cells, 4), funnel_step_list(request), passed, order.data);
 	return sql.data;
 }

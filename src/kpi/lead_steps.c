@@ -631,8 +631,8 @@ join_way(SmkRecords *records, StringInfo from)
 }
 
 /*
- * A row a step of the way that anything bound tells of: its number, its time where the lead took it and that
- * is known. Beside it the last step that the lead took.
+ * A row a step of the way that the lead took: its number, its time where that is known, whether it is the
+ * last.
  */
 static void
 join_events(SmkRecords *records, StringInfo from)
@@ -663,10 +663,9 @@ join_events(SmkRecords *records, StringInfo from)
 	appendStringInfo(from, "\nCROSS JOIN LATERAL (\n    SELECT %s AS step\n    " FENCE ") AS came",
 					 came.len ? psprintf("CASE %sELSE 1 END", came.data) : "1");
 	appendStringInfo(from,
-					 "\nCROSS JOIN (VALUES %s) AS numbered (step)"
+					 "\nJOIN (VALUES %s) AS numbered (step) ON numbered.step <= came.step"
 					 "\nCROSS JOIN LATERAL (\n    SELECT numbered.step, numbered.step = came.step AS is_last,"
-					 "\n        CASE WHEN numbered.step <= came.step THEN CASE numbered.step %s END END AS at) "
-					 "AS event",
+					 "\n        CASE numbered.step %s END AS at) AS event",
 					 steps.data, times.data);
 }
 

@@ -275,9 +275,11 @@ any_condition(SmkRecords *records, List *given)
 
 	foreach (cell, given)
 	{
-		const char *condition = ((SmkMeasure *) lfirst(cell))->column->condition;
+		const SmkColumn *column = ((SmkMeasure *) lfirst(cell))->column;
+		const char *condition = column->condition;
 
-		if (condition == NULL || (records->set->condition && strcmp(condition, records->set->condition) == 0))
+		/* Of the events of a funnel nearly all count. */
+		if (condition == NULL || column->aggregate == SMK_SUMMARY || (records->set->condition && strcmp(condition, records->set->condition) == 0))
 			return NULL;
 		foreach (known, conditions)
 			if (strcmp(lfirst(known), condition) == 0)
