@@ -29,6 +29,7 @@ typedef unsigned (*SmkFunnelModesParse)(const char *text);
 
 extern bool smk_funnel_modes_parse(const char *text, const SmkFunnelMode *known, unsigned *modes);
 extern char *smk_funnel_mode_shown(const char *text);
+extern unsigned smk_funnel_rules_parse(const char *text);
 extern void smk_funnel_arguments_read(FunctionCallInfo fcinfo, SmkFunnelArguments *last, int within, int mode,
 									  SmkFunnelModesParse parse);
 

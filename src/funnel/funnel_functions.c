@@ -33,8 +33,8 @@ static const SmkFunnelMode funnel_modes[] = {{"reached", SMK_FUNNEL_REACHED},
 											 {NULL, 0}};
 
 /* The modes that a text names; an error where they do not go together. */
-static unsigned
-modes_parse(const char *text)
+unsigned
+smk_funnel_rules_parse(const char *text)
 {
 	unsigned modes;
 	unsigned order;
@@ -61,7 +61,7 @@ funnel_state(FunctionCallInfo fcinfo, bool is_stages)
 	FunnelState *state = PG_ARGISNULL(0) ? NULL : (FunnelState *) PG_GETARG_POINTER(0);
 	SmkFunnelArguments *arguments = smk_timeline_call_data(fcinfo, sizeof(SmkFunnelArguments));
 
-	smk_funnel_arguments(fcinfo, arguments, 4, is_stages ? -1 : 5, modes_parse);
+	smk_funnel_arguments(fcinfo, arguments, 4, is_stages ? -1 : 5, smk_funnel_rules_parse);
 	if (unlikely(state == NULL))
 	{
 		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = smk_timeline_kind(fcinfo, 1)},

@@ -19,8 +19,13 @@ static const SmkRecordSet leads_created = {"leads created", "lead", "created_at"
 										   false,			NULL,	NULL};
 static const SmkRecordSet leads_mql = {
 	"leads that became MQL", "lead", "mql_time", SMK_KIND_ANY, false, "[is_mql]", NULL};
+static const SmkRecordSet leads_sal = {
+	"leads that became SAL", "lead", "sal_time", SMK_KIND_ANY, false, "[is_sal]", NULL};
 static const SmkRecordSet leads_sql = {
 	"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, "[is_sql]", NULL};
+static const SmkRecordSet leads_with_opportunity = {
+	"leads that became an opportunity", "lead", "opportunity_time", SMK_KIND_ANY, false, "[is_opportunity]",
+	NULL};
 static const SmkRecordSet leads_won = {"leads won",		"lead", "customer_time", SMK_KIND_ANY, false,
 									   "[is_customer]", NULL};
 static const SmkRecordSet leads_disqualified = {
@@ -86,6 +91,10 @@ static const SmkRecordSet subscriptions_running = {"subscriptions at the close o
 #define MEDIAN_HOURS_OF(name, basis, better, records, value, condition)                                      \
 	{                                                                                                        \
 		name, basis, SMK_MEDIAN, SMK_UNIT_HOURS, better, false, &(records), value, condition, NULL, NULL     \
+	}
+#define FUNNEL_OF(name, records, arguments, condition)                                                       \
+	{                                                                                                        \
+		name, ANY, SMK_SUMMARY, SMK_UNIT_SUMMARY, true, true, &(records), arguments, condition, NULL, NULL   \
 	}
 #define STOCK_OF(name, basis, better, records, starts)                                                       \
 	{                                                                                                        \
@@ -228,6 +237,52 @@ static const SmkColumn revenue_evolution_columns[] = {
 	HIDDEN_TRUTH("is_projection", "false"),
 	END_OF_COLUMNS};
 
+/* Of those that reached a later stage. */
+#define SKIPPED_MQL "[is_sal] AND NOT [is_own_mql]"
+
+static const SmkColumn sales_qualified_leads_columns[] = {
+	COUNT_OF("leads", ANY, true, leads_created, NULL),
+	COUNT_OF("mqls", COHORT, true, leads_created, "[is_mql]"),
+	COUNT_OF("mqls", PERIOD, true, leads_mql, NULL),
+	COUNT_OF("sals", COHORT, true, leads_created, "[is_sal]"),
+	COUNT_OF("sals", PERIOD, true, leads_sal, NULL),
+	COUNT_OF("sqls", COHORT, true, leads_created, "[is_sql]"),
+	COUNT_OF("sqls", PERIOD, true, leads_sql, NULL),
+	COUNT_OF("opportunities", COHORT, true, leads_created, "[is_opportunity]"),
+	COUNT_OF("opportunities", PERIOD, true, leads_with_opportunity, NULL),
+	COUNT_OF("won", COHORT, true, leads_created, "[is_customer]"),
+	COUNT_OF("won", PERIOD, true, leads_won, NULL),
+	RATE_OF("lead_to_mql_rate", true, "mqls", "leads"),
+	RATE_OF("mql_to_sal_rate", true, "sals", "mqls"),
+	RATE_OF("sal_to_sql_rate", true, "sqls", "sals"),
+	RATE_OF("mql_to_sql_rate", true, "sqls", "mqls"),
+	RATE_OF("sql_to_opportunity_rate", true, "opportunities", "sqls"),
+	RATE_OF("opportunity_to_won_rate", true, "won", "opportunities"),
+	RATE_OF("lead_to_won_rate", true, "won", "leads"),
+	MEDIAN_HOURS_OF("median_hours_to_mql", COHORT, false, leads_created, "[mql_duration]", "[is_mql]"),
+	MEDIAN_HOURS_OF("median_hours_to_mql", PERIOD, false, leads_mql, "[mql_duration]", "[is_mql]"),
+	MEDIAN_HOURS_OF("median_hours_to_sql", COHORT, false, leads_created, "[sql_duration]", "[is_sql]"),
+	MEDIAN_HOURS_OF("median_hours_to_sql", PERIOD, false, leads_sql, "[sql_duration]", "[is_sql]"),
+	MEDIAN_HOURS_OF("median_hours_to_won", COHORT, false, leads_created, "[customer_duration]",
+					"[is_customer]"),
+	MEDIAN_HOURS_OF("median_hours_to_won", PERIOD, false, leads_won, "[customer_duration]", "[is_customer]"),
+	COUNT_OF("skipped_mqls", COHORT, false, leads_created, SKIPPED_MQL),
+	COUNT_OF("skipped_mqls", PERIOD, false, leads_mql, SKIPPED_MQL),
+	HIDDEN_TRUTH("is_mature", "[period_is_mature]"),
+	END_OF_COLUMNS};
+
+/*
+ * Of leads as they are counted above how many came how far, and of the steps whose time is known how long
+ * they took; in other modes than reached the latter tells both.
+ */
+static const SmkColumn lead_funnel_columns[] = {
+	FUNNEL_OF("passed", leads_created,
+			  "[event_entity], [event_step], [event_any_time], [event_within], [event_mode]",
+			  "[event_is_last]"),
+	FUNNEL_OF("timed", leads_created, "[event_entity], [event_step], [event_at], [event_within], [event_mode]",
+			  "[event_is_timed]"),
+	END_OF_COLUMNS};
+
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
 
@@ -239,6 +294,8 @@ static const char *const revenue_sources[] = {AUTO, REVENUE, OPPORTUNITY, SUBSCR
 static const char *const revenue_evolution_options[] = {"source", "horizon", "method", "time_zone", NULL};
 static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone", NULL};
 static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_zone", NULL};
+static const char *const sales_qualified_leads_options[] = {"basis", "within", "time_zone", NULL};
+static const char *const lead_funnel_options[] = {"mode", "within", "as_of", "time_zone", NULL};
 static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};
 
 const SmkKpi smk_kpis[] = {
@@ -250,10 +307,16 @@ const SmkKpi smk_kpis[] = {
 	 customer_acquisition_cost_columns, spend_kinds, "spend_kind", customer_acquisition_cost_options},
 	{"revenue_evolution", 5, "revenue", NULL, revenue_evolution_columns, revenue_sources, "source",
 	 revenue_evolution_options},
+	{"sales_qualified_leads", 6, "lead_to_won_rate", "lead", sales_qualified_leads_columns, cohort_or_period,
+	 "basis", sales_qualified_leads_options},
 	{"opportunity_win_rate", 8, "win_rate", "opportunity", opportunity_win_rate_columns, closed_or_created,
 	 "basis", opportunity_win_rate_options}};
 
 const int smk_kpi_count = lengthof(smk_kpis);
+
+/* No KPI of its own: how KPI 6 is shown by step. */
+const SmkKpi smk_lead_funnel_kpi = {
+	"lead_funnel", 6, "passed", "lead", lead_funnel_columns, NULL, NULL, lead_funnel_options};
 
 /* The KPI of that name, or NULL. */
 const SmkKpi *
@@ -445,6 +508,8 @@ smk_unit_type(SmkUnit unit)
 			return "double precision";
 		case SMK_UNIT_TRUTH:
 			return "boolean";
+		case SMK_UNIT_SUMMARY:
+			return "smarketing.funnel_summary";
 	}
 	return "text";
 }

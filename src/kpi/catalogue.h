@@ -36,6 +36,7 @@ typedef enum SmkAggregate
 	SMK_COUNT,	/* the records for which the condition holds */
 	SMK_SUM,	/* the sum of value over them */
 	SMK_MEDIAN, /* its median; not additive */
+	SMK_SUMMARY, /* a funnel of events: value is the arguments of smarketing.funnel */
 	SMK_STOCK,	/* how many are there at the period's end: from value until the set's ends */
 	SMK_LEVEL,	/* the sum of value over those that are: from the set's time until its ends */
 	SMK_RATIO	/* computed from measures */
@@ -49,7 +50,8 @@ typedef enum SmkUnit
 	SMK_UNIT_RATE,	   /* double precision, 0 to 1 */
 	SMK_UNIT_QUOTIENT, /* double precision */
 	SMK_UNIT_HOURS,	   /* double precision */
-	SMK_UNIT_TRUTH	   /* boolean; of columns that are no metrics */
+	SMK_UNIT_TRUTH,	   /* boolean; of columns that are no metrics */
+	SMK_UNIT_SUMMARY   /* smarketing.funnel_summary; likewise */
 } SmkUnit;
 
 /* A column of a KPI: a measure or a ratio. */
@@ -82,6 +84,7 @@ typedef struct SmkKpi
 } SmkKpi;
 
 extern const SmkKpi smk_kpis[];
+extern const SmkKpi smk_lead_funnel_kpi;
 extern const int smk_kpi_count;
 
 extern const SmkKpi *smk_kpi_find(const char *name);

@@ -45,7 +45,8 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 {
 	List *additive = NIL;
 	List *stock = NIL;
-	List *alone = NIL; /* of lists of one measure */
+	List *median = NIL;
+	List *alone = NIL; /* of lists of measures that share a part */
 	ListCell *cell;
 	ListCell *range;
 	ListCell *source;
@@ -59,12 +60,14 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 		if (smk_column_is_at_close(measure->column))
 			stock = lappend(stock, measure);
 		else if (measure->column->aggregate == SMK_MEDIAN)
-			alone = lappend(alone, list_make1(measure));
+			median = lappend(median, measure);
 		else
 			additive = lappend(additive, measure);
 	}
 	if (additive)
-		alone = lcons(additive, alone);
+		alone = lappend(alone, additive);
+	if (median)
+		alone = lappend(alone, median);
 	foreach (range,
 			 additive || stock || alone ? smk_shift_ranges(statement->request, shift, stock != NIL) : NIL)
 	{
@@ -92,6 +95,43 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 	}
 }
 
+/* Without options.within, so long after its end a period is mature. */
+#define MATURE_AFTER (90 * USECS_PER_DAY)
+
+/*
+ * SQL for the boolean that marks periods of which every lead had its time: as long after the end as within
+ * says.
+ */
+static char *
+compile_is_mature(const SmkRequest *request)
+{
+	TimestampTz before = request->now - (request->has_within ? request->within : MATURE_AFTER);
+	DateADT date = request->first;
+
+	if (request->is_all)
+		return pstrdup(request->until <= before ? "true" : "false");
+	while (date < request->end)
+	{
+		DateADT next = smk_period_next(request->period, date, request->config->fiscal_year_start);
+
+		if (smk_zone_first_instant(request->zone, next) > before)
+			break;
+		date = next;
+	}
+	return psprintf("cell.period_start < %s", smk_date_literal(date));
+}
+
+/* SQL for a name in a template over measures that is none: the same for all records; or NULL. */
+static char *
+statement_constant(const SmkRequest *request, const char *name)
+{
+	if (strcmp(name, "margin") == 0)
+		return psprintf("%s::numeric", request->margin ? request->margin : "1");
+	if (strcmp(name, "period_is_mature") == 0)
+		return compile_is_mature(request);
+	return NULL;
+}
+
 /* Notes the measures that a template over measures needs, by the request's basis, under a shift. */
 static void
 statement_need(SmkStatement *statement, const char *template, SmkShift outer)
@@ -107,7 +147,7 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 		SmkMeasure *measure;
 		ListCell *known;
 
-		if (strcmp(name, "margin") == 0)
+		if (statement_constant(request, name) != NULL)
 			continue;
 		if (shift == SMK_SHIFT_NONE)
 			shift = outer;
@@ -175,10 +215,11 @@ replace_measure(void *state, const char *written)
 	const char *name;
 	Outer inner = {statement, smk_shift_parse(written, &name)};
 	const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
+	char *constant = statement_constant(request, name);
 	ListCell *cell;
 
-	if (strcmp(name, "margin") == 0)
-		return psprintf("%s::numeric", request->margin ? request->margin : "1");
+	if (constant != NULL)
+		return constant;
 	if (inner.shift == SMK_SHIFT_NONE)
 		inner.shift = outer->shift;
 	if (column->aggregate == SMK_RATIO && inner.shift != SMK_SHIFT_GOAL)
@@ -267,6 +308,8 @@ compile_cells(const SmkStatement *statement)
 			appendStringInfo(&sql, ",\n       sum(part.%s) AS %s", name, name);
 		else if (measure->column->aggregate == SMK_MEDIAN)
 			appendStringInfo(&sql, ",\n       max(part.%s) AS %s", name, name);
+		else if (measure->column->aggregate == SMK_SUMMARY)
+			appendStringInfo(&sql, ",\n       smarketing.merge(part.%s) AS %s", name, name);
 		else if (statement->has_currencies && smk_column_is_money(measure->column))
 			appendStringInfo(&sql, ",\n       %s::numeric AS %s", smk_currency_sum(statement, measure), name);
 		else

@@ -253,6 +253,71 @@ AS 'MODULE_PATHNAME', 'smk_kpi_function';
 COMMENT ON FUNCTION smarketing.revenue_evolution(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'KPI 5: revenue, its change on the period before and on a year ago, over twelve months, and against the goal';
 
+CREATE TYPE smarketing.sales_qualified_leads_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    leads pg_catalog.int8,
+    mqls pg_catalog.int8,
+    sals pg_catalog.int8,
+    sqls pg_catalog.int8,
+    opportunities pg_catalog.int8,
+    won pg_catalog.int8,
+    lead_to_mql_rate pg_catalog.float8,
+    mql_to_sal_rate pg_catalog.float8,
+    sal_to_sql_rate pg_catalog.float8,
+    mql_to_sql_rate pg_catalog.float8,
+    sql_to_opportunity_rate pg_catalog.float8,
+    opportunity_to_won_rate pg_catalog.float8,
+    lead_to_won_rate pg_catalog.float8,
+    median_hours_to_mql pg_catalog.float8,
+    median_hours_to_sql pg_catalog.float8,
+    median_hours_to_won pg_catalog.float8,
+    skipped_mqls pg_catalog.int8,
+    is_mature pg_catalog.bool
+);
+
+COMMENT ON TYPE smarketing.sales_qualified_leads_row IS 'a row of smarketing.sales_qualified_leads()';
+
+CREATE FUNCTION smarketing.sales_qualified_leads(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.sales_qualified_leads_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.sales_qualified_leads(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 6: leads that became MQL, SAL, SQL, opportunity and won, the rates between these steps, and how long they took';
+
+CREATE TYPE smarketing.lead_funnel_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    step pg_catalog.int4,
+    stage pg_catalog.text,
+    entities pg_catalog.int8,
+    previous_rate pg_catalog.float8,
+    first_rate pg_catalog.float8,
+    median_hours pg_catalog.float8,
+    p90_hours pg_catalog.float8
+);
+
+COMMENT ON TYPE smarketing.lead_funnel_row IS 'a row of smarketing.lead_funnel()';
+
+CREATE FUNCTION smarketing.lead_funnel(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.lead_funnel_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_lead_funnel';
+
+COMMENT ON FUNCTION smarketing.lead_funnel(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'the leads created in each period step by step: how many came how far, and how long each step took, also as of an earlier day';
+
 CREATE TYPE smarketing.opportunity_win_rate_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

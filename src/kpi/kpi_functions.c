@@ -167,7 +167,8 @@ compile_for_reading(const SmkRequest *request)
 	outputs = palloc0(count * sizeof(SmkOutput));
 	count = 0;
 	for (const SmkColumn *column = request->kpi->columns; column->name != NULL; column++)
-		if (!column->is_hidden && smk_kpi_column(request->kpi, column->name, NULL) == column)
+		if ((!column->is_hidden || column->unit == SMK_UNIT_TRUTH) &&
+			smk_kpi_column(request->kpi, column->name, NULL) == column)
 			outputs[count++] = output_of(request, column->name, smk_unit_type(column->unit));
 	return smk_compile(request, outputs, count, true);
 }
@@ -223,6 +224,24 @@ smk_kpi_function(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+PG_FUNCTION_INFO_V1(smk_lead_funnel);
+
+/* lead_funnel(...): a row a step. */
+Datum
+smk_lead_funnel(PG_FUNCTION_ARGS)
+{
+	SmkArguments arguments;
+	int level;
+
+	InitMaterializedSRF(fcinfo, 0);
+	read_arguments(fcinfo, 0, &arguments);
+	level = begin_call();
+	run_into_result(fcinfo, smk_compile_lead_funnel(
+								smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments), false));
+	end_call(level);
+	return (Datum) 0;
+}
+
 PG_FUNCTION_INFO_V1(smk_kpi);
 
 /* kpi(metric, ...): value, numerator, denominator. */
@@ -261,6 +280,8 @@ compile_named(FunctionCallInfo fcinfo)
 						errhint("KPIs: %s.", smk_kpi_list())));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	read_arguments(fcinfo, 1, &arguments);
+	if (strcmp(name, smk_lead_funnel_kpi.name) == 0)
+		return smk_compile_lead_funnel(smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments), true);
 	kpi = smk_kpi_find(name);
 	if (kpi != NULL)
 		return compile_for_reading(smk_request(smk_config_load(), kpi, &arguments));

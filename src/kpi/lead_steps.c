@@ -5,30 +5,41 @@
  *
  * A lead's opportunities are those that name it; beside them those that name no lead, of its account, created
  * at or after it.
+ *
+ * As of an earlier day nothing is seen that happened later, and the current stage tells nothing.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 #include "kpi/lead_steps.h"
 #include "kpi/source.h"
 
 typedef struct LeadStep
 {
-	const char *name;			/* as in is_<name> and <name>_time */
+	const char *name;			/* as in is_<name>, <name>_time and <name>_duration */
 	const char *own_columns[3]; /* the lead's columns that date it, its own first, later steps after it */
 	FunnelStage stage;
 	bool or_beyond;
 	const char *opportunity_at; /* which time of the lead's opportunities dates it, or NULL */
 } LeadStep;
 
+/* The steps of the way to a customer in their order, then what stands beside it. */
 static const LeadStep lead_steps[] = {
 	{"mql", {"mql_at", "sal_at", "sql_at"}, SMK_STAGE_MQL, true, "opportunity_at"},
 	{"sal", {"sal_at", "sql_at", NULL}, SMK_STAGE_SAL, true, "opportunity_at"},
 	{"sql", {"sql_at", NULL, NULL}, SMK_STAGE_SQL, true, "opportunity_at"},
+	{"opportunity", {NULL, NULL, NULL}, SMK_STAGE_OPPORTUNITY, true, "opportunity_at"},
 	{"customer", {NULL, NULL, NULL}, SMK_STAGE_WON, true, "won_at"},
-	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL}};
+	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL},
+	{"own_mql", {"mql_at", NULL, NULL}, SMK_STAGE_MQL, false, NULL}};
+
+/* How many of them are the way, the lead itself not counted. */
+#define WAY_STEPS 5
 
 /* Bits of SmkRecords.steps: the steps whose fact and whose time is asked for, and what tells of them. */
 #define STEP_IS(step) (1 << ((step) -lead_steps))
@@ -37,34 +48,71 @@ static const LeadStep lead_steps[] = {
 #define STEP_BY_CHANGE (1 << 16)
 #define STEP_BY_OPPORTUNITY (1 << 17)
 #define STEP_BY_ACCOUNT (1 << 18)
+#define STEP_ON_WAY (1 << 19)	/* the times of all steps of the way, one after the other */
+#define STEP_AS_EVENTS (1 << 20) /* each step of the way as a row of its own */
+#define STEP_AS_HAPPENED (1 << 21) /* or all that happened, as it happened */
 
-/* The step that a derived column is about; is_time tells which of its two columns. */
+/* What is derived of a step. */
+typedef enum LeadFact
+{
+	LEAD_IS,
+	LEAD_TIME,
+	LEAD_DURATION /* since the lead's creation */
+} LeadFact;
+
+/* The step that a derived column is about, and what is told of it; NULL for other columns. */
 static const LeadStep *
-lead_step_find(const char *name, bool *is_time)
+lead_step_find(const char *name, LeadFact *fact)
 {
 	for (size_t i = 0; i < lengthof(lead_steps); i++)
 	{
-		if (strcmp(name, psprintf("is_%s", lead_steps[i].name)) == 0)
-		{
-			*is_time = false;
-			return &lead_steps[i];
-		}
-		if (strcmp(name, psprintf("%s_time", lead_steps[i].name)) == 0)
-		{
-			*is_time = true;
-			return &lead_steps[i];
-		}
+		const char *step = lead_steps[i].name;
+
+		if (strcmp(name, psprintf("is_%s", step)) == 0)
+			*fact = LEAD_IS;
+		else if (strcmp(name, psprintf("%s_time", step)) == 0)
+			*fact = LEAD_TIME;
+		else if (i < WAY_STEPS && strcmp(name, psprintf("%s_duration", step)) == 0)
+			*fact = LEAD_DURATION;
+		else
+			continue;
+		return &lead_steps[i];
 	}
 	return NULL;
+}
+
+/* True for a column of the events that a lead's steps are. */
+static bool
+is_event_column(const char *name)
+{
+	return strncmp(name, "event_", strlen("event_")) == 0;
 }
 
 /* True for a column that is derived here. */
 bool
 smk_lead_step_is_column(const char *name)
 {
-	bool is_time;
+	LeadFact fact;
 
-	return lead_step_find(name, &is_time) != NULL;
+	return is_event_column(name) || lead_step_find(name, &fact) != NULL;
+}
+
+/* The condition that what happened at a time is seen; NULL where everything is. */
+static char *
+seen(const SmkRequest *request, const char *at)
+{
+	return request->has_as_of ? psprintf("%s < %s", at, smk_timestamp_literal(request->as_of)) : NULL;
+}
+
+/* A time of the lead, where it is bound and seen; else NULL. */
+static char *
+own_time(SmkRecords *records, const char *column)
+{
+	char *at = smk_records_instant(records, column);
+
+	if (at == NULL || !records->request->has_as_of)
+		return at;
+	return psprintf("CASE WHEN %s THEN %s END", seen(records->request, at), at);
 }
 
 /* A binding that has these columns (NULL: none further), opened; or NULL. */
@@ -88,14 +136,25 @@ add_part(StringInfo list, const char *separator, const char *part)
 	appendStringInfoString(list, part);
 }
 
-/*
- * SQL for is_<step> or <step>_time on a lead; NULL where nothing that is bound can tell.
- */
-char *
-smk_lead_step(SmkRecords *records, const char *name)
+/* The joins of a lead's opportunities: those that name it, those of its account. */
+static const char *const conversion_aliases[] = {"conversion", "account_conversion"};
+
+/* True where the lead's opportunities are known that way, with the column (NULL: none further). */
+static bool
+has_conversions(SmkRecords *records, int way, const char *column)
 {
-	bool is_time;
-	const LeadStep *step = lead_step_find(name, &is_time);
+	if (lead_step_source(records->request, "opportunity", way == 0 ? "lead_id" : "account_id") == NULL ||
+		(way == 1 && smk_records_column(records, "account_id") == NULL))
+		return false;
+	return column == NULL || lead_step_source(records->request, "opportunity", column) != NULL;
+}
+
+/*
+ * SQL for when a lead took a step, or (is_time false) whether; NULL where nothing that is bound can tell.
+ */
+static char *
+lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
+{
 	StringInfoData times;
 	StringInfoData facts;
 	char *at;
@@ -105,7 +164,7 @@ smk_lead_step(SmkRecords *records, const char *name)
 	records->steps |= is_time ? STEP_TIME(step) : STEP_IS(step);
 	for (int i = 0; i < 3 && step->own_columns[i] != NULL; i++)
 	{
-		at = smk_records_instant(records, step->own_columns[i]);
+		at = own_time(records, step->own_columns[i]);
 		if (at != NULL && i == 0)
 			add_part(&times, ", ", at);
 		if (at != NULL)
@@ -119,34 +178,29 @@ smk_lead_step(SmkRecords *records, const char *name)
 	}
 	for (int i = 1; i < 3 && step->own_columns[i] != NULL; i++)
 	{
-		at = smk_records_instant(records, step->own_columns[i]);
+		at = own_time(records, step->own_columns[i]);
 		if (at != NULL)
 			add_part(&times, ", ", at);
 	}
 	if (step->opportunity_at)
 	{
-		static const char *const aliases[] = {"conversion", "account_conversion"};
 		bool by_winning = strcmp(step->opportunity_at, "won_at") == 0;
-		bool bound[2];
 
-		bound[0] = lead_step_source(records->request, "opportunity", "lead_id") != NULL;
-		bound[1] = lead_step_source(records->request, "opportunity", "account_id") != NULL &&
-				   smk_records_column(records, "account_id") != NULL;
 		for (int i = 0; i < 2; i++)
 		{
-			if (!bound[i] || (by_winning && lead_step_source(records->request, "opportunity", "won") == NULL))
+			if (!has_conversions(records, i, by_winning ? "won" : NULL))
 				continue;
 			records->steps |= i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT;
-			add_part(&times, ", ", psprintf("%s.%s", aliases[i], step->opportunity_at));
+			add_part(&times, ", ", psprintf("%s.%s", conversion_aliases[i], step->opportunity_at));
 			/* A deal may be won without a date of it. */
 			add_part(&facts, " OR ",
-					 by_winning ? psprintf("coalesce(%s.is_won, false)", aliases[i])
-								: psprintf("%s.lead_id IS NOT NULL", aliases[i]));
+					 by_winning ? psprintf("coalesce(%s.is_won, false)", conversion_aliases[i])
+								: psprintf("%s.lead_id IS NOT NULL", conversion_aliases[i]));
 		}
 	}
 	if (is_time)
 		return times.len ? psprintf("coalesce(%s)", times.data) : NULL;
-	if (smk_records_column(records, "stage") != NULL)
+	if (!records->request->has_as_of && smk_records_column(records, "stage") != NULL)
 	{
 		(void) smk_records_column(records, "pipeline");
 		add_part(&facts, " OR ",
@@ -154,6 +208,146 @@ smk_lead_step(SmkRecords *records, const char *name)
 																  "lead", step->stage, step->or_beyond)));
 	}
 	return facts.len ? psprintf("(%s)", facts.data) : NULL;
+}
+
+/*
+ * SQL for how long after its creation a lead took a step of the way; NULL where nothing that is bound can
+ * tell, or the lead's creation. An infinite time has no distance.
+ */
+static char *
+lead_duration(SmkRecords *records, const LeadStep *step)
+{
+	char *created = smk_records_instant(records, "created_at");
+
+	if (created == NULL || lead_step(records, step, true) == NULL)
+		return NULL;
+	records->steps |= STEP_ON_WAY;
+	for (int i = 0; i < WAY_STEPS; i++)
+		(void) lead_step(records, &lead_steps[i], true);
+	return psprintf("CASE WHEN isfinite(way.%s_at) THEN way.%s_at - %s END", step->name, step->name, created);
+}
+
+/* SQL for whether a lead took a step, of the way in time; NULL where nothing that is bound can tell. */
+static char *
+lead_took(SmkRecords *records, const LeadStep *step)
+{
+	char *duration;
+
+	if (!records->request->has_within || step - lead_steps >= WAY_STEPS)
+		return lead_step(records, step, false);
+	duration = lead_duration(records, step);
+	return duration ? psprintf("coalesce(%s <= %s, false)", duration,
+							   smk_hours_literal(records->request->within))
+					: NULL;
+}
+
+/* A window that limits nothing: what is limited is so already. */
+#define NO_LIMIT "interval '3000000 days'"
+
+/* True where every row has a key, and no other row has it. */
+static bool
+key_identifies(const SmkBinding *binding, int key)
+{
+	HeapTuple tuple;
+	bool result;
+
+	if (!binding->key_is_unique)
+		return false;
+	tuple = SearchSysCacheAttName(binding->relid, binding->columns[key].raw_column);
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* The key of a lead as smarketing.funnel takes it: unique, also where the CRM's is not, or is missing. */
+static char *
+event_entity(SmkRecords *records)
+{
+	int key = smk_entity_column(records->binding->entity, "lead_id");
+	char *reference;
+
+	records->is_numbered = !key_identifies(records->binding, key);
+	if (records->is_numbered)
+		return pstrdup("lead.row_number");
+	reference = smk_records_column(records, "lead_id");
+	return smk_source_key_type(records->binding, key) == INT8OID ? psprintf("%s::bigint", reference)
+																 : reference;
+}
+
+/*
+ * SQL for a column of the events that a lead's steps are, a row each; in a mode other than reached of all that
+ * happened, as it happened.
+ */
+static char *
+lead_event(SmkRecords *records, const char *name)
+{
+	const SmkRequest *request = records->request;
+
+	records->steps |= request->mode ? STEP_AS_HAPPENED : STEP_AS_EVENTS;
+	(void) smk_records_instant(records, "created_at");
+	if (request->mode)
+	{
+		for (int i = 0; i < 3; i++)
+			(void) own_time(records, lead_steps[i].own_columns[0]);
+		if (lead_step_source(request, "stage_change", "lead_id"))
+			records->steps |= STEP_BY_CHANGE;
+		for (int i = 0; i < 2; i++)
+			if (has_conversions(records, i, NULL))
+				records->steps |= i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT;
+	}
+	else
+		for (int i = 0; i < WAY_STEPS; i++)
+		{
+			(void) lead_took(records, &lead_steps[i]);
+			(void) lead_duration(records, &lead_steps[i]);
+		}
+	if (strcmp(name, "event_entity") == 0)
+		return event_entity(records);
+	if (strcmp(name, "event_step") == 0)
+		return pstrdup("event.step");
+	if (strcmp(name, "event_at") == 0)
+		return pstrdup("event.at");
+	if (strcmp(name, "event_any_time") == 0)
+		return pstrdup("timestamptz '2000-01-01 00:00:00+00'");
+	if (strcmp(name, "event_within") == 0)
+		return request->mode && request->has_within ? smk_hours_literal(request->within) : pstrdup(NO_LIMIT);
+	if (strcmp(name, "event_mode") == 0)
+		return psprintf("%s::text", quote_literal_cstr(request->mode ? request->mode : "reached"));
+	if (strcmp(name, "event_is_last") == 0)
+		return pstrdup("event.is_last");
+	/* As far from 2000 as smarketing.funnel goes; infinity is no time either. */
+	return pstrdup("(event.at > timestamptz '2500-01-01 00:00:00+00 BC' AND "
+				   "event.at < timestamptz '6500-01-01 00:00:00+00')");
+}
+
+/*
+ * SQL for a column that is derived here; NULL where nothing that is bound can tell.
+ */
+char *
+smk_lead_step(SmkRecords *records, const char *name)
+{
+	LeadFact fact;
+	const LeadStep *step;
+
+	if (is_event_column(name))
+		return lead_event(records, name);
+	step = lead_step_find(name, &fact);
+	return fact == LEAD_IS	   ? lead_took(records, step)
+		   : fact == LEAD_TIME ? lead_step(records, step, true)
+							   : lead_duration(records, step);
+}
+
+/* True where a lead's taking this step can be told; nothing is noted. */
+bool
+smk_lead_step_is_known(const SmkRequest *request, int position)
+{
+	static const SmkRecordSet any = {"leads", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
+	SmkRecords *records = smk_records(request, &any, smk_config_binding(request->config, "lead"));
+
+	return request->mode ? lead_step(records, &lead_steps[position], true) != NULL
+						 : lead_took(records, &lead_steps[position]) != NULL;
 }
 
 /*
@@ -174,6 +368,13 @@ few_leads_only(SmkRecords *records, const char *reference, Oid type)
 	needed[key] = true;
 	return psprintf("\n      AND %s%s IN (\n          SELECT chosen.lead_id%s\n          %s)", reference,
 					cast, cast, smk_sql_indent(smk_records_chosen(records, "chosen", needed), 10));
+}
+
+/* The same as a further condition; empty where everything is seen. */
+static char *
+and_seen(const SmkRequest *request, const char *at)
+{
+	return request->has_as_of ? psprintf("\n      AND %s", seen(request, at)) : "";
 }
 
 /*
@@ -199,6 +400,19 @@ join_changes(SmkRecords *records, StringInfo from)
 	initStringInfo(&where);
 	for (size_t i = 0; i < lengthof(lead_steps); i++)
 		asked += STEP_ASKED(records->steps, &lead_steps[i]);
+	if (records->steps & STEP_AS_HAPPENED)
+	{
+		appendStringInfoString(&columns, ",\n        array_agg(CASE");
+		for (int i = WAY_STEPS - 1; i >= 0; i--)
+			appendStringInfo(&columns, " WHEN %s THEN %d",
+							 smk_source_stage(records->request->config, change, "stage_change",
+											  lead_steps[i].stage, lead_steps[i].or_beyond),
+							 i + 2);
+		appendStringInfo(&columns, " END) AS steps,\n        array_agg(%s) AS times", instant);
+		add_part(&where, "",
+				 smk_source_stage(records->request->config, change, "stage_change", lead_steps[0].stage,
+								  lead_steps[0].or_beyond));
+	}
 	for (size_t i = 0; i < lengthof(lead_steps); i++)
 	{
 		const LeadStep *step = &lead_steps[i];
@@ -223,12 +437,13 @@ join_changes(SmkRecords *records, StringInfo from)
 		"\nLEFT JOIN (\n"
 		"    SELECT stage_change.lead_id%s\n"
 		"    FROM %s AS stage_change\n"
-		"    WHERE stage_change.lead_id IS NOT NULL AND stage_change.at IS NOT NULL\n      AND (%s)%s\n"
+		"    WHERE stage_change.lead_id IS NOT NULL AND stage_change.at IS NOT NULL\n      AND (%s)%s%s\n"
 		"    GROUP BY stage_change.lead_id) AS change\n"
 		"    ON %s",
 		columns.data,
 		smk_sql_indent(smk_source_select(change, needed, NIL, change->entity - smk_entities, NULL), 9),
-		where.data, few_leads_only(records, "stage_change.lead_id", smk_source_key_type(change, lead_id)),
+		where.data, and_seen(records->request, instant),
+		few_leads_only(records, "stage_change.lead_id", smk_source_key_type(change, lead_id)),
 		smk_source_keys_equal(
 			"change.lead_id", smk_source_key_type(change, lead_id), "lead.lead_id",
 			smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, "lead_id"))));
@@ -292,24 +507,35 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	char *created_at = smk_source_instant(opportunity, created, "opportunity.created_at", zone);
 	bool wants_created = is_asked_of_opportunities(records, "opportunity_at", true);
 	bool wants_won_at = is_asked_of_opportunities(records, "won_at", true);
+	bool wants_all = (records->steps & STEP_AS_HAPPENED) != 0;
+	bool dates_wins = has_won && has_closed && (wants_won_at || wants_all);
+	char *closed_at = has_closed
+						  ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
+						  : pstrdup("NULL::timestamptz");
+	/* A win that is seen: as of an earlier day one of that time. */
+	char *is_won = seen(records->request, closed_at);
 	char *select;
 	Oid lead_key = smk_source_key_type(records->binding, key);
 	StringInfoData columns;
 
+	is_won = is_won ? psprintf("opportunity.won AND %s", is_won) : pstrdup("opportunity.won");
 	initStringInfo(&columns);
 	if (wants_created)
 		appendStringInfo(&columns, ",\n        min(%s) AS opportunity_at", created_at);
 	if (wants_won_at)
 		appendStringInfo(&columns, ",\n        %s AS won_at",
-						 has_won && has_closed ? psprintf("min(%s) FILTER (WHERE opportunity.won)",
-														  smk_source_instant(opportunity, closed,
-																			 "opportunity.closed_at", zone))
-											   : "NULL::timestamptz");
+						 dates_wins ? psprintf("min(%s) FILTER (WHERE %s)", closed_at, is_won)
+									: "NULL::timestamptz");
 	if (wants_won)
-		appendStringInfoString(&columns, ",\n        bool_or(opportunity.won) AS is_won");
-	needed[created] = wants_created || by_account;
-	needed[won] = wants_won || (wants_won_at && has_won);
-	needed[closed] = wants_won_at && has_won && has_closed;
+		appendStringInfo(&columns, ",\n        bool_or(%s) AS is_won", is_won);
+	if (wants_all)
+		appendStringInfo(&columns, ",\n        array_agg(%s) AS created_times,\n        %s AS won_times",
+						 created_at,
+						 dates_wins ? psprintf("array_agg(%s) FILTER (WHERE %s)", closed_at, is_won)
+									: "NULL::timestamptz[]");
+	needed[created] = wants_created || wants_all || by_account || records->request->has_as_of;
+	needed[won] = wants_won || dates_wins;
+	needed[closed] = dates_wins || (wants_won && has_closed && records->request->has_as_of);
 	needed[lead_id] = opportunity->columns[lead_id].text != NULL;
 	needed[account_id] = by_account;
 	select = smk_sql_indent(smk_source_select(opportunity, needed, NIL, entity - smk_entities, NULL), 9);
@@ -341,8 +567,10 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
 								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
 			not_before(opportunity, created, records->binding, lead_created, zone));
-		if (needed[lead_id])
-			appendStringInfoString(from, "    WHERE opportunity.lead_id IS NULL\n");
+		if (needed[lead_id] || records->request->has_as_of)
+			appendStringInfo(from, "    WHERE %s%s\n",
+							 needed[lead_id] ? "opportunity.lead_id IS NULL" : "true",
+							 and_seen(records->request, created_at));
 		appendStringInfo(
 			from,
 			"    GROUP BY sibling.lead_id) AS account_conversion\n"
@@ -353,25 +581,137 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 		appendStringInfo(
 			from,
 			"    FROM %s AS opportunity\n"
-			"    WHERE opportunity.lead_id IS NOT NULL%s\n"
+			"    WHERE opportunity.lead_id IS NOT NULL%s%s\n"
 			"    GROUP BY opportunity.lead_id) AS conversion\n"
 			"    ON %s",
-			select, few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
+			select, and_seen(records->request, created_at), few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
 			smk_source_keys_equal("conversion.lead_id", smk_source_key_type(opportunity, lead_id),
 								  "lead.lead_id", lead_key));
+}
+
+/* Computed once a lead, and not once more wherever it is read. */
+#define FENCE "OFFSET bigint '0'"
+
+/*
+ * The times of a lead's way: each step's own first, whose sources those of later steps follow; then one after
+ * the other, as a step that is dated before the one before it counts as reached at that time.
+ */
+static void
+join_way(SmkRecords *records, StringInfo from)
+{
+	char *created = smk_records_instant(records, "created_at");
+	char *won = lead_step(records, &lead_steps[WAY_STEPS - 1], true);
+	StringInfoData own;
+	StringInfoData way;
+	StringInfoData before;
+
+	initStringInfo(&own);
+	initStringInfo(&way);
+	initStringInfo(&before);
+	appendStringInfoString(&before, created);
+	for (int i = 0; i < WAY_STEPS; i++)
+	{
+		const char *name = lead_steps[i].name;
+		char *at = lead_step(records, &lead_steps[i], true);
+
+		if (at == NULL)
+			break;
+		if (won && i < WAY_STEPS - 1)
+			at = psprintf("coalesce(%s, %s)", at, won);
+		appendStringInfo(&before, ", own.%s_at", name);
+		appendStringInfo(&own, "%s%s AS %s_at", own.len ? ",\n        " : "", at, name);
+		appendStringInfo(&way,
+						 "%sCASE WHEN own.%s_at IS NOT NULL AND isfinite(%s) THEN greatest(%s) END AS %s_at",
+						 way.len ? ",\n        " : "", name, created, before.data, name);
+	}
+	appendStringInfo(from,
+					 "\nCROSS JOIN LATERAL (\n    SELECT %s\n    " FENCE ") AS own"
+					 "\nCROSS JOIN LATERAL (\n    SELECT %s\n    " FENCE ") AS way",
+					 own.data, way.data);
+}
+
+/*
+ * A row a step of the way that the lead took: its number, its time where that is known, whether it is the
+ * last.
+ */
+static void
+join_events(SmkRecords *records, StringInfo from)
+{
+	char *created = smk_records_instant(records, "created_at");
+	StringInfoData came;
+	StringInfoData steps;
+	StringInfoData times;
+
+	initStringInfo(&came);
+	initStringInfo(&steps);
+	initStringInfo(&times);
+	appendStringInfoString(&steps, "(1::bigint)");
+	appendStringInfo(&times, "WHEN 1 THEN %s", created ? created : "NULL::timestamptz");
+	for (int i = WAY_STEPS - 1; i >= 0; i--)
+	{
+		char *took = lead_took(records, &lead_steps[i]);
+
+		if (took)
+			appendStringInfo(&came, "WHEN %s THEN %d\n             ", took, i + 2);
+	}
+	for (int i = 0; i < WAY_STEPS && lead_took(records, &lead_steps[i]) != NULL; i++)
+	{
+		appendStringInfo(&steps, ", (%d)", i + 2);
+		if (lead_duration(records, &lead_steps[i]))
+			appendStringInfo(&times, " WHEN %d THEN way.%s_at", i + 2, lead_steps[i].name);
+	}
+	appendStringInfo(from, "\nCROSS JOIN LATERAL (\n    SELECT %s AS step\n    " FENCE ") AS came",
+					 came.len ? psprintf("CASE %sELSE 1 END", came.data) : "1");
+	appendStringInfo(from,
+					 "\nJOIN (VALUES %s) AS numbered (step) ON numbered.step <= came.step"
+					 "\nCROSS JOIN LATERAL (\n    SELECT numbered.step, numbered.step = came.step AS is_last,"
+					 "\n        CASE numbered.step %s END AS at) AS event",
+					 steps.data, times.data);
+}
+
+/* A row of all that happened to a lead: the number of the step, and its time. */
+static void
+join_happened(SmkRecords *records, StringInfo from)
+{
+	char *created = smk_records_instant(records, "created_at");
+
+	appendStringInfo(from, "\nCROSS JOIN LATERAL (\n    SELECT 1::bigint AS step, %s AS at",
+					 created ? created : "NULL::timestamptz");
+	for (int i = 0; i < 3; i++)
+	{
+		char *at = own_time(records, lead_steps[i].own_columns[0]);
+
+		if (at)
+			appendStringInfo(from, "\n    UNION ALL\n    SELECT %d, %s", i + 2, at);
+	}
+	if (records->steps & STEP_BY_CHANGE)
+		appendStringInfoString(from,
+							   "\n    UNION ALL\n    SELECT unnest(change.steps), unnest(change.times)");
+	for (int i = 0; i < 2; i++)
+		if (records->steps & (i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT))
+			appendStringInfo(from,
+							 "\n    UNION ALL\n    SELECT %d, unnest(%s.created_times)"
+							 "\n    UNION ALL\n    SELECT %d, unnest(%s.won_times)",
+							 WAY_STEPS, conversion_aliases[i], WAY_STEPS + 1, conversion_aliases[i]);
+	appendStringInfoString(from, ") AS event");
 }
 
 /* Adds the joins that the steps asked for need, and notes the lead's columns that they join on. */
 void
 smk_lead_steps_join(SmkRecords *records, StringInfo from)
 {
-	if ((records->steps & (STEP_BY_CHANGE | STEP_BY_OPPORTUNITY | STEP_BY_ACCOUNT)) == 0)
-		return;
-	(void) smk_records_column(records, "lead_id");
+	if (records->steps & (STEP_BY_CHANGE | STEP_BY_OPPORTUNITY | STEP_BY_ACCOUNT))
+		(void) smk_records_column(records, "lead_id");
 	if (records->steps & STEP_BY_CHANGE)
 		join_changes(records, from);
 	if (records->steps & STEP_BY_OPPORTUNITY)
 		join_conversions(records, false, from);
 	if (records->steps & STEP_BY_ACCOUNT)
 		join_conversions(records, true, from);
+	if (records->steps & STEP_ON_WAY)
+		join_way(records, from);
+	if (records->steps & STEP_AS_EVENTS)
+		join_events(records, from);
+	if (records->steps & STEP_AS_HAPPENED)
+		join_happened(records, from);
 }

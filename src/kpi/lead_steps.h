@@ -1,5 +1,5 @@
 /*
- * lead_steps.h: how far a lead came, and when: MQL, SAL, SQL, customer, disqualified.
+ * lead_steps.h: how far a lead came, and when: MQL, SAL, SQL, opportunity, customer, disqualified.
  */
 #ifndef SMK_LEAD_STEPS_H
 #define SMK_LEAD_STEPS_H
@@ -8,6 +8,7 @@
 
 extern bool smk_lead_step_is_column(const char *name);
 extern char *smk_lead_step(SmkRecords *records, const char *name);
+extern bool smk_lead_step_is_known(const SmkRequest *request, int position);
 extern void smk_lead_steps_join(SmkRecords *records, StringInfo from);
 
 #endif

@@ -83,15 +83,25 @@ smk_part_append_measures(const SmkStatement *statement, List *given,
 	}
 }
 
+/* The FILTER clause of a measure that takes but some of the records; or empty. */
+static char *
+write_filter(const SmkMeasure *given)
+{
+	const char *condition = given->column->condition;
+
+	return condition ? psprintf(" FILTER (WHERE %s)", record_template(condition)) : "";
+}
+
 static char *
 write_additive(const SmkMeasure *given)
 {
 	const SmkColumn *measure = given->column;
-	char *filter =
-		measure->condition ? psprintf(" FILTER (WHERE %s)", record_template(measure->condition)) : "";
+	char *filter = write_filter(given);
 
 	if (measure->aggregate == SMK_COUNT)
 		return psprintf("count(*)%s", filter);
+	if (measure->aggregate == SMK_SUMMARY)
+		return psprintf("smarketing.funnel(%s)%s", record_template(measure->value), filter);
 	/* [amount] of the entity: NaN and infinity must not become a figure. */
 	return psprintf("smarketing.finite_amount(sum(%s)%s, '%s', '%s')", record_template(measure->value),
 					filter, measure->records->entity,
@@ -102,8 +112,8 @@ static char *
 write_median(const SmkMeasure *given)
 {
 	return psprintf(
-		"percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM (%s))::double precision / 3600)",
-		record_template(given->column->value));
+		"percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM (%s))::double precision / 3600)%s",
+		record_template(given->column->value), write_filter(given));
 }
 
 /* True where one of the measures reads the column as an instant. */
@@ -265,9 +275,11 @@ any_condition(SmkRecords *records, List *given)
 
 	foreach (cell, given)
 	{
-		const char *condition = ((SmkMeasure *) lfirst(cell))->column->condition;
+		const SmkColumn *column = ((SmkMeasure *) lfirst(cell))->column;
+		const char *condition = column->condition;
 
-		if (condition == NULL || (records->set->condition && strcmp(condition, records->set->condition) == 0))
+		/* Of the events of a funnel nearly all count. */
+		if (condition == NULL || column->aggregate == SMK_SUMMARY || (records->set->condition && strcmp(condition, records->set->condition) == 0))
 			return NULL;
 		foreach (known, conditions)
 			if (strcmp(lfirst(known), condition) == 0)
@@ -297,7 +309,7 @@ smk_part_has_currency(SmkRecords *records, List *given)
 
 #define FIRST_AT "min(record.dated_at) FILTER (WHERE isfinite(record.dated_at))"
 
-/* The part of a record set's counts and sums, or of one median. */
+/* The part of a record set's counts and sums, or of its medians. */
 void
 smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 {

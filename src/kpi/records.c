@@ -457,6 +457,9 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 	}
 	if (condition)
 		appendStringInfo(&where, "\n   AND %s", condition);
+	if (request->has_as_of)
+		appendStringInfo(&where, "\n   AND %s < %s", smk_records_dated_at(records),
+						 smk_timestamp_literal(request->as_of));
 
 	{
 		StringInfoData joins;
@@ -473,6 +476,11 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 								   records_position(records), any_time ? NULL : records_raw_range(records));
 		if (records->lumps != SMK_LUMPS_ALIKE)
 			source = smk_lump_source(records, source);
+		if (records->is_numbered)
+			source = psprintf("(SELECT row_number() OVER () AS row_number, %s.*\n FROM %s AS %s\n WHERE %s)",
+							  records->binding->entity->name, smk_sql_indent(source, 6),
+							  records->binding->entity->name,
+							  any_time ? "true" : records_in_range(records));
 		appendStringInfo(&from, "FROM %s AS %s%s", smk_sql_indent(source, 5), records->binding->entity->name,
 						 joins.data);
 	}

@@ -19,6 +19,8 @@
 
 #include "compat.h"
 #include "crm/reserved.h"
+#include "funnel/funnel.h"
+#include "funnel/funnel_arguments.h"
 #include "kpi/request.h"
 #include "smarketing.h"
 
@@ -48,6 +50,18 @@ smk_date_literal(DateADT date)
 	j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
 	EncodeDateOnly(&tm, USE_ISO_DATES, buffer);
 	return psprintf("date '%s'", buffer);
+}
+
+/* A literal of a length in microseconds, palloc'd: whole days of 24 hours, and the rest. */
+char *
+smk_hours_literal(int64 length)
+{
+	Interval interval = {0};
+
+	interval.day = (int32) (length / USECS_PER_DAY);
+	interval.time = length % USECS_PER_DAY;
+	return psprintf("interval '%s'",
+					DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&interval))));
 }
 
 /* The interval from one period's start to the next. */
@@ -272,24 +286,97 @@ option_basis(SmkRequest *request, const JsonbValue *value)
 					errhint("It takes: %s.", list.data)));
 }
 
+/* Tells of which option an error is. */
+static void
+option_context(void *key)
+{
+	errcontext("option \"%s\"", (const char *) key);
+}
+
+/* An option's text as a value of another type, whose input function says what is wrong with it. */
+static Datum
+option_input(PGFunction input, const char *key, const char *text)
+{
+	ErrorContextCallback context = {error_context_stack, option_context, unconstify(char *, key)};
+	Datum result;
+
+	error_context_stack = &context;
+	result = DirectFunctionCall3(input, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	error_context_stack = context.previous;
+	return result;
+}
+
+/* An option that is a length of time of days and hours, at most 100 years either way. */
+static Interval *
+option_interval(const char *key, const char *text)
+{
+	Interval *interval = DatumGetIntervalP(option_input(interval_in, key, text));
+
+	if (interval->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" must not have months or years: \"%s\"", key, text),
+				 errhint("A month has no fixed length: give days and hours, for example \"30 days\".")));
+	if (interval->day > 36525 || interval->day < -36525 || interval->time > 36525 * USECS_PER_DAY ||
+		interval->time < -36525 * USECS_PER_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" must not be longer than 100 years: \"%s\"", key, text)));
+	return interval;
+}
+
 static void
 option_lag(SmkRequest *request, const JsonbValue *value)
 {
-	char *text = option_text("lag", value);
-	Interval *lag = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text),
-														  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	Interval *lag = option_interval("lag", option_text("lag", value));
 
-	if (lag->month != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"lag\" must not have months or years: \"%s\"", text),
-				 errhint("A month has no fixed length: give days and hours, for example \"30 days\".")));
-	if (lag->day > 36525 || lag->day < -36525 || lag->time > 36525 * USECS_PER_DAY ||
-		lag->time < -36525 * USECS_PER_DAY)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"lag\" must not be longer than 100 years: \"%s\"", text)));
 	request->has_lag = lag->day != 0 || lag->time != 0;
 	request->lag = *lag;
+}
+
+/* How long after its creation a lead's step may come; a day has 24 hours, null is no limit. */
+static void
+option_within(SmkRequest *request, const JsonbValue *value)
+{
+	const char *text;
+	Interval *within;
+
+	if (value->type == jbvNull)
+		return;
+	text = option_text("within", value);
+	within = option_interval("within", text);
+	request->within = within->day * USECS_PER_DAY + within->time;
+	if (request->within <= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"within\" must be positive: \"%s\"", text),
+						errhint("Leave it out for no limit.")));
+	request->has_within = true;
+}
+
+/* The time as of which is looked: request_settle_as_of reads on when the zone is known. */
+static void
+option_as_of(SmkRequest *request, const JsonbValue *value)
+{
+	const char *text;
+
+	if (value->type == jbvNull)
+		return;
+	text = option_text("as_of", value);
+	request->as_of = DatumGetTimestampTz(option_input(timestamptz_in, "as_of", text));
+	if (TIMESTAMP_NOT_FINITE(request->as_of))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"as_of\" must be finite: \"%s\"", text),
+						errhint("Leave it out for how it stands now.")));
+	request->has_as_of = true;
+}
+
+/* How the steps of a funnel follow each other. */
+static void
+option_mode(SmkRequest *request, const JsonbValue *value)
+{
+	char *mode = option_text("mode", value);
+
+	request->mode = (smk_funnel_rules_parse(mode) & SMK_FUNNEL_REACHED) ? NULL : mode;
 }
 
 /* Raises an error for a kind that nothing has: a slip of the pen would count nothing. */
@@ -408,6 +495,12 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		option_basis(request, value);
 	else if (strcmp(key, "lag") == 0)
 		option_lag(request, value);
+	else if (strcmp(key, "within") == 0)
+		option_within(request, value);
+	else if (strcmp(key, "as_of") == 0)
+		option_as_of(request, value);
+	else if (strcmp(key, "mode") == 0)
+		option_mode(request, value);
 	else if (strcmp(key, "kind") == 0)
 		option_kind(request, value);
 	else if (strcmp(key, "time_zone") == 0)
@@ -423,28 +516,50 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 }
 
 /*
- * A bound as an instant: one that is midnight in the session's zone (the day's first instant, where there is
- * no midnight) means that date in the reporting zone.
+ * True for an instant that is midnight in the session's zone (the day's first instant, where there is no
+ * midnight): that date is meant then.
  */
+static bool
+is_session_midnight(TimestampTz at, DateADT *date)
+{
+	SmkZone session = {0};
+
+	session.kind = SMK_ZONE_FULL;
+	session.tz = session_timezone;
+	*date = smk_zone_local_date(&session, at);
+	/* As a date is read as a bound, which is the second midnight of a day that has two. */
+	return at == DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(*date))) ||
+		   at == smk_zone_first_instant(&session, *date);
+}
+
+/* A bound as an instant: one that means a date is that date in the reporting zone. */
 static TimestampTz
 request_bound(SmkRequest *request, TimestampTz at, const char *name)
 {
-	SmkZone session = {0};
 	DateADT date;
-	TimestampTz midnight;
 
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"%s\" must be finite", name),
 				 errhint("Leave a bound out with NULL.")));
-	session.kind = SMK_ZONE_FULL;
-	session.tz = session_timezone;
-	date = smk_zone_local_date(&session, at);
-	/* As a date is read as a bound, which is the second midnight of a day that has two. */
-	midnight = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(date)));
-	return at == midnight || at == smk_zone_first_instant(&session, date)
-			   ? smk_zone_first_instant(request->zone, date)
-			   : at;
+	return is_session_midnight(at, &date) ? smk_zone_first_instant(request->zone, date) : at;
+}
+
+/*
+ * Makes as_of the first instant that is not seen: the next day's where a date is meant, of which all is seen.
+ * The range ends, and periods run, as they did then.
+ */
+static void
+request_settle_as_of(SmkRequest *request)
+{
+	DateADT date;
+
+	if (!request->has_as_of)
+		return;
+	request->as_of = is_session_midnight(request->as_of, &date)
+						 ? smk_zone_first_instant(request->zone, date + 1)
+						 : request->as_of + 1;
+	request->now = Min(request->now, request->as_of);
 }
 
 static DateADT
@@ -576,6 +691,7 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 	request_each(request, arguments->options, "options", request_visit_option);
 	request->zone = smk_zone_lookup(request->time_zone);
 	request_settle_basis(request);
+	request_settle_as_of(request);
 
 	request->is_all = strcmp(arguments->period, "all") == 0;
 	if (!request->is_all && !smk_period_parse(arguments->period, &request->period))

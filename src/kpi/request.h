@@ -67,6 +67,11 @@ typedef struct SmkRequest
 	bool has_lag;
 	Interval lag;
 	const char *margin; /* the share of revenue that is margin, as SQL; NULL: all of it */
+	bool has_within;	/* options.within was given */
+	int64 within;		/* in microseconds: how long after its creation a lead's step may come */
+	bool has_as_of;		/* options.as_of was given */
+	TimestampTz as_of;	/* nothing that happened at this instant or later is seen */
+	const char *mode;	/* of a funnel; NULL: reached */
 	bool has_kind;		/* options.kind was given */
 	bool all_kinds;
 	List *kinds; /* of char * */
@@ -79,6 +84,7 @@ extern void smk_request_lay(SmkRequest *request);
 extern SmkBy *smk_request_by(SmkConfig *config, const char *name);
 extern char *smk_timestamp_literal(TimestampTz at);
 extern char *smk_date_literal(DateADT date);
+extern char *smk_hours_literal(int64 length);
 extern const char *smk_period_step(SmkPeriod period);
 extern DateADT smk_request_date_from(const SmkRequest *request, TimestampTz at);
 extern char *smk_request_first_month(const SmkRequest *request);

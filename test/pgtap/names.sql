@@ -18,7 +18,7 @@ SELECT results_eq(format('SELECT by_1, leads FROM smarketing.cost_per_lead(''202
     $$VALUES ('$1 $$||'$$'||$$ %s', 10::bigint), ('(none)', 20), ('O''Brien', 10), (E'c''\\d', 10), (E'two\nlines', 10), ('été "q"', 10)$$,
     'values come as they are, (none) takes the missing along');
 SELECT results_eq(format($$SELECT v, (SELECT leads FROM smarketing.cost_per_lead('2026-01-01', '2026-02-01', 'all', filter => jsonb_build_object(%L, v))),
-        (SELECT count(*) FROM smarketing.kpi_rows('leads', '2026-01-01', '2026-02-01', jsonb_build_object(%L, v), max_rows => NULL))
+        (SELECT count(*) FROM smarketing.kpi_rows('cost_per_lead.leads', '2026-01-01', '2026-02-01', jsonb_build_object(%L, v), max_rows => NULL))
     FROM unnest(ARRAY['O''Brien', E'c''\\d', E'a\\b', E'two\nlines', '(none)', 'été "q"']) WITH ORDINALITY u (v, n) ORDER BY n$$, :'dimension', :'dimension'),
     $$VALUES ('O''Brien', 10::bigint, 10::bigint), (E'c''\\d', 10, 10), (E'a\\b', 0, 0), (E'two\nlines', 10, 10), ('(none)', 20, 20), ('été "q"', 10, 10)$$,
     'filters find each, by the name that is shown');

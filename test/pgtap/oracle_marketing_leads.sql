@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'Asia/Kolkata';
 CREATE EXTENSION smarketing;
-SELECT plan(33);
+SELECT plan(43);
 SELECT (pg_stat_file(:'shared' || '/marketing_leads/oracle_by_origin.csv', true)).size IS NOT NULL AS has_data \gset
 \if :has_data
 
@@ -127,6 +127,21 @@ SELECT results_eq(
 SELECT ok(EXISTS (SELECT 1 FROM smarketing.kpi_rows('cost_per_lead.customers', '2018-03-08', '2018-03-09', max_rows => NULL)
                   WHERE record_id = 'b91cf8812365f50ff4bda4bcd6206b05'), 'and is there by name');
 
+-- The funnel: a deal makes its lead an SQL, an opportunity and won; nothing tells who was an MQL itself.
+SELECT results_eq(
+    $$SELECT by_1, leads, mqls, sqls, opportunities, won, lead_to_won_rate, opportunity_to_won_rate, skipped_mqls FROM smarketing.sales_qualified_leads(period => 'all', by => '{channel}')$$,
+    'SELECT channel, leads, customers, customers, customers, customers, conversion, 1::float8, NULL::bigint FROM expected_origin ORDER BY channel COLLATE "C"', 'the funnel by origin');
+SELECT results_eq(
+    $$SELECT period_start, leads, won, lead_to_won_rate FROM smarketing.sales_qualified_leads('2017-06-01', '2018-06-01')$$,
+    'SELECT first_contact_date, mqls::bigint, won::bigint, conversion FROM oracle_month ORDER BY 1', 'the funnel by contact month');
+SELECT results_eq(
+    $$SELECT by_1, step, entities, first_rate FROM smarketing.lead_funnel(period => 'all', by => '{channel}') WHERE step IN (1, 6)$$,
+    'SELECT channel, step, CASE step WHEN 1 THEN leads ELSE customers END, CASE step WHEN 1 THEN 1 ELSE conversion END FROM expected_origin, (VALUES (1), (6)) AS s (step) ORDER BY channel COLLATE "C", step',
+    'and step by step');
+SELECT results_eq(
+    $$SELECT to_char(period_start, 'YYYY-MM'), won FROM smarketing.sales_qualified_leads('2017-12-01', '2018-12-01', options => '{"basis": "period"}')$$,
+    'SELECT won_date, won FROM oracle_won_month ORDER BY 1', 'won by won month');
+
 -- The records behind the figures.
 SELECT results_eq(
     $$SELECT (SELECT count(*) FROM smarketing.kpi_rows('cost_per_lead.leads', '2017-01-01', '2019-01-01', max_rows => NULL)),
@@ -166,7 +181,34 @@ SELECT results_eq(
     $$SELECT by_1, leads, customers FROM smarketing.cost_per_lead(period => 'all', by => '{channel}')$$,
     'SELECT channel, leads, customers FROM expected_origin ORDER BY channel COLLATE "C"', 'customers by origin over the view too');
 
+-- The same days as hours of the leads, where the opportunity begins with the contact; and within 30 and 90 days. The deal that
+-- was won before its contact counts as won with it.
+SELECT results_eq(
+    $$SELECT by_1, won, median_hours_to_won / 24 FROM smarketing.sales_qualified_leads(period => 'all', by => '{channel}')$$,
+    'SELECT channel, customers, median_days_to_win FROM expected_origin ORDER BY channel COLLATE "C"', 'median hours to won by origin');
+SELECT results_eq(
+    $$SELECT period_start, won, median_hours_to_won / 24 FROM smarketing.sales_qualified_leads('2017-06-01', '2018-06-01')$$,
+    'SELECT first_contact_date, won::bigint, median_days_to_win FROM oracle_month ORDER BY 1', 'and by contact month');
+SELECT results_eq(
+    $$SELECT by_1, round((median_hours / 24)::numeric, 9), round((p90_hours / 24)::numeric, 9) FROM smarketing.lead_funnel(period => 'all', by => '{channel}') WHERE step = 6$$,
+    $$SELECT CASE origin_n WHEN '(null)' THEN '(none)' ELSE origin_n END, round(median_days_to_win::numeric, 9), round(p90_days::numeric, 9) FROM oracle_origin ORDER BY CASE origin_n WHEN '(null)' THEN '(none)' ELSE origin_n END COLLATE "C"$$,
+    'median and ninth decile of the last step');
+SELECT results_eq(
+    $$SELECT a.by_1, a.won, b.won FROM smarketing.sales_qualified_leads(period => 'all', by => '{channel}', options => '{"within": "30 days"}') AS a
+      JOIN smarketing.sales_qualified_leads(period => 'all', by => '{channel}', options => '{"within": "90 days"}') AS b USING (by_1)$$,
+    $$SELECT CASE origin_n WHEN '(null)' THEN '(none)' ELSE origin_n END, won_within_30d::bigint, won_within_90d::bigint FROM oracle_origin ORDER BY CASE origin_n WHEN '(null)' THEN '(none)' ELSE origin_n END COLLATE "C"$$,
+    'won within 30 and 90 days by origin');
+SELECT results_eq(
+    $$SELECT a.period_start, a.won, b.entities FROM smarketing.sales_qualified_leads('2017-06-01', '2018-06-01', options => '{"within": "30 days"}') AS a
+      JOIN smarketing.lead_funnel('2017-06-01', '2018-06-01', options => '{"within": "90 days"}') AS b ON b.period_start = a.period_start AND b.step = 6$$,
+    'SELECT first_contact_date, won_within_30d::bigint, won_within_90d::bigint FROM oracle_month ORDER BY 1', 'and by contact month');
+SELECT results_eq(
+    $$SELECT (smarketing.lead_funnel('2017-06-01', '2018-06-01', 'all', options => jsonb_build_object('as_of', day))).entities FROM (VALUES (date '2018-01-31'), ('2018-03-05')) AS d (day)$$,
+    $$SELECT CASE step WHEN 1 THEN leads WHEN 6 THEN won ELSE opportunities END FROM (VALUES (date '2018-01-31'), ('2018-03-05')) AS d (day), generate_series(1, 6) AS step,
+      LATERAL (SELECT count(*) AS leads, count(*) FILTER (WHERE won AND won_date::date <= day) AS won, count(*) FILTER (WHERE won) AS opportunities FROM plain WHERE at <= day) AS p ORDER BY day, step$$,
+    'as of two days, against plain SQL');
+
 \else
-SELECT skip('no shared data', 33);
+SELECT skip('no shared data', 43);
 \endif
 SELECT * FROM finish();

@@ -1,4 +1,4 @@
--- The three KPIs against a slow and obvious reference, written from the contract: every scenario makes random messy CRM
+-- Four KPIs and the funnel of leads against a slow and obvious reference, written from the contract: every scenario makes random messy CRM
 -- tables, binds them in a random way, and compares random calls in full, every row, column and the order. Then what must
 -- hold between calls. The seed is printed; another one: PGOPTIONS="-c smk.seed=0.123" (psql) or SMK_SEED=0.123 (make check).
 -- One row in twelve is dated relative to now(), which a seed does not fix.
@@ -375,37 +375,72 @@ BEGIN
     END LOOP;
 END $$;
 
+-- What a lead did: options.within limits the steps, options.as_of hides what happened at that instant or later. Beside the
+-- steps of both KPIs the hours from the lead's creation to a step, and from one step to the next.
 CREATE FUNCTION reference.lead_facts(by text[], filter jsonb, options jsonb) RETURNS SETOF reference.fact LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
     l record; h record; o record; d text[]; created timestamptz; mql_at timestamptz; sal_at timestamptz; sql_at timestamptz; out_at timestamptz;
     stage text; step int; t timestamptz; cohort boolean := coalesce(options->>'basis', 'cohort') = 'cohort'; links boolean := reference.has('opportunity', 'lead_id');
     zone text := (SELECT r.zone FROM reference.read_in AS r); by_day boolean := EXISTS (SELECT FROM reference.shape AS s WHERE s.entity IN ('lead', 'opportunity') AND s.col = 'created_at' AND s.type = 'date' AND s.is_bound);
+    as_of timestamptz := coalesce((options->>'as_of')::timestamptz, 'infinity'); is_past boolean := options ? 'as_of';
+    most float8 := extract(epoch FROM (options->>'within')::interval) / 3600;
+    names text[] := '{mqls,sals,sqls,opportunities,won}'; took boolean[]; own timestamptz[]; known timestamptz[]; before timestamptz; hours float8; last_hours float8; itself boolean;
 BEGIN
     FOR l IN SELECT * FROM reference.rec WHERE entity = 'lead' AND reference.passes(entity, n, filter) LOOP
         d := reference.dims('lead', l.n, by);
         created := l.row->>'created_at'; mql_at := l.row->>'mql_at'; sal_at := l.row->>'sal_at'; sql_at := l.row->>'sql_at'; out_at := l.row->>'disqualified_at';
         stage := reference.stage_of(l.row->>'stage', l.row->>'pipeline'); step := reference.step_of(l.row->>'stage', l.row->>'pipeline');
+        IF is_past THEN
+            CONTINUE WHEN created IS NULL OR created >= as_of;
+            stage := NULL; step := NULL;
+            IF mql_at >= as_of THEN mql_at := NULL; END IF;
+            IF sal_at >= as_of THEN sal_at := NULL; END IF;
+            IF sql_at >= as_of THEN sql_at := NULL; END IF;
+        END IF;
         -- its history
-        SELECT coalesce(bool_or(step >= 3), false) AS mql, coalesce(bool_or(step >= 5), false) AS sql, coalesce(bool_or(step = 7), false) AS won, coalesce(bool_or(m.stage = 'disqualified'), false) AS gone,
-            min(at) FILTER (WHERE step >= 3) AS mql_at, min(at) FILTER (WHERE step >= 5) AS sql_at, min(at) FILTER (WHERE step = 7) AS won_at, min(at) FILTER (WHERE m.stage = 'disqualified') AS gone_at
-        INTO h FROM reference.move AS m WHERE m.lead = l.key;
+        SELECT coalesce(bool_or(step >= 3), false) AS mql, coalesce(bool_or(step >= 4), false) AS sal, coalesce(bool_or(step >= 5), false) AS sql, coalesce(bool_or(step >= 6), false) AS opportunity,
+            coalesce(bool_or(step = 7), false) AS won, coalesce(bool_or(m.stage = 'disqualified'), false) AS gone, coalesce(bool_or(step = 3), false) AS itself,
+            min(at) FILTER (WHERE step >= 3) AS mql_at, min(at) FILTER (WHERE step >= 4) AS sal_at, min(at) FILTER (WHERE step >= 5) AS sql_at, min(at) FILTER (WHERE step >= 6) AS opportunity_at,
+            min(at) FILTER (WHERE step = 7) AS won_at, min(at) FILTER (WHERE m.stage = 'disqualified') AS gone_at
+        INTO h FROM reference.move AS m WHERE m.lead = l.key AND m.at < as_of;
         -- its opportunities
         SELECT count(*) > 0 AS any, coalesce(bool_or(won), false) AS won, min(at) FILTER (WHERE by_lead) AS lead_at, min(at) FILTER (WHERE NOT by_lead) AS account_at,
             min(closed) FILTER (WHERE by_lead AND won) AS lead_won, min(closed) FILTER (WHERE NOT by_lead AND won) AS account_won
-        INTO o FROM (SELECT at, closed, won, lead IS NOT NULL AS by_lead FROM reference.deal WHERE lead = l.key OR lead IS NULL AND account = l.row->>'account_id' AND CASE WHEN by_day THEN (at AT TIME ZONE zone)::date >= (created AT TIME ZONE zone)::date ELSE at >= created END) AS c;
+        INTO o FROM (SELECT at, closed, won AND (NOT is_past OR closed < as_of) AS won, lead IS NOT NULL AS by_lead FROM reference.deal WHERE (NOT is_past OR at < as_of)
+            AND (lead = l.key OR lead IS NULL AND account = l.row->>'account_id' AND CASE WHEN by_day THEN (at AT TIME ZONE zone)::date >= (created AT TIME ZONE zone)::date ELSE at >= created END)) AS c;
         RETURN NEXT ('leads', created, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
-        IF mql_at IS NOT NULL OR sal_at IS NOT NULL OR sql_at IS NOT NULL OR h.mql OR o.any OR step >= 3 THEN
-            RETURN NEXT ('mqls', CASE WHEN cohort THEN created ELSE coalesce(mql_at, h.mql_at, sal_at, sql_at, o.lead_at, o.account_at) END, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
-        END IF;
-        IF sql_at IS NOT NULL OR h.sql OR o.any OR step >= 5 THEN
-            RETURN NEXT ('sqls', CASE WHEN cohort THEN created ELSE coalesce(sql_at, h.sql_at, o.lead_at, o.account_at) END, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
-        END IF;
         IF h.won OR o.won OR step = 7 THEN
             RETURN NEXT ('customers', CASE WHEN cohort THEN created ELSE coalesce(h.won_at, o.lead_won, o.account_won) END, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
         END IF;
         IF out_at IS NOT NULL OR h.gone OR stage = 'disqualified' THEN
             RETURN NEXT ('disqualified', CASE WHEN cohort THEN created ELSE coalesce(out_at, h.gone_at) END, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
+        END IF;
+        -- its way
+        took := ARRAY[mql_at IS NOT NULL OR sal_at IS NOT NULL OR sql_at IS NOT NULL OR h.mql OR o.any OR step >= 3, sal_at IS NOT NULL OR sql_at IS NOT NULL OR h.sal OR o.any OR step >= 4,
+            sql_at IS NOT NULL OR h.sql OR o.any OR step >= 5, h.opportunity OR o.any OR step >= 6, h.won OR o.won OR step = 7];
+        own := ARRAY[coalesce(mql_at, h.mql_at, sal_at, sql_at, o.lead_at, o.account_at), coalesce(sal_at, h.sal_at, sql_at, o.lead_at, o.account_at), coalesce(sql_at, h.sql_at, o.lead_at, o.account_at),
+            coalesce(h.opportunity_at, o.lead_at, o.account_at), coalesce(h.won_at, o.lead_won, o.account_won)];
+        known := own;
+        FOR i IN 1 .. 4 LOOP known[i] := coalesce(own[i], own[5]); END LOOP;
+        itself := mql_at IS NOT NULL OR h.itself OR stage = 'mql';
+        before := created; last_hours := 0;
+        FOR i IN 1 .. 5 LOOP
+            before := greatest(before, known[i]);
+            hours := CASE WHEN created IS NOT NULL AND known[i] IS NOT NULL THEN extract(epoch FROM before - created) / 3600 END;
+            IF most IS NOT NULL THEN took[i] := coalesce(hours <= most, false); END IF;
+            IF took[i] THEN
+                t := CASE WHEN cohort THEN created ELSE own[i] END;
+                RETURN NEXT (names[i], t, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
+                IF hours IS NOT NULL THEN
+                    RETURN NEXT ('hours_' || names[i], t, hours, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
+                    RETURN NEXT ('gap_' || names[i], t, hours - last_hours, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
+                END IF;
+            END IF;
+            last_hours := hours;
+        END LOOP;
+        IF took[2] AND NOT coalesce(itself, false) THEN
+            RETURN NEXT ('skipped_mqls', CASE WHEN cohort THEN created ELSE own[1] END, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
         END IF;
     END LOOP;
 END $$;
@@ -443,6 +478,7 @@ CREATE FUNCTION reference.missing(fn text, options jsonb, everything boolean) RE
 DECLARE m text[] := '{}'; cohort boolean := coalesce(options->>'basis', 'cohort') = 'cohort'; created boolean := coalesce(options->>'basis', '') = 'created';
     history boolean := reference.bound('stage_change') AND reference.has('stage_change', 'lead_id');
     deals boolean := reference.has('opportunity', 'lead_id') OR reference.has('opportunity', 'account_id') AND reference.has('lead', 'account_id');
+    within boolean := options->>'within' IS NOT NULL; label boolean := reference.has('lead', 'stage'); mql boolean; sal boolean; sql boolean;
     won boolean := reference.has('opportunity', 'won'); closed boolean := reference.has('opportunity', 'closed_at'); stage boolean := reference.has('lead', 'stage') AND (cohort OR everything);   -- the current stage has no time
 BEGIN
     IF NOT reference.bound('spend') AND NOT reference.bound('spend_entry') THEN m := m || '{spend}'; END IF;
@@ -451,6 +487,15 @@ BEGIN
         IF NOT (history OR deals OR stage OR reference.has('lead', 'sql_at')) THEN m := m || '{sqls}'; END IF;
         IF NOT (history OR stage OR deals AND won) THEN m := m || '{customers}'; END IF;
         IF NOT (history OR stage OR reference.has('lead', 'disqualified_at')) THEN m := m || '{disqualified}'; END IF;
+    ELSIF fn = 'sales_qualified_leads' THEN
+        stage := stage AND NOT within; label := label AND NOT within;   -- the current stage cannot show that a step came in time
+        sql := history OR deals OR reference.has('lead', 'sql_at'); sal := sql OR reference.has('lead', 'sal_at'); mql := sal OR reference.has('lead', 'mql_at');
+        IF NOT (mql OR stage) THEN m := m || '{mqls}'; END IF;
+        IF NOT (sal OR stage) THEN m := m || '{sals}'; END IF;
+        IF NOT (sql OR stage) THEN m := m || '{sqls}'; END IF;
+        IF NOT (history OR deals OR stage) THEN m := m || '{opportunities}'; END IF;
+        IF NOT (history OR deals AND won OR stage) THEN m := m || '{won}'; END IF;
+        IF NOT (mql OR stage) OR NOT (sal OR label) OR NOT (history OR reference.has('lead', 'stage') OR reference.has('lead', 'mql_at')) THEN m := m || '{skipped_mqls}'; END IF;
     ELSE
         IF NOT won OR NOT closed AND NOT everything AND (NOT created OR fn = 'cost_per_opportunity') THEN m := m || '{closed,won,lost,amount_won,amount_lost,amount_closed,won_with_amount}'; END IF;
         IF NOT reference.has('opportunity', 'amount') THEN m := m || '{amount_won,amount_lost,amount_closed,won_with_amount}'; END IF;
@@ -464,6 +509,10 @@ CREATE FUNCTION reference.money(a numeric, b numeric) RETURNS numeric LANGUAGE s
 CREATE FUNCTION reference.wilson(w numeric, n numeric, side int) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN n > 0 THEN greatest(0, least(1, ((w + z * z / 2) / (n + z * z) + side * z * sqrt(w * (n - w) / n + z * z / 4) / (n + z * z)))) END FROM (SELECT 1.959963984540054::numeric) AS c (z) $$;
 
+-- The entity that a function counts, and whether it has spend beside it.
+CREATE FUNCTION reference.counted(fn text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN fn IN ('cost_per_lead', 'sales_qualified_leads') THEN 'lead' ELSE 'opportunity' END $$;
+CREATE FUNCTION reference.spends(fn text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT fn LIKE 'cost_per_%' $$;
+
 -- The call itself: rows in order, each as JSON.
 CREATE FUNCTION reference.call(fn text, since timestamptz, until timestamptz, period text, by text[], filter jsonb, options jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -473,22 +522,22 @@ BEGIN
     zone := coalesce(options->>'time_zone', s.time_zone);
     PERFORM reference.spans(since, until, period, zone, s.first_month, NULL);   -- for its error
     PERFORM reference.read_all(zone);
-    IF NOT reference.bound(CASE fn WHEN 'cost_per_lead' THEN 'lead' ELSE 'opportunity' END) THEN RAISE 'not bound' USING ERRCODE = '55000'; END IF;
+    IF NOT reference.bound(reference.counted(fn)) THEN RAISE 'not bound' USING ERRCODE = '55000'; END IF;
     FOR wanted IN SELECT unnest(by) UNION SELECT key FROM jsonb_each(filter) WHERE value <> '[]' AND value <> '{"not": []}' LOOP
-        IF (SELECT way IS NULL FROM reference.dimension_way AS w WHERE w.dim = wanted AND entity = CASE fn WHEN 'cost_per_lead' THEN 'lead' ELSE 'opportunity' END) THEN
+        IF (SELECT way IS NULL FROM reference.dimension_way AS w WHERE w.dim = wanted AND entity = reference.counted(fn)) THEN
             RAISE 'no dimension %', wanted USING ERRCODE = '22023';
         END IF;
         -- What no spend has is an error; what only the bound spend has is (none) for what was entered, and the other way round.
-        IF fn <> 'opportunity_win_rate' AND s.spend_without = 'error' AND (reference.bound('spend') OR reference.bound('spend_entry'))
+        IF reference.spends(fn) AND s.spend_without = 'error' AND (reference.bound('spend') OR reference.bound('spend_entry'))
             AND NOT EXISTS (SELECT FROM reference.dimension_way AS w WHERE w.dim = wanted AND way IS NOT NULL AND entity IN ('spend', 'spend_entry') AND reference.bound(entity)) THEN
             RAISE 'no dimension % of spend', wanted USING ERRCODE = '22023';
         END IF;
     END LOOP;
-    measures := CASE fn WHEN 'cost_per_lead' THEN '{spend,leads,mqls,sqls,customers,disqualified}'::text[] WHEN 'cost_per_opportunity' THEN '{spend,opportunities,won}'
+    measures := CASE fn WHEN 'sales_qualified_leads' THEN '{leads,mqls,sals,sqls,opportunities,won,skipped_mqls,hours_mqls,hours_sqls,hours_won}'::text[] WHEN 'cost_per_lead' THEN '{spend,leads,mqls,sqls,customers,disqualified}'::text[] WHEN 'cost_per_opportunity' THEN '{spend,opportunities,won}'
         ELSE '{created,closed,won,lost,open,amount_won,amount_lost,open_overdue,amount_closed,won_with_amount}' END;
     gone := reference.missing(fn, options, period = 'all' AND since IS NULL AND until IS NULL);
-    IF fn <> 'opportunity_win_rate' THEN f := ARRAY(SELECT x FROM reference.spend_facts(by, filter, options, zone) AS x); END IF;
-    IF fn = 'cost_per_lead' THEN f := f || ARRAY(SELECT x FROM reference.lead_facts(by, filter, options) AS x);
+    IF reference.spends(fn) THEN f := ARRAY(SELECT x FROM reference.spend_facts(by, filter, options, zone) AS x); END IF;
+    IF reference.counted(fn) = 'lead' THEN f := f || ARRAY(SELECT x FROM reference.lead_facts(by, filter, options) AS x WHERE measure = ANY (measures));
     ELSE f := f || ARRAY(SELECT x FROM reference.opportunity_facts(fn, by, filter, options, zone) AS x WHERE fn <> 'cost_per_opportunity' OR measure = ANY (measures)); END IF;
     SELECT min(x.at) INTO first_record FROM unnest(f) AS x;
     -- Money in the currency of the setting: at the last rate on or before the day, or the last one of all where there is no day.
@@ -509,13 +558,19 @@ BEGIN
             cell AS (SELECT '{}'::text[] AS dims WHERE by = '{}' UNION SELECT dims FROM hit WHERE by <> '{}'),
             figure AS (
                 SELECT dims, measure, CASE WHEN measure = ANY (gone) OR bool_or(is_missing) THEN NULL
-                    WHEN measure = 'cycle' THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY value::float8)::numeric ELSE coalesce(sum(value), 0) END AS figure
+                    WHEN measure = 'cycle' OR measure LIKE 'hours_%' THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY value::float8)::numeric ELSE coalesce(sum(value), 0) END AS figure
                 FROM cell CROSS JOIN unnest(measures || '{cycle}') AS v (measure) LEFT JOIN hit USING (dims, measure) GROUP BY 1, 2)
             SELECT dims AS d, jsonb_object_agg(measure, figure) AS m FROM figure GROUP BY 1 ORDER BY dims COLLATE "C"
         LOOP
             m := one.m; d := one.d;
             cell := jsonb_build_object('period_start', p.day, 'is_partial', p.is_partial, 'by_1', d[1], 'by_2', d[2], 'by_3', d[3]);
             RETURN NEXT cell || CASE fn
+                WHEN 'sales_qualified_leads' THEN (SELECT jsonb_build_object('leads', leads, 'mqls', mqls, 'sals', sals, 'sqls', sqls, 'opportunities', opportunities, 'won', won, 'skipped_mqls', skipped_mqls,
+                        'lead_to_mql_rate', mqls / nullif(leads, 0), 'mql_to_sal_rate', sals / nullif(mqls, 0), 'sal_to_sql_rate', sqls / nullif(sals, 0), 'mql_to_sql_rate', sqls / nullif(mqls, 0),
+                        'sql_to_opportunity_rate', opportunities / nullif(sqls, 0), 'opportunity_to_won_rate', won / nullif(opportunities, 0), 'lead_to_won_rate', won / nullif(leads, 0),
+                        'median_hours_to_mql', hours_mqls, 'median_hours_to_sql', hours_sqls, 'median_hours_to_won', hours_won, 'is_mature', extract(epoch FROM now()
+                            - CASE WHEN period = 'all' THEN p.to_at ELSE reference.day_begins(reference.plus(period, p.day, 1), zone) END) >= extract(epoch FROM coalesce(options->>'within', '90 days')::interval))
+                    FROM jsonb_to_record(m) AS r (leads numeric, mqls numeric, sals numeric, sqls numeric, opportunities numeric, won numeric, skipped_mqls numeric, hours_mqls numeric, hours_sqls numeric, hours_won numeric))
                 WHEN 'cost_per_lead' THEN (SELECT jsonb_build_object('spend', round(spend, 6), 'leads', leads, 'cost_per_lead', reference.money(spend, leads), 'mqls', mqls, 'sqls', sqls, 'customers', customers, 'disqualified', disqualified,
                         'mql_rate', mqls / nullif(leads, 0), 'disqualified_rate', disqualified / nullif(leads, 0), 'cost_per_mql', reference.money(spend, mqls), 'cost_per_sql', reference.money(spend, sqls),
                         'cost_per_customer', reference.money(spend, customers))
@@ -556,8 +611,8 @@ DECLARE r reference.request; a timestamptz; b timestamptz; allowed text[]; o jso
 BEGIN
     PERFORM reference.reseed(scenario, n);
     r.scenario := scenario; r.n := n;
-    r.fn := reference.pick('{cost_per_lead,cost_per_opportunity,opportunity_win_rate,opportunity_win_rate}'::text[]);
-    IF NOT reference.bound('opportunity') AND random() < 0.9 THEN r.fn := 'cost_per_lead'; END IF;
+    r.fn := reference.pick('{cost_per_lead,cost_per_opportunity,opportunity_win_rate,opportunity_win_rate,sales_qualified_leads,sales_qualified_leads}'::text[]);
+    IF NOT reference.bound('opportunity') AND random() < 0.9 THEN r.fn := reference.pick('{cost_per_lead,sales_qualified_leads}'::text[]); END IF;
     r.session_zone := reference.a_zone();
     PERFORM set_config('TimeZone', r.session_zone, true);
     r.period := reference.pick('{day,week,month,month,month,quarter,year,fiscal_quarter,fiscal_year,all,all}'::text[]);
@@ -571,8 +626,8 @@ BEGIN
         IF r.until > r.since + interval '40 days' THEN r.until := r.since + interval '40 days'; END IF;
     END IF;
     -- Mostly dimensions that the function's measures have.
-    SELECT array_agg(dim ORDER BY dim) INTO allowed FROM reference.dimension_way AS w WHERE entity = CASE r.fn WHEN 'cost_per_lead' THEN 'lead' ELSE 'opportunity' END AND way IS NOT NULL
-        AND (r.fn = 'opportunity_win_rate' OR (SELECT spend_without = 'none' FROM reference.setting)
+    SELECT array_agg(dim ORDER BY dim) INTO allowed FROM reference.dimension_way AS w WHERE entity = reference.counted(r.fn) AND way IS NOT NULL
+        AND (NOT reference.spends(r.fn) OR (SELECT spend_without = 'none' FROM reference.setting)
             OR NOT reference.bound('spend') AND NOT reference.bound('spend_entry')
             OR NOT EXISTS (SELECT FROM reference.dimension_way AS x WHERE x.dim = w.dim AND x.way IS NULL AND x.entity IN ('spend', 'spend_entry') AND reference.bound(x.entity)));
     SELECT array_agg(d) INTO all_dims FROM unnest('{channel,campaign,owner,team,segment,product,account,kind,origin,target,country,"Sales \"Region\""}'::text[]) AS d WHERE reference.exists_dim(d);
@@ -583,10 +638,11 @@ BEGIN
         r.filter := reference.a_filter(allowed);
     END IF;
     IF random() < 0.3 THEN o := o || jsonb_build_object('time_zone', reference.a_zone()); END IF;
-    IF r.fn <> 'opportunity_win_rate' AND random() < 0.4 THEN o := o || jsonb_build_object('lag', reference.pick(ARRAY['30 days', '1 day', '36 hours', '2 days 5 hours', '90 minutes', '0'])); END IF;
-    IF r.fn = 'cost_per_lead' AND random() < 0.6 THEN o := o || jsonb_build_object('basis', reference.pick('{cohort,period,period}'::text[])); END IF;
+    IF reference.spends(r.fn) AND random() < 0.4 THEN o := o || jsonb_build_object('lag', reference.pick(ARRAY['30 days', '1 day', '36 hours', '2 days 5 hours', '90 minutes', '0'])); END IF;
+    IF reference.counted(r.fn) = 'lead' AND random() < 0.6 THEN o := o || jsonb_build_object('basis', reference.pick('{cohort,period,period}'::text[])); END IF;
+    IF r.fn = 'sales_qualified_leads' AND random() < 0.5 THEN o := o || jsonb_build_object('within', reference.pick('{30 days,36 hours,5 days 3 hours,1 second,400 days,NULL}'::text[])); END IF;
     IF r.fn = 'opportunity_win_rate' AND random() < 0.6 THEN o := o || jsonb_build_object('basis', reference.pick('{closed,created,created}'::text[])); END IF;
-    IF r.fn <> 'cost_per_lead' AND reference.has('opportunity', 'kind') AND random() < 0.5 THEN
+    IF reference.counted(r.fn) = 'opportunity' AND reference.has('opportunity', 'kind') AND random() < 0.5 THEN
         o := o || jsonb_build_object('kind', reference.pick('{"\"all\"","[\"new\",\"upsell\"]","\"renewal\"","[\"cross_sell\"]","\"new\""}'::jsonb[])); END IF;
     r.options := o;
     RETURN r;
@@ -597,7 +653,7 @@ CREATE FUNCTION reference.arguments(r reference.request) RETURNS text LANGUAGE s
 CREATE FUNCTION reference.described(r reference.request) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT format('seed %s scenario %s call %s: SET TimeZone = %L; SELECT * FROM smarketing.%s(%s)', reference.seed(), r.scenario, r.n, r.session_zone, r.fn, reference.arguments(r)) $$;
 CREATE FUNCTION reference.alike(key text, a jsonb, b jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN jsonb_typeof(a) = 'number' AND jsonb_typeof(b) = 'number' AND (key LIKE '%rate%' OR key IN ('opportunities_per_won', 'median_cycle_hours'))
+    SELECT CASE WHEN jsonb_typeof(a) = 'number' AND jsonb_typeof(b) = 'number' AND (key LIKE '%rate%' OR key LIKE '%hours%' OR key = 'opportunities_per_won')
             THEN abs(a::numeric - b::numeric) <= 1e-9 * greatest(abs(a::numeric), abs(b::numeric), 1e-3)
         WHEN jsonb_typeof(a) = 'number' AND jsonb_typeof(b) = 'number' AND key = 'velocity_per_day' THEN abs(a::numeric - b::numeric) <= greatest(0.000001, 1e-9 * abs(a::numeric))
         ELSE a = b END $$;
@@ -732,6 +788,43 @@ BEGIN
         INSERT INTO reference.tried VALUES ('sums', 1);
     END LOOP;
 END $$;
+-- The funnel of leads has the counts of the KPI, and the hours from step to step; as of an earlier time, those of then.
+CREATE FUNCTION reference.check_funnel(r reference.request) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE stages text[] := '{leads,mqls,sals,sqls,opportunities,won}'; f record; e jsonb; n int := 0; s reference.setting; facts reference.fact[]; p reference.span; everything boolean := r.period = 'all' AND r.since IS NULL; past reference.request := r;
+BEGIN
+    IF r.fn <> 'sales_qualified_leads' OR r.options->>'basis' = 'period' THEN RETURN; END IF;
+    SELECT * INTO s FROM reference.setting;
+    r.options := r.options - 'basis';
+    PERFORM reference.read_all(coalesce(r.options->>'time_zone', s.time_zone));
+    facts := ARRAY(SELECT x FROM reference.lead_facts(r.dims, r.filter, r.options) AS x WHERE measure LIKE 'gap_%');
+    FOR f IN EXECUTE format('SELECT *, row_number() OVER () AS row FROM smarketing.lead_funnel(%s)', reference.arguments(r)) LOOP
+        n := n + 1;
+        e := r.expected[(n - 1) / 6 + 1];
+        IF e->'period_start' IS DISTINCT FROM to_jsonb(f.period_start) AND NOT everything OR e->'is_partial' IS DISTINCT FROM to_jsonb(f.is_partial) OR (e->>'by_1', e->>'by_2', e->>'by_3') IS DISTINCT FROM (f.by_1, f.by_2, f.by_3) OR f.step <> (n - 1) % 6 + 1
+            OR (e->>stages[f.step])::bigint IS DISTINCT FROM f.entities OR f.stage <> (ARRAY['lead', 'mql', 'sal', 'sql', 'opportunity', 'won'])[f.step]
+            OR abs(f.first_rate - (e->>stages[f.step])::float8 / nullif((e->>'leads')::float8, 0)) > 1e-9 OR f.first_rate IS NULL AND f.entities IS NOT NULL AND e->>'leads' <> '0' THEN
+            PERFORM reference.fails(r, format('lead_funnel: %s, expected %s', to_jsonb(f), e)); EXIT;
+        END IF;
+        SELECT * INTO p FROM reference.spans(r.since, r.until, r.period, coalesce(r.options->>'time_zone', s.time_zone), s.first_month, NULL) AS x WHERE x.day = f.period_start OR r.period = 'all';
+        IF f.step > 1 AND f.entities IS NOT NULL AND EXISTS (
+            SELECT FROM (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY value::float8) AS half, percentile_cont(0.9) WITHIN GROUP (ORDER BY value::float8) AS most FROM unnest(facts)
+                WHERE measure = 'gap_' || stages[f.step] AND dims = array_remove(ARRAY[f.by_1, f.by_2, f.by_3], NULL) AND (at >= p.from_at AND at < p.to_at OR at IS NULL AND p.is_everything)) AS x
+            WHERE abs(half - f.median_hours) > 1e-6 OR abs(most - f.p90_hours) > 1e-6 OR (half IS NULL) <> (f.median_hours IS NULL)) THEN
+            PERFORM reference.fails(r, format('lead_funnel: hours of %s', to_jsonb(f))); EXIT;
+        END IF;
+    END LOOP;
+    IF n <> 6 * cardinality(r.expected) THEN PERFORM reference.fails(r, format('lead_funnel: %s rows for %s cells', n, cardinality(r.expected))); END IF;
+    INSERT INTO reference.tried VALUES ('lead_funnel', n);
+    -- As of a time that is no midnight of the session, to which a second is added: that instant is the last that is seen.
+    past.options := r.options || jsonb_build_object('as_of', date_trunc('day', reference.a_time()) + interval '13 hours 1 second');
+    past.period := 'all'; past.dims := '{}'; past.since := '2020-01-01'; past.until := '2025-06-01';
+    facts := ARRAY(SELECT x FROM reference.lead_facts('{}', r.filter, past.options || jsonb_build_object('as_of', (past.options->>'as_of')::timestamptz + interval '1 microsecond')) AS x);
+    FOR f IN EXECUTE format('SELECT *, (SELECT count(*) FROM unnest($1) AS x WHERE measure = ($2)[step] AND at >= reference.meant(%L, $3) AND at < reference.meant(%L, $3)) AS want FROM smarketing.lead_funnel(%s)',
+            past.since, past.until, reference.arguments(past)) USING facts, stages, coalesce(r.options->>'time_zone', s.time_zone) LOOP
+        IF f.entities <> f.want THEN PERFORM reference.fails(r, format('lead_funnel as of %s: %s', past.options, to_jsonb(f))); END IF;
+        INSERT INTO reference.tried VALUES ('as_of', 1);
+    END LOOP;
+END $$;
 CREATE FUNCTION reference.check_more(s int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE r reference.request;
 BEGIN
@@ -739,7 +832,7 @@ BEGIN
         PERFORM reference.reseed(s, r.n, 1);
         PERFORM set_config('TimeZone', r.session_zone, true);
         BEGIN
-            PERFORM reference.check_sql(r), reference.check_kpi(r), reference.check_rows(r), reference.check_sums(r);
+            PERFORM reference.check_sql(r), reference.check_kpi(r), reference.check_rows(r), reference.check_sums(r), reference.check_funnel(r);
         EXCEPTION WHEN OTHERS THEN PERFORM reference.fails(r, 'error: ' || SQLSTATE || ' ' || SQLERRM); END;
     END LOOP;
 END $$;
@@ -752,7 +845,7 @@ BEGIN
         format('scenario %s: %s calls, %s rows (bound: %s)', s, (SELECT count(*) FROM reference.request WHERE scenario = s), (SELECT sum(cardinality(expected)) FROM reference.request WHERE scenario = s),
             (SELECT string_agg(entity, ' ' ORDER BY entity) FROM reference.place WHERE is_bound)));
 END $$;
-SELECT plan(25);
+SELECT plan(27);
 SELECT diag('seed ' || reference.seed());
 SELECT format('SELECT reference.scenario(%s)', s) FROM generate_series(1, 20) AS s \gexec
 -- That it was tried at all, whatever the seed.
@@ -761,4 +854,6 @@ SELECT cmp_ok((SELECT sum(cases) FROM reference.tried WHERE property = 'kpi_rows
 SELECT cmp_ok((SELECT sum(cases) FROM reference.tried WHERE property = 'kpi'), '>=', 1000::numeric, 'values of kpi()');
 SELECT cmp_ok((SELECT sum(cases) FROM reference.tried WHERE property = 'sums'), '>=', 300::numeric, 'sums');
 SELECT cmp_ok((SELECT count(*) FROM reference.tried WHERE property = 'kpi_sql'), '>=', 100::bigint, 'statements of kpi_sql()');
+SELECT cmp_ok((SELECT sum(cases) FROM reference.tried WHERE property = 'lead_funnel'), '>=', 300::numeric, 'rows of lead_funnel()');
+SELECT cmp_ok((SELECT sum(cases) FROM reference.tried WHERE property = 'as_of'), '>=', 60::numeric, 'rows as of an earlier time');
 SELECT * FROM finish();

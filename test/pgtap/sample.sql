@@ -9,7 +9,7 @@ CREATE EXTENSION smarketing;
 \i :bind
 \o
 SET client_min_messages = warning;
-SELECT plan(19);
+SELECT plan(22);
 
 -- Every additive measure of every cell (quarter and channel) against its records.
 CREATE TABLE cell AS
@@ -92,6 +92,40 @@ SELECT results_eq($$SELECT mqls, sqls, customers, disqualified FROM smarketing.c
       FROM crm.contact c, LATERAL (SELECT count(*) > 0 AS opp, coalesce(bool_or(is_won), false) AS won FROM crm.deal d
           WHERE d.contact_id = c.id OR (d.contact_id IS NULL AND d.company_id = c.company_id AND d.opened_on >= c.created_on)) d
       WHERE created_on >= '2025-03-01' AND created_on < '2025-05-01'$$, 'steps of the leads of two months, by hand');
+-- What became of the leads of two months: each step where it was written down, or a later one was.
+CREATE TABLE became AS
+SELECT c.created_on AS created, c.source, m.mql, m.mql_itself, m.sal, m.sql, m.opportunity, m.won, t.mql_at, t.sal_at, t.sql_at, t.opportunity_at, t.won_at
+FROM crm.contact c
+CROSS JOIN LATERAL (SELECT count(*) > 0 AS any, coalesce(bool_or(is_won), false) AS won, min(opened_on) FILTER (WHERE contact_id = c.id) AS own_at, min(opened_on) FILTER (WHERE contact_id IS NULL) AS other_at,
+        min(closed_on) FILTER (WHERE is_won AND contact_id = c.id) AS own_won_at, min(closed_on) FILTER (WHERE is_won AND contact_id IS NULL) AS other_won_at
+    FROM crm.deal d WHERE d.contact_id = c.id OR (d.contact_id IS NULL AND d.company_id = c.company_id AND d.opened_on >= c.created_on)) d
+CROSS JOIN LATERAL (SELECT min(changed_at) FILTER (WHERE phase = 'Marketing Qualified') AS itself, min(changed_at) FILTER (WHERE rank >= 1) AS mql, min(changed_at) FILTER (WHERE rank >= 2) AS sal,
+        min(changed_at) FILTER (WHERE rank >= 3) AS sql, min(changed_at) FILTER (WHERE rank >= 4) AS opportunity, min(changed_at) FILTER (WHERE rank = 5) AS won
+    FROM crm.phase_history h JOIN (VALUES ('Marketing Qualified', 1), ('Sales Accepted', 2), ('Sales Qualified', 3), ('Converted', 4), ('Discovery', 4), ('Proposal', 4), ('Negotiation', 4), ('Customer', 5), ('Closed Won', 5)) AS p (phase, rank) USING (phase)
+    WHERE h.contact_id = c.id) h
+CROSS JOIN LATERAL (SELECT coalesce(array_position('{Marketing Qualified,Sales Accepted,Sales Qualified,Converted,Customer}', c.status), 0) AS now) s
+CROSS JOIN LATERAL (SELECT mql_on IS NOT NULL OR accepted_on IS NOT NULL OR sql_on IS NOT NULL OR h.mql IS NOT NULL OR d.any OR now >= 1 AS mql, mql_on IS NOT NULL OR h.itself IS NOT NULL OR now = 1 AS mql_itself,
+        accepted_on IS NOT NULL OR sql_on IS NOT NULL OR h.sal IS NOT NULL OR d.any OR now >= 2 AS sal, sql_on IS NOT NULL OR h.sql IS NOT NULL OR d.any OR now >= 3 AS sql, h.opportunity IS NOT NULL OR d.any OR now >= 4 AS opportunity,
+        h.won IS NOT NULL OR d.won OR now = 5 AS won) m
+CROSS JOIN LATERAL (SELECT coalesce(mql_on, h.mql, accepted_on, sql_on, own_at, other_at) AS mql_at, coalesce(accepted_on, h.sal, sql_on, own_at, other_at) AS sal_at, coalesce(sql_on, h.sql, own_at, other_at) AS sql_at,
+        coalesce(h.opportunity, own_at, other_at) AS opportunity_at, coalesce(h.won, own_won_at, other_won_at) AS won_at) t
+WHERE created_on >= '2025-03-01' AND created_on < '2025-05-01';
+SELECT results_eq($$SELECT period_start, leads, mqls, sals, sqls, opportunities, won, skipped_mqls, lead_to_won_rate, round(median_hours_to_mql::numeric, 6), round(median_hours_to_sql::numeric, 6), round(median_hours_to_won::numeric, 6)
+        FROM smarketing.sales_qualified_leads('2025-03-01', '2025-05-01')$$,
+    $$SELECT date_trunc('month', created)::date, count(*), count(*) FILTER (WHERE mql), count(*) FILTER (WHERE sal), count(*) FILTER (WHERE sql), count(*) FILTER (WHERE opportunity), count(*) FILTER (WHERE won),
+             count(*) FILTER (WHERE sal AND NOT mql_itself), count(*) FILTER (WHERE won) / count(*)::float8,
+             round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM greatest(created, mql_at) - created)::float8 / 3600) FILTER (WHERE mql_at IS NOT NULL))::numeric, 6),
+             round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM greatest(created, mql_at, sal_at, sql_at) - created)::float8 / 3600) FILTER (WHERE sql_at IS NOT NULL))::numeric, 6),
+             round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM greatest(created, mql_at, sal_at, sql_at, opportunity_at, won_at) - created)::float8 / 3600) FILTER (WHERE won_at IS NOT NULL))::numeric, 6)
+      FROM became GROUP BY 1 ORDER BY 1$$, 'the funnel of the leads of two months, by hand');
+SELECT results_eq($$SELECT by_1, leads, sqls, won FROM smarketing.sales_qualified_leads('2025-03-01', '2025-05-01', 'all', '{channel}', options => '{"within": "21 days"}')$$,
+    $$SELECT named(source), count(*), count(*) FILTER (WHERE sql_at IS NOT NULL AND greatest(mql_at, sal_at, sql_at) <= created + interval '504 hours'),
+             count(*) FILTER (WHERE won_at IS NOT NULL AND greatest(mql_at, sal_at, sql_at, opportunity_at, won_at) <= created + interval '504 hours')
+      FROM became GROUP BY 1 ORDER BY 1$$, 'and within three weeks, by channel');
+SELECT is_empty($$SELECT f.*, k.leads FROM (VALUES ('{}'::jsonb), ('{"within": "30 days"}'), ('{"time_zone": "America/New_York"}'), ('{"within": "36 hours", "time_zone": "Asia/Kolkata"}')) o (o), (VALUES ('{}'::text[]), ('{channel}'), ('{rep,country}')) b (b),
+        (VALUES ('{}'::jsonb), ('{"channel": {"not": ["Events", null]}}')) w (w), LATERAL smarketing.lead_funnel('2025-01-15', '2025-06-20', 'month', b, w, o) f
+        LEFT JOIN LATERAL smarketing.sales_qualified_leads('2025-01-15', '2025-06-20', 'month', b, w, o) k ON (k.period_start, k.is_partial) = (f.period_start, f.is_partial) AND (k.by_1, k.by_2) IS NOT DISTINCT FROM (f.by_1, f.by_2)
+    WHERE f.entities IS DISTINCT FROM (ARRAY[k.leads, k.mqls, k.sals, k.sqls, k.opportunities, k.won])[f.step]$$, 'the funnel has the counts of the KPI, whatever the arguments');
 SELECT results_eq($$SELECT by_1, created, closed, won, lost, amount_won, round(median_cycle_hours::numeric, 6) FROM smarketing.opportunity_win_rate('2025-03-01', '2025-06-01', 'all', '{rep}')$$,
     $$SELECT r.name, count(*) FILTER (WHERE opened_on >= '2025-03-01' AND opened_on < '2025-06-01'), count(is_won) FILTER (WHERE c), count(*) FILTER (WHERE c AND is_won),
              count(*) FILTER (WHERE c AND NOT is_won), round(coalesce(sum(value) FILTER (WHERE c AND is_won), 0), 6),

@@ -29,7 +29,7 @@ SELECT * FROM smarketing.kpi('win_rate', '2026-01-01', '2026-04-01', 'all');
 SELECT * FROM smarketing.customer_acquisition_cost('2026-01-01', '2026-04-01', by => '{owner}');
 SELECT * FROM smarketing.revenue_evolution('2026-01-01', '2026-04-01');
 SELECT * FROM smarketing.kpi_compare('cost_per_opportunity', '2026-02-01', '2026-04-01', options => '{"against": "previous"}');
-SELECT * FROM smarketing.kpi_rows('leads', '2026-01-01', '2026-02-01');
+SELECT * FROM smarketing.kpi_rows('cost_per_lead.leads', '2026-01-01', '2026-02-01');
 SELECT smarketing.kpi_sql('cost_per_lead', '2026-01-01', '2026-04-01', by => '{channel}');
 SELECT count(*) > 0 FROM smarketing.kpi_explain('cost_per_lead', '2026-01-01', '2026-04-01');
 SELECT count(*) FROM smarketing.metrics;
