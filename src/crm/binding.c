@@ -307,6 +307,17 @@ smk_unbind(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* True for an interval above 0. */
+static bool
+configure_is_length(const char *value)
+{
+	Interval zero = {0};
+	Datum interval = DirectFunctionCall3(interval_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid),
+										 Int32GetDatum(-1));
+
+	return DatumGetBool(DirectFunctionCall2(interval_gt, interval, IntervalPGetDatum(&zero)));
+}
+
 /* Raises an error unless the value is one that the setting takes. */
 static void
 configure_check(const SmkSetting *setting, const char *value)
@@ -333,6 +344,8 @@ configure_check(const SmkSetting *setting, const char *value)
 			 strcmp(value, "subscription") != 0 && strcmp(value, "opportunity") != 0 &&
 			 strcmp(value, "revenue") != 0)
 		known = "auto, subscription, opportunity, revenue";
+	else if (strcmp(setting->name, "active_within") == 0 && !configure_is_length(value))
+		known = "a length of time above 0, like 12 months";
 	else if (strcmp(setting->name, "currency") == 0 && value[0] == '\0')
 		known = "a code as the CRM and the exchange rates have it, like EUR";
 	if (known)

@@ -34,7 +34,7 @@ const SmkSetting smk_settings[] = {
 	 "the share of revenue that is margin, above 0 and at most 1; without it all revenue counts", false},
 	{"customer_basis", "auto",
 	 "what makes a customer: subscription, opportunity, revenue, or auto for the first that is bound", false},
-	{"active_within", "12 months", "how long a customer without subscription is active after revenue", true},
+	{"active_within", "12 months", "how long a customer without subscription is active after revenue", false},
 	{"spend_without_dimension", "error",
 	 "what spend does that lacks a dimension: error, none to show it under (none), or leads to share it out "
 	 "by "
@@ -186,6 +186,8 @@ config_load_settings(SmkConfig *config)
 			config->gross_margin = value;
 		else if (strcmp(name, "customer_basis") == 0 && config->customer_basis == NULL)
 			config->customer_basis = value;
+		else if (strcmp(name, "active_within") == 0 && config->active_within == NULL)
+			config->active_within = value;
 		else if (strcmp(name, "on_missing_rate") == 0 && missing_rate == NULL)
 			missing_rate = value;
 	}
@@ -202,6 +204,8 @@ config_load_settings(SmkConfig *config)
 		config->spend_without_dimension = "error";
 	if (config->customer_basis == NULL)
 		config->customer_basis = "auto";
+	if (config->active_within == NULL)
+		config->active_within = "12 months";
 	if (config->fiscal_year_start == 0)
 		config->fiscal_year_start = 1;
 }

@@ -49,6 +49,7 @@ typedef struct SmkConfig
 	bool missing_rate_is_null;
 	char *spend_without_dimension;
 	char *customer_basis;
+	char *active_within; /* an interval, as text */
 	char *gross_margin; /* NULL: revenue is all margin */
 	int fiscal_year_start;
 } SmkConfig;

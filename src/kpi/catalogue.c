@@ -54,6 +54,9 @@ static const SmkRecordSet subscriptions_running = {"subscriptions at the close o
 												   NULL,
 												   "ends_at"};
 
+static const SmkRecordSet customer_payments = {
+	"payments of customers", "customer_payment", "at", SMK_KIND_ANY, false, NULL, NULL};
+
 /* From creation to closing; an infinite time has no distance. */
 #define CYCLE                                                                                                \
 	"CASE WHEN isfinite([@created_at]) AND isfinite([@closed_at]) THEN [@closed_at] - [@created_at] END"
@@ -61,6 +64,7 @@ static const SmkRecordSet subscriptions_running = {"subscriptions at the close o
 #define ANY NULL
 #define COHORT "cohort"
 #define PERIOD "period"
+#define FLOW "flow"
 #define CLOSED "closed"
 #define CREATED "created"
 #define AUTO "auto"
@@ -95,6 +99,16 @@ static const SmkRecordSet subscriptions_running = {"subscriptions at the close o
 #define FUNNEL_OF(name, records, arguments, condition)                                                       \
 	{                                                                                                        \
 		name, ANY, SMK_SUMMARY, SMK_UNIT_SUMMARY, true, true, &(records), arguments, condition, NULL, NULL   \
+	}
+#define CUSTOMERS_OF(name, better, movements, needs)                                                         \
+	{                                                                                                        \
+		name, ANY, SMK_MOVEMENT, SMK_UNIT_COUNT, better, false, &customer_payments, movements, needs, NULL,  \
+			NULL                                                                                             \
+	}
+#define AMOUNT_OF(name, better, movements, needs)                                                            \
+	{                                                                                                        \
+		name, ANY, SMK_MOVEMENT, SMK_UNIT_MONEY, better, false, &customer_payments, movements, needs, NULL,  \
+			NULL                                                                                             \
 	}
 #define STOCK_OF(name, basis, better, records, starts)                                                       \
 	{                                                                                                        \
@@ -237,6 +251,35 @@ static const SmkColumn revenue_evolution_columns[] = {
 	HIDDEN_TRUTH("is_projection", "false"),
 	END_OF_COLUMNS};
 
+static const SmkColumn customer_retention_columns[] = {
+	CUSTOMERS_OF("customers_start", true, "'opening'", NULL),
+	COMPUTED("customers_kept", SMK_UNIT_COUNT, true, "[customers_start] - [customers_lost]", NULL, NULL),
+	CUSTOMERS_OF("customers_new", true, "'new'", NULL),
+	CUSTOMERS_OF("customers_reactivated", true, "'reactivation'", NULL),
+	CUSTOMERS_OF("customers_lost", false, "'churn'", NULL),
+	RATE_OF("retention_rate", true, "customers_kept", "customers_start"),
+	RATE_OF("churn_rate", false, "customers_lost", "customers_start"),
+	AMOUNT_OF("revenue_start", true, "'opening'", NULL),
+	AMOUNT_OF("revenue_new", true, "'new'", NULL),
+	AMOUNT_OF("revenue_expansion", true, "'upsell', 'cross_sell', 'expansion'", NULL),
+	AMOUNT_OF("revenue_upsell", true, "'upsell'", "[product]"),
+	AMOUNT_OF("revenue_cross_sell", true, "'cross_sell'", "[product]"),
+	AMOUNT_OF("revenue_reactivated", true, "'reactivation'", NULL),
+	AMOUNT_OF("revenue_contraction", true, "'contraction'", NULL),
+	AMOUNT_OF("revenue_churned", true, "'churn'", NULL),
+	AMOUNT_OF("revenue_end", true, "'closing'", NULL),
+	COMPUTED("gross_revenue_retention", SMK_UNIT_RATE, true,
+			 "(([revenue_start] + [revenue_contraction] + [revenue_churned]) / "
+			 "CASE WHEN [revenue_start] > 0 THEN [revenue_start] END)::double precision",
+			 NULL, NULL),
+	COMPUTED("net_revenue_retention", SMK_UNIT_RATE, true,
+			 "(([revenue_start] + [revenue_expansion] + [revenue_contraction] + [revenue_churned]) / "
+			 "CASE WHEN [revenue_start] > 0 THEN [revenue_start] END)::double precision",
+			 NULL, NULL),
+	CUSTOMERS_OF("customers_upsold", true, "'upsell'", "[product]"),
+	CUSTOMERS_OF("customers_cross_sold", true, "'cross_sell'", "[product]"),
+	END_OF_COLUMNS};
+
 /* Of those that reached a later stage. */
 #define SKIPPED_MQL "[is_sal] AND NOT [is_own_mql]"
 
@@ -284,6 +327,7 @@ static const SmkColumn lead_funnel_columns[] = {
 	END_OF_COLUMNS};
 
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
+static const char *const flow_or_cohort[] = {FLOW, COHORT, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
 
 static const char *const spend_kinds[] = {ALL, MARKETING, SALES, NULL};
@@ -295,6 +339,7 @@ static const char *const revenue_evolution_options[] = {"source", "horizon", "me
 static const char *const cost_per_lead_options[] = {"basis", "lag", "time_zone", NULL};
 static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_zone", NULL};
 static const char *const sales_qualified_leads_options[] = {"basis", "within", "time_zone", NULL};
+static const char *const customer_retention_options[] = {"basis", "time_zone", NULL};
 static const char *const lead_funnel_options[] = {"mode", "within", "as_of", "time_zone", NULL};
 static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};
 
@@ -303,6 +348,8 @@ const SmkKpi smk_kpis[] = {
 	 cost_per_lead_options},
 	{"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity", cost_per_opportunity_columns, NULL,
 	 NULL, cost_per_opportunity_options},
+	{"customer_retention", 3, "retention_rate", "customer_payment", customer_retention_columns, flow_or_cohort,
+	 "basis", customer_retention_options},
 	{"customer_acquisition_cost", 4, "customer_acquisition_cost", "customer",
 	 customer_acquisition_cost_columns, spend_kinds, "spend_kind", customer_acquisition_cost_options},
 	{"revenue_evolution", 5, "revenue", NULL, revenue_evolution_columns, revenue_sources, "source",

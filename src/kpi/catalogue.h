@@ -39,6 +39,7 @@ typedef enum SmkAggregate
 	SMK_SUMMARY, /* a funnel of events: value is the arguments of smarketing.funnel */
 	SMK_STOCK,	/* how many are there at the period's end: from value until the set's ends */
 	SMK_LEVEL,	/* the sum of value over those that are: from the set's time until its ends */
+	SMK_MOVEMENT, /* customers or amounts of the movements named in value; condition: columns that it needs */
 	SMK_RATIO	/* computed from measures */
 } SmkAggregate;
 

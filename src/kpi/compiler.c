@@ -13,6 +13,7 @@
 #include "kpi/goal.h"
 #include "kpi/measure.h"
 #include "kpi/records.h"
+#include "kpi/retention_part.h"
 #include "kpi/source.h"
 #include "kpi/stock.h"
 #include "kpi/template.h"
@@ -46,6 +47,7 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 	List *additive = NIL;
 	List *stock = NIL;
 	List *median = NIL;
+	List *movements = NIL;
 	List *alone = NIL; /* of lists of measures that share a part */
 	ListCell *cell;
 	ListCell *range;
@@ -61,6 +63,8 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 			stock = lappend(stock, measure);
 		else if (measure->column->aggregate == SMK_MEDIAN)
 			median = lappend(median, measure);
+		else if (measure->column->aggregate == SMK_MOVEMENT)
+			movements = lappend(movements, measure);
 		else
 			additive = lappend(additive, measure);
 	}
@@ -69,7 +73,7 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 	if (median)
 		alone = lappend(alone, median);
 	foreach (range,
-			 additive || stock || alone ? smk_shift_ranges(statement->request, shift, stock != NIL) : NIL)
+			 additive || stock || alone || movements ? smk_shift_ranges(statement->request, shift, stock != NIL) : NIL)
 	{
 		SmkShifted *shifted = lfirst(range);
 		int before = list_length(statement->parts);
@@ -88,6 +92,9 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 		if (stock)
 			foreach (source, smk_measure_records(statement, shifted->request, set))
 				smk_stock_part(statement, lfirst(source), stock);
+		if (movements)
+			foreach (source, smk_measure_records(statement, shifted->request, set))
+				smk_retention_part(statement, lfirst(source), movements);
 		if (shifted->targets)
 			for (int i = before; i < list_length(statement->parts); i++)
 				lfirst(list_nth_cell(statement->parts, i)) =
@@ -350,6 +357,17 @@ require_entity(const SmkRequest *request)
 
 	if (smk_config_binding(request->config, entity) != NULL)
 		return;
+	if (strcmp(entity, "customer_payment") == 0)
+	{
+		if (smk_customer_payment_binding(request) != NULL)
+			return;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s needs what customers pay, and nothing that is bound tells it", request->kpi->name),
+				 errhint("Bind entity \"subscription\", \"opportunity\" with \"won\" and \"closed_at\", or "
+						 "\"revenue\", with \"account_id\" and \"amount\"; setting \"customer_basis\" says "
+						 "which counts.")));
+	}
 	if (strcmp(entity, "customer") == 0)
 	{
 		if (smk_customer_binding(request) != NULL)

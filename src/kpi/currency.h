@@ -11,6 +11,7 @@
 
 extern char *smk_currency_level(const SmkStatement *statement, const char *parts);
 extern char *smk_currency_rows(const SmkRequest *request, const char *rows);
+extern char *smk_currency_payments(const SmkRequest *request, const char *rows, int columns);
 extern char *smk_currency_sum(const SmkStatement *statement, const SmkMeasure *measure);
 
 #endif

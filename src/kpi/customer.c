@@ -39,6 +39,19 @@ static const SmkEntityColumn customer_revenue_columns[] = {
 static const SmkEntity customer_revenue_entity = {
 	"customer", customer_revenue_columns, "account_id", {NULL, NULL}, false};
 
+/* What each customer pays, whenever it was: a row a payment, or a subscription, which recurs. */
+static const SmkEntityColumn customer_payment_columns[] = {
+	{"account_id", SMK_TYPE_KEY, false, false},	   {"opportunity_id", SMK_TYPE_KEY, false, false},
+	{"lead_id", SMK_TYPE_KEY, false, false},	   {"at", SMK_TYPE_TIME, true, false},
+	{"lead_channel", SMK_TYPE_TEXT, false, false}, {"lead_campaign", SMK_TYPE_TEXT, false, false},
+	{"lead_owner", SMK_TYPE_KEY, false, false},	   {"lead_segment", SMK_TYPE_TEXT, false, false},
+	{"amount", SMK_TYPE_NUMBER, true, false},	   {"currency", SMK_TYPE_TEXT, false, false},
+	{"ends_at", SMK_TYPE_TIME, true, false},	   {"product", SMK_TYPE_TEXT, false, false},
+	{NULL, SMK_TYPE_TEXT, false, false}};
+
+static const SmkEntity customer_payment_entity = {
+	"customer", customer_payment_columns, "account_id", {NULL, NULL}, false};
+
 /* The column of the entity that dates a customer of that basis. */
 static const char *
 basis_time(const char *basis)
@@ -435,6 +448,73 @@ smk_customer_revenue_binding(const SmkRequest *request)
 		when);
 	customer_bind(binding, "amount", NUMERICOID);
 	customer_bind(binding, "paid_at", TIMESTAMPTZOID);
+	if (has_column(payment, "currency"))
+		customer_bind(binding, "currency", TEXTOID);
+	return binding;
+}
+
+/*
+ * The customers' payments as a binding, by the basis of customers: subscriptions, won opportunities or revenue.
+ * Where no dimension is asked for, they are read alone. NULL where the basis has no account or amount. palloc'd.
+ */
+SmkBinding *
+smk_customer_payment_binding(const SmkRequest *request)
+{
+	SmkBinding *customers = smk_customer_binding(request);
+	const char *entity = customer_basis(request);
+	SmkBinding *payment = entity ? bound_with(request, entity, "account_id") : NULL;
+	int account = smk_entity_column(&customer_entity, "account_id");
+	const char *columns[] = {"account_id", "amount", "currency", "won", "product", entity ? basis_time(entity) : NULL,
+							 "ends_at",	   NULL};
+	SmkBinding *binding;
+	StringInfoData sql;
+	bool recurs;
+	bool is_alone = request->by == NIL && request->filters == NIL;
+
+	if (customers == NULL || payment == NULL || !has_column(payment, "amount") ||
+		!has_column(payment, basis_time(entity)))
+		return NULL;
+	recurs = strcmp(entity, "subscription") == 0;
+	binding = palloc(sizeof(SmkBinding));
+	*binding = *customers;
+	binding->entity = &customer_payment_entity;
+	initStringInfo(&sql);
+	if (is_alone)
+		appendStringInfo(&sql, "SELECT %s AS account_id",
+						 key_as(payment, psprintf("%s.account_id", entity), "account_id",
+								customers->columns[account].type));
+	else
+		for (int i = 0; customer_entity.columns[i].name != NULL; i++)
+			if (customers->columns[i].text != NULL && strcmp(customer_entity.columns[i].name, "at") != 0)
+				appendStringInfo(&sql, "%scustomer.%s", sql.len ? ", " : "SELECT ",
+								 customer_entity.columns[i].name);
+	appendStringInfo(&sql, ", %s AS at, %s.amount", instant_of(request, payment, basis_time(entity)), entity);
+	if (recurs)
+		appendStringInfo(&sql, ", %s AS ends_at",
+						 has_column(payment, "ends_at") ? instant_of(request, payment, "ends_at")
+														: "NULL::timestamptz");
+	if (has_column(payment, "product"))
+		appendStringInfo(&sql, ", %s.product", entity);
+	if (has_column(payment, "currency"))
+		appendStringInfo(&sql, ", %s.currency", entity);
+	if (is_alone)
+		appendStringInfo(&sql, "\nFROM %s\nWHERE %s.account_id IS NOT NULL",
+						 source_of(payment, columns), entity);
+	else
+		appendStringInfo(&sql, "\nFROM %s\nJOIN %s AS customer ON %s%s", source_of(payment, columns),
+						 smk_sql_indent(customers->relation, 5),
+						 smk_source_keys_equal(psprintf("%s.account_id", entity), key_type(payment, "account_id"),
+											   "customer.account_id", customers->columns[account].type),
+						 strcmp(entity, "opportunity") == 0 ? "\nWHERE true" : "");
+	if (strcmp(entity, "opportunity") == 0)
+		appendStringInfoString(&sql, " AND opportunity.won");
+	binding->relation = psprintf("(\n    %s)", smk_sql_indent(sql.data, 4));
+	customer_bind(binding, "amount", NUMERICOID);
+	customer_bind(binding, "at", TIMESTAMPTZOID);
+	if (recurs)
+		customer_bind(binding, "ends_at", TIMESTAMPTZOID);
+	if (has_column(payment, "product"))
+		customer_bind(binding, "product", TEXTOID);
 	if (has_column(payment, "currency"))
 		customer_bind(binding, "currency", TEXTOID);
 	return binding;

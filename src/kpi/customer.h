@@ -8,6 +8,7 @@
 
 extern SmkBinding *smk_customer_binding(const SmkRequest *request);
 extern SmkBinding *smk_customer_revenue_binding(const SmkRequest *request);
+extern SmkBinding *smk_customer_payment_binding(const SmkRequest *request);
 extern char *smk_customer_is_ripe(SmkRecords *customers);
 extern char *smk_customer_is_paid(SmkRecords *customers);
 

@@ -191,6 +191,46 @@ AS 'MODULE_PATHNAME', 'smk_kpi_function';
 COMMENT ON FUNCTION smarketing.cost_per_opportunity(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'KPI 2: marketing spend per opportunity created, and per opportunity won';
 
+CREATE TYPE smarketing.customer_retention_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    customers_start pg_catalog.int8,
+    customers_kept pg_catalog.int8,
+    customers_new pg_catalog.int8,
+    customers_reactivated pg_catalog.int8,
+    customers_lost pg_catalog.int8,
+    retention_rate pg_catalog.float8,
+    churn_rate pg_catalog.float8,
+    revenue_start pg_catalog.numeric,
+    revenue_new pg_catalog.numeric,
+    revenue_expansion pg_catalog.numeric,
+    revenue_upsell pg_catalog.numeric,
+    revenue_cross_sell pg_catalog.numeric,
+    revenue_reactivated pg_catalog.numeric,
+    revenue_contraction pg_catalog.numeric,
+    revenue_churned pg_catalog.numeric,
+    revenue_end pg_catalog.numeric,
+    gross_revenue_retention pg_catalog.float8,
+    net_revenue_retention pg_catalog.float8,
+    customers_upsold pg_catalog.int8,
+    customers_cross_sold pg_catalog.int8
+);
+
+COMMENT ON TYPE smarketing.customer_retention_row IS 'a row of smarketing.customer_retention()';
+
+CREATE FUNCTION smarketing.customer_retention(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.customer_retention_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.customer_retention(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 3: customers kept, new, lost and won back from the close of one period to that of the next, and their revenue: churn, upsell, cross-sell, gross and net retention';
+
 CREATE TYPE smarketing.customer_acquisition_cost_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

@@ -24,6 +24,8 @@ smk_measure_records(const SmkStatement *statement, const SmkRequest *request, co
 		bindings[0] = smk_customer_binding(request);
 	else if (strcmp(set->entity, "customer_revenue") == 0)
 		bindings[0] = smk_customer_revenue_binding(request);
+	else if (strcmp(set->entity, "customer_payment") == 0)
+		bindings[0] = smk_customer_payment_binding(request);
 	else
 		bindings[0] = smk_config_binding(request->config, set->entity);
 	bindings[1] = strcmp(set->entity, "spend") == 0 ? statement->spend_entry : NULL;
@@ -52,6 +54,8 @@ records_give(const SmkRequest *request, SmkRecords *records, const SmkColumn *co
 	/* Without a time nothing falls into a period; the whole range takes what has none. */
 	if (!request->is_unbounded && smk_records_column(records, column->records->at) == NULL)
 		return false;
+	if (column->aggregate == SMK_MOVEMENT)
+		return smk_records_have(records, column->condition);
 	if (column->aggregate == SMK_STOCK)
 		return smk_records_column(records, column->value) != NULL &&
 			   smk_records_column(records, "won") != NULL;

@@ -9,6 +9,7 @@
 #include "kpi/lump.h"
 #include "kpi/measure.h"
 #include "kpi/part.h"
+#include "kpi/retention_part.h"
 #include "kpi/source.h"
 #include "kpi/stock.h"
 
@@ -115,6 +116,11 @@ smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_l
 			 errhint(
 				 "SELECT * FROM smarketing.bindings shows what is bound; entity \"%s\" is what it counts.",
 				 measure->records->entity)));
+	if (measure->aggregate == SMK_MOVEMENT)
+		return psprintf("%s\nORDER BY at, record_id, label%s",
+						smk_retention_rows(linitial(smk_measure_records(&statement, request, measure->records)),
+										   measure),
+						has_limit ? psprintf("\nLIMIT %d", limit) : "");
 	with_currency = smk_measure_has_currency(&statement, measure);
 	initStringInfo(&sql);
 	foreach (cell, smk_measure_records(&statement, request, measure->records))

@@ -1,7 +1,7 @@
 -- Facts about the catalog: comments, rights, labels, row types.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(12);
+SELECT plan(13);
 
 CREATE VIEW member AS SELECT classid, objid FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'smarketing');
@@ -19,19 +19,21 @@ SELECT set_eq($$SELECT p.proname::text FROM pg_proc p JOIN member m ON m.classid
     WHERE NOT has_function_privilege('pg_monitor', p.oid, 'EXECUTE')$$,
     '{bind,unbind,configure,define_dimension,map_stage,map_value}'::text[], 'what configures is revoked from PUBLIC, and nothing else');
 SELECT set_eq($$SELECT p.proname::text || ' ' || p.provolatile::text || p.proparallel::text FROM pg_proc p
-    WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'customer_acquisition_cost', 'revenue_evolution', 'sales_qualified_leads', 'lead_funnel', 'kpi_compare', 'kpi', 'kpi_sql', 'kpi_rows')$$,
-    ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'customer_acquisition_cost sr', 'revenue_evolution sr', 'sales_qualified_leads sr', 'lead_funnel sr', 'kpi_compare sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
+    WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'customer_retention', 'customer_acquisition_cost', 'revenue_evolution', 'sales_qualified_leads', 'lead_funnel', 'kpi_compare', 'kpi', 'kpi_sql', 'kpi_rows')$$,
+    ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'customer_retention sr', 'customer_acquisition_cost sr', 'revenue_evolution sr', 'sales_qualified_leads sr', 'lead_funnel sr', 'kpi_compare sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'smarketing'::regnamespace AND c.relkind IN ('r', 'v')
     AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT')$$, ARRAY['spend_entry', 'exchange_rate_entry', 'goal_entry'], 'PUBLIC reads configuration, not what was entered');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.cost_per_lead_row'::regclass),
     'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, spend numeric, leads bigint, cost_per_lead numeric, mqls bigint, sqls bigint, customers bigint, disqualified bigint, mql_rate double precision, disqualified_rate double precision, cost_per_mql numeric, cost_per_sql numeric, cost_per_customer numeric', 'the row of cost_per_lead');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.opportunity_win_rate_row'::regclass),
     'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, created bigint, closed bigint, won bigint, lost bigint, open bigint, win_rate double precision, win_rate_low double precision, win_rate_high double precision, amount_won numeric, amount_lost numeric, amount_win_rate double precision, average_won numeric, opportunities_per_won double precision, median_cycle_hours double precision, velocity_per_day numeric, open_overdue bigint', 'the row of opportunity_win_rate');
+SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.customer_retention_row'::regclass),
+    'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, customers_start bigint, customers_kept bigint, customers_new bigint, customers_reactivated bigint, customers_lost bigint, retention_rate double precision, churn_rate double precision, revenue_start numeric, revenue_new numeric, revenue_expansion numeric, revenue_upsell numeric, revenue_cross_sell numeric, revenue_reactivated numeric, revenue_contraction numeric, revenue_churned numeric, revenue_end numeric, gross_revenue_retention double precision, net_revenue_retention double precision, customers_upsold bigint, customers_cross_sold bigint', 'customer_retention has the columns of the contract');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.sales_qualified_leads_row'::regclass),
     'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, leads bigint, mqls bigint, sals bigint, sqls bigint, opportunities bigint, won bigint, lead_to_mql_rate double precision, mql_to_sal_rate double precision, sal_to_sql_rate double precision, mql_to_sql_rate double precision, sql_to_opportunity_rate double precision, opportunity_to_won_rate double precision, lead_to_won_rate double precision, median_hours_to_mql double precision, median_hours_to_sql double precision, median_hours_to_won double precision, skipped_mqls bigint, is_mature boolean', 'columns of sales_qualified_leads');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.lead_funnel_row'::regclass),
     'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, step integer, stage text, entities bigint, previous_rate double precision, first_rate double precision, median_hours double precision, p90_hours double precision', 'columns of lead_funnel');
 SELECT set_eq($$SELECT metric FROM smarketing.metrics$$, $$SELECT replace(c.relname, '_row', '') || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relname IN ('cost_per_lead_row', 'cost_per_opportunity_row', 'opportunity_win_rate_row', 'revenue_evolution_row', 'customer_acquisition_cost_row', 'sales_qualified_leads_row') AND a.attnum > 5
+    WHERE c.relname IN ('cost_per_lead_row', 'cost_per_opportunity_row', 'customer_retention_row', 'opportunity_win_rate_row', 'revenue_evolution_row', 'customer_acquisition_cost_row', 'sales_qualified_leads_row') AND a.attnum > 5
       AND a.attname NOT IN ('is_projection', 'is_mature', 'low', 'high', 'lifetime_value', 'lifetime_value_to_cost')$$, 'metrics has every column of the KPI functions');
 SELECT finish();

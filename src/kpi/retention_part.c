@@ -1,0 +1,249 @@
+/*
+ * retention_part.c: the part of what became of customers from the close of one period to that of the next:
+ * one call of the aggregate retention over all payments, whatever the range, read by movements().
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "kpi/currency.h"
+#include "kpi/customer.h"
+#include "kpi/retention_part.h"
+#include "kpi/source.h"
+
+/* The instant at which the last period closes. */
+static TimestampTz
+last_close(const SmkRequest *request)
+{
+	return Min(request->until, request->now);
+}
+
+/* SQL for the instant from which on a payment counts at a close. */
+static char *
+window_start(const SmkRequest *request, TimestampTz close)
+{
+	const char *zone = quote_literal_cstr(request->time_zone);
+
+	return psprintf("((%s AT TIME ZONE %s - interval %s) AT TIME ZONE %s)", smk_timestamp_literal(close),
+					zone, quote_literal_cstr(request->config->active_within), zone);
+}
+
+/* SQL for what a measure takes of a movement. */
+static char *
+write_movement(const SmkMeasure *measure)
+{
+	return psprintf("CASE WHEN movement.movement IN (%s) THEN movement.%s END", measure->column->value,
+					measure->column->unit == SMK_UNIT_COUNT ? "customers" : "amount");
+}
+
+/*
+ * The payments, converted to the setting's currency where they have one: each at the rate of its own day, so
+ * that rates make no movement.
+ */
+static char *
+payments(SmkRecords *records, const char *measure)
+{
+	const SmkRequest *request = records->request;
+	bool recurs = smk_records_column(records, "ends_at") != NULL;
+	char *product = request->basis && strcmp(request->basis, "cohort") == 0
+						? NULL
+						: smk_records_column(records, "product");
+	char *currency = smk_records_column(records, "currency");
+	char *at = smk_records_instant(records, "at");
+	StringInfoData sql;
+	StringInfoData by;
+
+	initStringInfo(&sql);
+	initStringInfo(&by);
+	appendStringInfo(&sql, "SELECT %s AS customer, %s AS product, %s AS at, %s AS ends_at, %s AS amount",
+					 smk_records_column(records, "account_id"), product ? product : "NULL::text", at,
+					 recurs ? smk_records_instant(records, "ends_at") : "NULL::timestamptz",
+					 smk_records_column(records, "amount"));
+	smk_part_append_dimensions(records, true, measure, &sql);
+	if (currency)
+		appendStringInfo(
+			&sql, ",\n       " SMK_CURRENCY_CODE("%s") " AS currency, %s AS rate_on, NULL::numeric AS rate",
+			currency, smk_records_rate_day(records));
+	appendStringInfo(&sql, "\n%s",
+					 smk_records_from(records, measure, true,
+									  psprintf("%s < %s", at, smk_timestamp_literal(last_close(request)))));
+	if (currency == NULL)
+		return psprintf("(\n    %s) AS part", smk_sql_indent(sql.data, 4));
+	return smk_currency_payments(request, sql.data, 5 + list_length(request->by));
+}
+
+/* The aggregate over the payments by period. */
+static char *
+retention_by_period(SmkRecords *records, const char *amount)
+{
+	const SmkRequest *request = records->request;
+	bool recurs = smk_records_column(records, "ends_at") != NULL;
+	char *cut = smk_timestamp_literal(last_close(request));
+
+	if (recurs)
+		return psprintf("smarketing.retention(part.customer, part.product, part.at, part.ends_at, %s,\n"
+						"           %s, %s, %s)",
+						amount, quote_literal_cstr(smk_period_name(request->period)),
+						quote_literal_cstr(request->time_zone), cut);
+	return psprintf("smarketing.retention(part.customer, part.product, part.at, %s,\n"
+					"           %s, %s, interval %s, %s)",
+					amount, quote_literal_cstr(smk_period_name(request->period)),
+					quote_literal_cstr(request->time_zone),
+					quote_literal_cstr(request->config->active_within), cut);
+}
+
+/*
+ * The same over one range: what counts at its beginning stands for a first year, what counts at its end for a
+ * second one, and what was before both for the year before.
+ */
+static char *
+retention_of_range(SmkRecords *records, const char *amount, StringInfo closes)
+{
+	const SmkRequest *request = records->request;
+	bool recurs = smk_records_column(records, "ends_at") != NULL;
+	char *cut = smk_timestamp_literal(last_close(request));
+	char *since = request->has_since ? smk_timestamp_literal(request->since) : NULL;
+	char *opening = "false";
+	char *before = "false";
+	char *closing;
+
+	if (recurs)
+	{
+		closing = psprintf("(part.ends_at IS NULL OR part.ends_at >= %s)", cut);
+		if (since)
+		{
+			opening = psprintf("part.at < %s AND (part.ends_at IS NULL OR part.ends_at >= %s)", since, since);
+			before = psprintf("part.at < %s AND part.ends_at < %s AND part.ends_at > part.at", since, since);
+		}
+	}
+	else
+	{
+		closing = psprintf("part.at >= %s", window_start(request, last_close(request)));
+		if (since)
+		{
+			char *from = window_start(request, request->since);
+
+			opening = psprintf("part.at >= %s AND part.at < %s", from, since);
+			before = psprintf("part.at < %s", from);
+		}
+	}
+	appendStringInfo(
+		closes,
+		"\nCROSS JOIN LATERAL (VALUES\n"
+		"        (timestamptz '2000-01-01 00:00:00+00', timestamptz '2001-01-01 00:00:00+00', %s),\n"
+		"        ('2001-01-01 00:00:00+00', '2002-01-01 00:00:00+00', %s),\n"
+		"        ('2002-01-01 00:00:00+00', '2003-01-01 00:00:00+00', %s)) AS close (at, ends_at, counts)",
+		before, opening, closing);
+	if (recurs)
+		return psprintf("smarketing.retention(part.customer, part.product, close.at, close.ends_at, %s,\n"
+						"           'year', 'UTC', timestamptz '2003-01-01 00:00:00+00')",
+						amount);
+	return psprintf("smarketing.retention(part.customer, part.product, close.at, %s,\n"
+					"           'year', 'UTC', interval '1 year', timestamptz '2003-01-01 00:00:00+00')",
+					amount);
+}
+
+/* Raises an error for periods that the aggregate does not know. */
+static void
+require_period(const SmkRequest *request)
+{
+	if (request->is_all || request->config->fiscal_year_start == 1 ||
+		(request->period != SMK_FISCAL_QUARTER && request->period != SMK_FISCAL_YEAR))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("%s knows no periods of a fiscal year that does not begin in January",
+						   request->kpi->name),
+					errhint("Take month, or quarter and year.")));
+}
+
+/*
+ * The aggregate over payments by groups (SQL after part., begun by a comma, or empty) as a subselect that
+ * gives it as summary, with the groups, and first_at where the call wants it.
+ */
+static char *
+summaries(SmkRecords *records, const char *measure, const char *groups)
+{
+	const SmkRequest *request = records->request;
+	bool is_converted = smk_records_column(records, "currency") != NULL && request->config->currency != NULL;
+	const char *amount = is_converted ? "part.amount * part.factor" : "part.amount";
+	char *source = payments(records, measure);
+	char *aggregate;
+	StringInfoData closes;
+	StringInfoData sql;
+
+	require_period(request);
+	initStringInfo(&closes);
+	initStringInfo(&sql);
+	aggregate =
+		request->is_all ? retention_of_range(records, amount, &closes) : retention_by_period(records, amount);
+	appendStringInfo(&sql, "(\n    SELECT %s AS summary%s", aggregate, groups);
+	if (smk_part_wants_first(request))
+		appendStringInfoString(&sql, ", min(part.at) FILTER (WHERE isfinite(part.at)) AS first_at");
+	/* The source ends with a condition where it converts. */
+	appendStringInfo(&sql, "\n    FROM (SELECT part.*\n          FROM %s) AS part%s",
+					 smk_sql_indent(source, 10), smk_sql_indent(closes.data, 4));
+	if (closes.len)
+		appendStringInfoString(&sql, "\n    WHERE close.counts");
+	if (groups[0] != '\0')
+		appendStringInfo(&sql, "\n    GROUP BY %s", groups + 2);
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/* The condition that a movement is one of the periods of the request. */
+static char *
+in_range(const SmkRequest *request)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	if (request->is_all)
+		return "movement.period_start = date '2002-01-01'";
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "movement.period_start >= %s AND movement.period_start < %s",
+					 smk_date_literal(request->first), smk_date_literal(request->end));
+	foreach (cell, request->skipped)
+		appendStringInfo(&sql, "\n    AND movement.period_start <> %s", smk_date_literal(lfirst_int(cell)));
+	return sql.data;
+}
+
+/* The customers behind a measure over the whole range, as rows of kpi_rows: a row a movement. */
+char *
+smk_retention_rows(SmkRecords *records, const SmkColumn *measure)
+{
+	const SmkRequest *request = records->request;
+
+	return psprintf(
+		"SELECT 'customer'::text AS entity, held.customer::text AS record_id, held.customer::text AS "
+		"label,\n       %s AS at, movement.amount AS amount, 1::numeric AS weight\n"
+		"FROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement\n"
+		"WHERE %s AND movement.movement IN (%s) AND movement.customers > 0",
+		smk_timestamp_literal(last_close(request)),
+		smk_sql_indent(summaries(records, measure->name, ", part.customer"), 5), in_range(request),
+		measure->value);
+}
+
+/* The part of a record set of payments: the movements of its customers. */
+void
+smk_retention_part(SmkStatement *statement, SmkRecords *records, List *given)
+{
+	const SmkRequest *request = records->request;
+	const char *measure = ((SmkMeasure *) linitial(given))->column->name;
+	StringInfoData groups;
+	StringInfoData sql;
+
+	initStringInfo(&groups);
+	initStringInfo(&sql);
+	smk_part_append_by(request, "part.", &groups);
+	appendStringInfo(&sql, "-- %s\n%s", records->set->name,
+					 request->is_all ? "SELECT NULL::date AS period_start" : "SELECT movement.period_start");
+	smk_part_append_by(request, "held.", &sql);
+	smk_part_append_measures(statement, given, write_movement, &sql);
+	smk_part_append_tail(statement, smk_part_wants_first(request) ? "held.first_at" : "NULL::timestamptz",
+						 &sql);
+	appendStringInfo(&sql,
+					 "\nFROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement\n"
+					 "WHERE %s",
+					 smk_sql_indent(summaries(records, measure, groups.data), 5), in_range(request));
+	statement->parts = lappend(statement->parts, sql.data);
+}
