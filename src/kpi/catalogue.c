@@ -65,6 +65,8 @@ static const SmkRecordSet customer_payments = {
 #define COHORT "cohort"
 #define PERIOD "period"
 #define FLOW "flow"
+#define CALENDAR "calendar"
+#define ELAPSED "elapsed"
 #define CLOSED "closed"
 #define CREATED "created"
 #define AUTO "auto"
@@ -360,6 +362,15 @@ const SmkKpi smk_kpis[] = {
 	 "basis", opportunity_win_rate_options}};
 
 const int smk_kpi_count = lengthof(smk_kpis);
+
+/* No KPI of its own: the customers of KPI 3 by when they came. Under basis goes how their age is counted. */
+static const SmkColumn retention_cohorts_columns[] = {
+	CUSTOMERS_OF("customers", true, "'new'", NULL), AMOUNT_OF("amount", true, "'new'", NULL), END_OF_COLUMNS};
+static const char *const calendar_or_elapsed[] = {CALENDAR, ELAPSED, NULL};
+static const char *const retention_cohorts_options[] = {"age", "rolling", "time_zone", NULL};
+const SmkKpi smk_retention_cohorts_kpi = {
+	"retention_cohorts", 3,		"customers",			  "customer_payment", retention_cohorts_columns, calendar_or_elapsed,
+	"age",				 retention_cohorts_options};
 
 /* No KPI of its own: how KPI 6 is shown by step. */
 const SmkKpi smk_lead_funnel_kpi = {

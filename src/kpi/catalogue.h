@@ -86,6 +86,7 @@ typedef struct SmkKpi
 
 extern const SmkKpi smk_kpis[];
 extern const SmkKpi smk_lead_funnel_kpi;
+extern const SmkKpi smk_retention_cohorts_kpi;
 extern const int smk_kpi_count;
 
 extern const SmkKpi *smk_kpi_find(const char *name);

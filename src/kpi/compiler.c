@@ -349,8 +349,8 @@ compile_cells(const SmkStatement *statement)
 }
 
 /* Raises an error where the entity is not bound without which there is no KPI. */
-static void
-require_entity(const SmkRequest *request)
+void
+smk_compile_require_entity(const SmkRequest *request)
 {
 	const char *entity = request->kpi->entity ? request->kpi->entity : request->basis;
 	StringInfoData others;
@@ -425,7 +425,7 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 
 	statement.request = request;
 	statement.spend_entry = smk_config_entered("spend");
-	require_entity(request);
+	smk_compile_require_entity(request);
 	for (int i = 0; i < count; i++)
 		statement_need(&statement, outputs[i].template, SMK_SHIFT_NONE);
 	foreach (cell, statement.measures)

@@ -15,6 +15,8 @@ typedef struct SmkOutput
 } SmkOutput;
 
 extern char *smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool own_names);
+extern void smk_compile_require_entity(const SmkRequest *request);
+extern char *smk_compile_retention_cohorts(const SmkRequest *request, bool own_names);
 extern char *smk_compile_lead_funnel(const SmkRequest *request, bool own_names);
 extern char *smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_limit, int limit);
 

@@ -231,6 +231,31 @@ AS 'MODULE_PATHNAME', 'smk_kpi_function';
 COMMENT ON FUNCTION smarketing.customer_retention(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'KPI 3: customers kept, new, lost and won back from the close of one period to that of the next, and their revenue: churn, upsell, cross-sell, gross and net retention';
 
+CREATE TYPE smarketing.retention_cohorts_row AS (
+    cohort pg_catalog.date,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    age pg_catalog.int4,
+    cohort_size pg_catalog.int8,
+    customers pg_catalog.int8,
+    amount pg_catalog.numeric,
+    retention_rate pg_catalog.float8,
+    amount_rate pg_catalog.float8
+);
+
+COMMENT ON TYPE smarketing.retention_cohorts_row IS 'a row of smarketing.retention_cohorts()';
+
+CREATE FUNCTION smarketing.retention_cohorts(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.retention_cohorts_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 300
+AS 'MODULE_PATHNAME', 'smk_retention_cohorts';
+
+COMMENT ON FUNCTION smarketing.retention_cohorts(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'the customers who came in the same period: how many were active how many periods later, and what they amounted to';
+
 CREATE TYPE smarketing.customer_acquisition_cost_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

@@ -242,6 +242,25 @@ smk_lead_funnel(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+PG_FUNCTION_INFO_V1(smk_retention_cohorts);
+
+/* retention_cohorts(...): a row a cohort and age. */
+Datum
+smk_retention_cohorts(PG_FUNCTION_ARGS)
+{
+	SmkArguments arguments;
+	int level;
+
+	InitMaterializedSRF(fcinfo, 0);
+	read_arguments(fcinfo, 0, &arguments);
+	level = begin_call();
+	run_into_result(fcinfo,
+					smk_compile_retention_cohorts(
+						smk_request(smk_config_load(), &smk_retention_cohorts_kpi, &arguments), false));
+	end_call(level);
+	return (Datum) 0;
+}
+
 PG_FUNCTION_INFO_V1(smk_kpi);
 
 /* kpi(metric, ...): value, numerator, denominator. */
@@ -282,6 +301,9 @@ compile_named(FunctionCallInfo fcinfo)
 	read_arguments(fcinfo, 1, &arguments);
 	if (strcmp(name, smk_lead_funnel_kpi.name) == 0)
 		return smk_compile_lead_funnel(smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments), true);
+	if (strcmp(name, smk_retention_cohorts_kpi.name) == 0)
+		return smk_compile_retention_cohorts(
+			smk_request(smk_config_load(), &smk_retention_cohorts_kpi, &arguments), true);
 	kpi = smk_kpi_find(name);
 	if (kpi != NULL)
 		return compile_for_reading(smk_request(smk_config_load(), kpi, &arguments));

@@ -425,6 +425,15 @@ option_kind(SmkRequest *request, JsonbValue *value)
 	request->has_kind = true;
 }
 
+static void
+option_rolling(SmkRequest *request, const JsonbValue *value)
+{
+	if (value->type != jbvBool)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"rolling\" must be true or false")));
+	request->is_rolling = value->val.boolean;
+}
+
 /* The share of revenue that is margin: above 0, at most 1. */
 static void
 option_margin(SmkRequest *request, const JsonbValue *value)
@@ -501,6 +510,8 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		option_as_of(request, value);
 	else if (strcmp(key, "mode") == 0)
 		option_mode(request, value);
+	else if (strcmp(key, "rolling") == 0)
+		option_rolling(request, value);
 	else if (strcmp(key, "kind") == 0)
 		option_kind(request, value);
 	else if (strcmp(key, "time_zone") == 0)

@@ -6,8 +6,10 @@
 
 #include "utils/builtins.h"
 
+#include "kpi/compiler.h"
 #include "kpi/currency.h"
 #include "kpi/customer.h"
+#include "kpi/measure.h"
 #include "kpi/retention_part.h"
 #include "kpi/source.h"
 
@@ -72,6 +74,13 @@ payments(SmkRecords *records, const char *measure)
 	return smk_currency_payments(request, sql.data, 5 + list_length(request->by));
 }
 
+/* True where customers are followed by their age, not by movements. */
+static bool
+is_by_age(const SmkRequest *request)
+{
+	return request->kpi == &smk_retention_cohorts_kpi;
+}
+
 /* The aggregate over the payments by period. */
 static char *
 retention_by_period(SmkRecords *records, const char *amount)
@@ -85,11 +94,13 @@ retention_by_period(SmkRecords *records, const char *amount)
 						"           %s, %s, %s)",
 						amount, quote_literal_cstr(smk_period_name(request->period)),
 						quote_literal_cstr(request->time_zone), cut);
-	return psprintf("smarketing.retention(part.customer, part.product, part.at, %s,\n"
-					"           %s, %s, interval %s, %s)",
-					amount, quote_literal_cstr(smk_period_name(request->period)),
-					quote_literal_cstr(request->time_zone),
-					quote_literal_cstr(request->config->active_within), cut);
+	return psprintf(
+		"smarketing.retention(part.customer, part.product, part.at, %s,\n"
+		"           %s, %s, %s, %s)",
+		amount, quote_literal_cstr(smk_period_name(request->period)), quote_literal_cstr(request->time_zone),
+		is_by_age(request) ? "NULL::interval"
+						   : psprintf("interval %s", quote_literal_cstr(request->config->active_within)),
+		cut);
 }
 
 /*
@@ -143,6 +154,61 @@ retention_of_range(SmkRecords *records, const char *amount, StringInfo closes)
 					amount);
 }
 
+/* SQL for how many periods have passed since a customer's first payment, on the clocks of the reporting zone.
+ */
+static char *
+elapsed_periods(const SmkRequest *request)
+{
+	const char *zone = quote_literal_cstr(request->time_zone);
+	char *local = psprintf("(part.at AT TIME ZONE %s)", zone);
+	char *first = psprintf("(part.first_at AT TIME ZONE %s)", zone);
+	char *months =
+		psprintf("(extract(year FROM age(%s, %s)) * 12 + extract(month FROM age(%s, %s)))::integer", local,
+				 first, local, first);
+
+	switch (request->period)
+	{
+		case SMK_DAY:
+			return psprintf("extract(day FROM %s - %s)::integer", local, first);
+		case SMK_WEEK:
+			return psprintf("extract(day FROM %s - %s)::integer / 7", local, first);
+		case SMK_MONTH:
+			return months;
+		case SMK_QUARTER:
+		case SMK_FISCAL_QUARTER:
+			return psprintf("%s / 3", months);
+		case SMK_YEAR:
+		case SMK_FISCAL_YEAR:
+			return psprintf("%s / 12", months);
+	}
+	return months;
+}
+
+/*
+ * The payments of each customer moved to the period that lies as many periods after that of its first one as
+ * have passed since; groups are as in summaries().
+ */
+static char *
+payments_by_age(SmkRecords *records, const char *source, const char *groups)
+{
+	const SmkRequest *request = records->request;
+	const char *zone = quote_literal_cstr(request->time_zone);
+
+	if (smk_records_column(records, "ends_at") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("option \"age\" cannot be elapsed where customers are known by their subscriptions"),
+				 errhint("Take calendar, or configure another \"customer_basis\".")));
+	return psprintf(
+		"(\n    SELECT part.customer, part.product, part.amount%s%s, NULL::timestamptz AS ends_at,\n"
+		"           ((smarketing.period_start('%s', part.first_at, %s) + %s * interval '%s') AT TIME "
+		"ZONE %s) AS at\n    FROM (\n        SELECT part.*, min(part.at) OVER (PARTITION BY "
+		"part.customer%s) AS first_at\n        FROM %s) AS part) AS part",
+		smk_records_column(records, "currency") && request->config->currency ? ", part.factor" : "", groups,
+		smk_period_name(request->period), zone, elapsed_periods(request), smk_period_step(request->period),
+		zone, groups, smk_sql_indent(source, 8));
+}
+
 /* Raises an error for periods that the aggregate does not know. */
 static void
 require_period(const SmkRequest *request)
@@ -174,6 +240,8 @@ summaries(SmkRecords *records, const char *measure, const char *groups)
 	require_period(request);
 	initStringInfo(&closes);
 	initStringInfo(&sql);
+	if (is_by_age(request) && strcmp(request->basis, "elapsed") == 0)
+		source = payments_by_age(records, source, groups);
 	aggregate =
 		request->is_all ? retention_of_range(records, amount, &closes) : retention_by_period(records, amount);
 	appendStringInfo(&sql, "(\n    SELECT %s AS summary%s", aggregate, groups);
@@ -246,4 +314,66 @@ smk_retention_part(SmkStatement *statement, SmkRecords *records, List *given)
 					 "WHERE %s",
 					 smk_sql_indent(summaries(records, measure, groups.data), 5), in_range(request));
 	statement->parts = lappend(statement->parts, sql.data);
+}
+
+/*
+ * The statement of retention_cohorts(): cohort, the dimensions (by_1 to by_3, or with own_names only those
+ * asked for, under their names), age, customers and amounts. The range is that of the cohorts.
+ */
+char *
+smk_compile_retention_cohorts(const SmkRequest *request, bool own_names)
+{
+	const SmkColumn *measure = request->kpi->columns;
+	SmkStatement statement = {0};
+	SmkRecords *records;
+	const char *customers = request->is_rolling ? "cohort.customers_since" : "cohort.customers";
+	StringInfoData groups;
+	StringInfoData by;
+	StringInfoData order;
+	ListCell *cell;
+
+	if (request->is_all)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("retention_cohorts needs periods: argument \"period\" must not be \"all\""),
+						errhint("Periods: %s.", smk_period_names())));
+	smk_compile_require_entity(request);
+	statement.request = request;
+	records = linitial(smk_measure_records(&statement, request, measure->records));
+	initStringInfo(&groups);
+	initStringInfo(&by);
+	initStringInfo(&order);
+	smk_part_append_by(request, "part.", &groups);
+	for (int i = 0; i < SMK_MAX_BY; i++)
+	{
+		bool is_there = i < list_length(request->by);
+
+		if (is_there)
+		{
+			appendStringInfo(&order, "held.by_%d COLLATE \"C\", ", i + 1);
+			appendStringInfo(&by, ", held.by_%d", i + 1);
+		}
+		if (is_there && own_names)
+			appendStringInfo(&by, " AS %s", quote_identifier(((SmkBy *) list_nth(request->by, i))->name));
+		else if (!is_there && !own_names)
+			appendStringInfo(&by, ", NULL::text AS by_%d", i + 1);
+	}
+	{
+		StringInfoData sql;
+
+		initStringInfo(&sql);
+		appendStringInfo(&sql,
+						 "SELECT cohort.cohort%s, cohort.age, cohort.cohort_size,\n       %s AS customers, "
+						 "smarketing.money(cohort.amount) AS amount,\n"
+						 "       %s::double precision / nullif(cohort.cohort_size, 0) AS retention_rate, "
+						 "cohort.amount_rate\n"
+						 "FROM %s AS held\nCROSS JOIN LATERAL smarketing.cohorts(held.summary) AS cohort\n"
+						 "WHERE cohort.cohort >= %s AND cohort.cohort < %s",
+						 by.data, customers, customers,
+						 smk_sql_indent(summaries(records, measure->name, groups.data), 5),
+						 smk_date_literal(request->first), smk_date_literal(request->end));
+		foreach (cell, request->skipped)
+			appendStringInfo(&sql, "\n    AND cohort.cohort <> %s", smk_date_literal(lfirst_int(cell)));
+		appendStringInfo(&sql, "\nORDER BY cohort.cohort, %scohort.age", order.data);
+		return sql.data;
+	}
 }

@@ -58,6 +58,7 @@ typedef struct RetentionCall
 	int period_length;
 	char *zone_name;
 	int zone_length;
+	bool has_within;
 	Interval within;
 	SmkRetentionForm form;
 	SmkZone zone;
@@ -146,7 +147,9 @@ read_arguments(FunctionCallInfo fcinfo, RetentionCall *call, const RetentionArgu
 	call->form.period = (uint8) period;
 	StaticAssertStmt(SMK_RETENTION_ZONE > TZ_STRLEN_MAX, "no room for the name of a zone");
 	strlcpy(call->form.zone, call->zone.name, sizeof(call->form.zone));
-	if (at->within)
+	/* Up to a time, events may count in their own period only. */
+	call->has_within = at->within && !(at->as_of && PG_ARGISNULL(at->within));
+	if (call->has_within)
 	{
 		smk_timeline_require_not_null(fcinfo, at->within, "active_within");
 		read_within(call, PG_GETARG_INTERVAL_P(at->within));
@@ -212,8 +215,10 @@ retention_state(FunctionCallInfo fcinfo, RetentionCall **data, const RetentionAr
 			call->reading == 0 || PG_ARGISNULL(at->period) || PG_ARGISNULL(at->time_zone) ||
 			!text_is(PG_GETARG_TEXT_PP(at->period), call->period, call->period_length) ||
 			!text_is(PG_GETARG_TEXT_PP(at->time_zone), call->zone_name, call->zone_length) ||
-			(at->within && (PG_ARGISNULL(at->within) || memcmp(PG_GETARG_INTERVAL_P(at->within),
-															   &call->within, sizeof(Interval)) != 0)) ||
+			(at->within && (PG_ARGISNULL(at->within)
+								? call->has_within || at->as_of == 0
+								: !call->has_within || memcmp(PG_GETARG_INTERVAL_P(at->within), &call->within,
+															  sizeof(Interval)) != 0)) ||
 			(at->as_of && (PG_ARGISNULL(at->as_of) || PG_GETARG_TIMESTAMPTZ(at->as_of) != call->form.as_of))))
 		read_arguments(fcinfo, call, at);
 	if (unlikely(state == NULL))
@@ -437,7 +442,7 @@ within_transition(FunctionCallInfo fcinfo, const RetentionArguments *arguments)
 
 		(void) smk_timeline_word(at, 0);
 		period = period_of(call, at);
-		add_span(fcinfo, state, period, event_length(fcinfo, call, period, at),
+		add_span(fcinfo, state, period, call->has_within ? event_length(fcinfo, call, period, at) : 1,
 				 product_number(fcinfo, 2, &state->base.timeline), read_amount(fcinfo, 4, "amount"));
 	}
 	PG_RETURN_POINTER(state);

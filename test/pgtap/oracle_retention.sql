@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'Asia/Kolkata';
 CREATE EXTENSION smarketing;
-SELECT plan(14);
+SELECT plan(22);
 SELECT (pg_stat_file(:'shared' || '/subscriptions/oracle_mrr_monthly.csv', true)).size IS NOT NULL AND (pg_stat_file(:'shared' || '/online_retail/oracle_online_retail_2010-2011_cohort_k_cal.csv', true)).size IS NOT NULL AS has_data \gset
 \if :has_data
 
@@ -54,7 +54,31 @@ SELECT results_eq('SELECT period_start, retained, prev_active, retained::float8 
 SELECT results_eq('SELECT cohort, customers_since FROM cells WHERE age = 1 ORDER BY 1',
     $$SELECT cohort, count(*) FILTER (WHERE last > cohort) FROM (SELECT date_trunc('month', min(invoice_ts))::date AS cohort, date_trunc('month', max(invoice_ts))::date AS last FROM invoice GROUP BY customer_id) AS t GROUP BY cohort HAVING cohort < '2011-12-01' ORDER BY 1$$, 'those who came again');
 
+-- The same through the KPI functions: invoices bound as revenue, with the elapsed cohorts of the oracle.
+SELECT smarketing.configure('time_zone', 'Europe/London');
+SELECT smarketing.bind('revenue', 'invoice', '{"account_id": "customer_id", "at": "invoice_ts", "amount": "revenue"}', time_zone => 'Europe/London');
+CREATE TABLE oracle_elapsed (cohort date, k_elapsed int, customers bigint, revenue numeric, invoices bigint, cohort_size bigint, retention float8, churn_vs_month0 float8);
+SELECT format('COPY oracle_elapsed FROM %L (FORMAT csv, HEADER)', :'shared' || '/online_retail/oracle_online_retail_2010-2011_cohort_k_elapsed.csv') \gexec
+SELECT results_eq($$SELECT cohort, age, cohort_size, customers, round(amount, 2), retention_rate FROM smarketing.retention_cohorts('2010-12-01 00:00+00', '2012-01-01 00:00+00') WHERE customers > 0$$,
+    'SELECT cohort, k_cal, cohort_size, customers, round(revenue, 2), retention FROM oracle_cohort ORDER BY 1, 2', 'retention_cohorts by calendar month');
+SELECT results_eq($$SELECT cohort, age, cohort_size, customers, round(amount, 2), retention_rate FROM smarketing.retention_cohorts('2010-12-01 00:00+00', '2012-01-01 00:00+00', options => '{"age": "elapsed"}') WHERE customers > 0$$,
+    'SELECT cohort, k_elapsed, cohort_size, customers, round(revenue, 2), retention FROM oracle_elapsed ORDER BY 1, 2', 'and by elapsed month');
+SELECT results_eq($$SELECT cohort, customers, retention_rate FROM smarketing.retention_cohorts('2010-12-01 00:00+00', '2012-01-01 00:00+00', options => '{"rolling": true}') WHERE age = 1$$,
+    'SELECT cohort, customers_since, customers_since::float8 / cohort_size FROM cells WHERE age = 1 ORDER BY 1', 'rolling: who came back then or later');
+SELECT results_eq($$SELECT count(*), min(age), max(age) FROM smarketing.retention_cohorts('2011-03-01 00:00+00', '2011-06-01 00:00+01')$$, 'VALUES (6::bigint, 0, 2)', 'a range is that of the cohorts, and what is seen of them');
+SELECT throws_ok($$SELECT * FROM smarketing.retention_cohorts(options => '{"age": "lunar"}')$$, '22023', 'invalid value for option "age": "lunar"');
+SELECT throws_ok($$SELECT * FROM smarketing.retention_cohorts(period => 'all')$$, '22023', 'retention_cohorts needs periods: argument "period" must not be "all"');
+-- Of customers who bought within a month: month by month nobody stays but who bought in both.
+SELECT smarketing.configure('active_within', '1 month');
+SELECT results_eq($$SELECT period_start, customers_kept, customers_start, retention_rate FROM smarketing.customer_retention('2011-01-01 00:00+00', '2012-01-01 00:00+00')$$,
+    'SELECT m, retained_from_prev::bigint, prev_active::bigint, retention_mom FROM oracle_month WHERE m > ''2010-12-01'' ORDER BY 1', 'customer_retention: kept month by month');
+SELECT smarketing.unbind('revenue');
+SELECT smarketing.bind('subscription', 'subscription', '{"account_id": "customer_id", "starts_at": "start_date", "ends_at": "end_date", "amount": "monthly_amount"}');
+SELECT results_eq($$SELECT period_start, revenue_end, customers_start - customers_lost + customers_new + customers_reactivated, revenue_new, revenue_churned, revenue_reactivated, revenue_expansion, revenue_contraction, customers_new, customers_lost, revenue_upsell
+      FROM smarketing.customer_retention('2017-09-01 00:00+01', '2020-03-01 00:00+00')$$,
+    $$SELECT period_start, round(mrr, 6), active, round(new, 6), round(churn, 6), round(reactivation, 6), round(upgrade, 6), round(downgrade, 6), n_new, n_churn, NULL::numeric FROM bridge ORDER BY 1$$, 'the monthly bridge of subscriptions, which is the oracle''s');
+
 \else
-SELECT skip('no shared data', 14);
+SELECT skip('no shared data', 22);
 \endif
 SELECT * FROM finish();
