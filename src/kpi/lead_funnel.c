@@ -65,15 +65,16 @@ smk_compile_lead_funnel(const SmkRequest *request, bool own_names)
 					 "       step.median_hours, step.p90_hours\n"
 					 "FROM (\n    %s) AS cell\n"
 					 "CROSS JOIN LATERAL (\n"
-					 "    SELECT known.step, known.stage, passed.entities, timed.median_hours, timed.p90_hours,\n"
+					 "    SELECT known.step, known.stage, passed.entities, timed.median_hours,\n"
+					 "           timed.p90_hours,\n"
 					 "           lag(passed.entities) OVER (ORDER BY known.step) AS before,\n"
 					 "           first_value(passed.entities) OVER (ORDER BY known.step) AS first\n"
 					 "    FROM (VALUES %s) AS known (step, stage, is_known)\n"
 					 "    LEFT JOIN smarketing.funnel_steps(%s) AS reading ON reading.step = known.step\n"
 					 "    LEFT JOIN smarketing.funnel_steps(cell.timed) AS timed ON timed.step = known.step\n"
 					 "    CROSS JOIN LATERAL (\n"
-					 "        SELECT CASE WHEN known.is_known THEN coalesce(reading.entities, 0) END AS entities)"
-					 " AS passed) AS step\n"
+					 "        SELECT CASE WHEN known.is_known THEN coalesce(reading.entities, 0) END "
+					 "AS entities) AS passed) AS step\n"
 					 "ORDER BY cell.period_start, %sstep.step",
 					 by.data, smk_sql_indent(cells, 4), funnel_step_list(request), passed, order.data);
 	return sql.data;

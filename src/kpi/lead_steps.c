@@ -277,8 +277,8 @@ event_entity(SmkRecords *records)
 }
 
 /*
- * SQL for a column of the events that a lead's steps are, a row each; in a mode other than reached of all that
- * happened, as it happened.
+ * SQL for a column of the events that a lead's steps are, a row each; in a mode other than reached of all
+ * that happened, as it happened.
  */
 static char *
 lead_event(SmkRecords *records, const char *name)
@@ -584,7 +584,8 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			"    WHERE opportunity.lead_id IS NOT NULL%s%s\n"
 			"    GROUP BY opportunity.lead_id) AS conversion\n"
 			"    ON %s",
-			select, and_seen(records->request, created_at), few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
+			select, and_seen(records->request, created_at),
+			few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
 			smk_source_keys_equal("conversion.lead_id", smk_source_key_type(opportunity, lead_id),
 								  "lead.lead_id", lead_key));
 }

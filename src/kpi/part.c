@@ -279,7 +279,8 @@ any_condition(SmkRecords *records, List *given)
 		const char *condition = column->condition;
 
 		/* Of the events of a funnel nearly all count. */
-		if (condition == NULL || column->aggregate == SMK_SUMMARY || (records->set->condition && strcmp(condition, records->set->condition) == 0))
+		if (condition == NULL || column->aggregate == SMK_SUMMARY ||
+			(records->set->condition && strcmp(condition, records->set->condition) == 0))
 			return NULL;
 		foreach (known, conditions)
 			if (strcmp(lfirst(known), condition) == 0)

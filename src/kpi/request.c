@@ -301,7 +301,8 @@ option_input(PGFunction input, const char *key, const char *text)
 	Datum result;
 
 	error_context_stack = &context;
-	result = DirectFunctionCall3(input, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	result =
+		DirectFunctionCall3(input, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 	error_context_stack = context.previous;
 	return result;
 }

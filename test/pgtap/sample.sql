@@ -9,7 +9,7 @@ CREATE EXTENSION smarketing;
 \i :bind
 \o
 SET client_min_messages = warning;
-SELECT plan(22);
+SELECT plan(24);
 
 -- Every additive measure of every cell (quarter and channel) against its records.
 CREATE TABLE cell AS
@@ -122,6 +122,21 @@ SELECT results_eq($$SELECT by_1, leads, sqls, won FROM smarketing.sales_qualifie
     $$SELECT named(source), count(*), count(*) FILTER (WHERE sql_at IS NOT NULL AND greatest(mql_at, sal_at, sql_at) <= created + interval '504 hours'),
              count(*) FILTER (WHERE won_at IS NOT NULL AND greatest(mql_at, sal_at, sql_at, opportunity_at, won_at) <= created + interval '504 hours')
       FROM became GROUP BY 1 ORDER BY 1$$, 'and within three weeks, by channel');
+-- In other modes the events are what happened, which window_funnel reads lead by lead.
+CREATE TABLE happened AS
+SELECT c.id, e.step, e.at FROM crm.contact c
+CROSS JOIN LATERAL (SELECT 1 AS step, c.created_on AS at UNION ALL SELECT 2, c.mql_on UNION ALL SELECT 3, c.accepted_on UNION ALL SELECT 4, c.sql_on
+    UNION ALL SELECT p.step, h.changed_at FROM crm.phase_history h JOIN (VALUES ('Marketing Qualified', 2), ('Sales Accepted', 3), ('Sales Qualified', 4), ('Converted', 5), ('Discovery', 5), ('Proposal', 5),
+        ('Negotiation', 5), ('Customer', 6), ('Closed Won', 6)) AS p (phase, step) USING (phase) WHERE h.contact_id = c.id
+    UNION ALL SELECT s, CASE s WHEN 5 THEN d.opened_on ELSE d.closed_on END FROM crm.deal d, (VALUES (5), (6)) AS t (s) WHERE (s = 5 OR d.is_won)
+        AND (d.contact_id = c.id OR (d.contact_id IS NULL AND d.company_id = c.company_id AND d.opened_on >= c.created_on))) e
+WHERE c.created_on >= '2025-03-01' AND c.created_on < '2025-05-01' AND e.at IS NOT NULL;
+PREPARE came (text, interval, timestamptz) AS
+SELECT s, count(*) FILTER (WHERE level >= s) FROM generate_series(1, 6) s, (
+    SELECT smarketing.window_funnel(at, $2, $1, step = 1, step = 2, step = 3, step = 4, step = 5, step = 6) AS level FROM happened WHERE at < $3 GROUP BY id) l GROUP BY 1 ORDER BY 1;
+SELECT results_eq($$SELECT step, entities FROM smarketing.lead_funnel('2025-03-01', '2025-05-01', 'all', options => '{"mode": "ordered"}')$$, $$EXECUTE came('', '9999 days', 'infinity')$$, 'the funnel as it happened, in order');
+SELECT results_eq($$SELECT step, entities FROM smarketing.lead_funnel('2025-03-01', '2025-05-01', 'all', options => '{"mode": "ordered", "within": "20 days 6 hours", "as_of": "2025-04-20"}')$$,
+    $$EXECUTE came('', '20 days 6 hours', '2025-04-21')$$, 'and within a limit, as of a day');
 SELECT is_empty($$SELECT f.*, k.leads FROM (VALUES ('{}'::jsonb), ('{"within": "30 days"}'), ('{"time_zone": "America/New_York"}'), ('{"within": "36 hours", "time_zone": "Asia/Kolkata"}')) o (o), (VALUES ('{}'::text[]), ('{channel}'), ('{rep,country}')) b (b),
         (VALUES ('{}'::jsonb), ('{"channel": {"not": ["Events", null]}}')) w (w), LATERAL smarketing.lead_funnel('2025-01-15', '2025-06-20', 'month', b, w, o) f
         LEFT JOIN LATERAL smarketing.sales_qualified_leads('2025-01-15', '2025-06-20', 'month', b, w, o) k ON (k.period_start, k.is_partial) = (f.period_start, f.is_partial) AND (k.by_1, k.by_2) IS NOT DISTINCT FROM (f.by_1, f.by_2)
