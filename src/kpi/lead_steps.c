@@ -567,10 +567,11 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
 								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
 			not_before(opportunity, created, records->binding, lead_created, zone));
-		if (needed[lead_id] || records->request->has_as_of)
-			appendStringInfo(from, "    WHERE %s%s\n",
-							 needed[lead_id] ? "opportunity.lead_id IS NULL" : "true",
+		if (needed[lead_id])
+			appendStringInfo(from, "    WHERE opportunity.lead_id IS NULL%s\n",
 							 and_seen(records->request, created_at));
+		else if (records->request->has_as_of)
+			appendStringInfo(from, "    WHERE %s\n", seen(records->request, created_at));
 		appendStringInfo(
 			from,
 			"    GROUP BY sibling.lead_id) AS account_conversion\n"
