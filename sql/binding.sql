@@ -66,7 +66,9 @@ SELECT smarketing.bind('opportunity', '"My CRM"."Deals"', '{"opportunity_id": "i
 SELECT smarketing.configure('time_zone', 'Mars/Olympus');
 SELECT smarketing.configure('fiscal_year_start', '13');
 SELECT smarketing.configure('timezone', 'UTC');
-SELECT smarketing.configure('language', 'fr');
+SELECT smarketing.configure('language', 'de');
+SELECT smarketing.configure('active_within', '-1 day');
+SELECT smarketing.configure('active_within', 'long');
 SELECT smarketing.configure('currency', ' ');
 SELECT smarketing.configure('on_missing_rate', 'ignore');
 SELECT smarketing.configure('spend_without_dimension', 'lead');

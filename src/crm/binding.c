@@ -344,6 +344,8 @@ configure_check(const SmkSetting *setting, const char *value)
 			 strcmp(value, "subscription") != 0 && strcmp(value, "opportunity") != 0 &&
 			 strcmp(value, "revenue") != 0)
 		known = "auto, subscription, opportunity, revenue";
+	else if (strcmp(setting->name, "language") == 0 && strcmp(value, "en") != 0 && strcmp(value, "fr") != 0)
+		known = "en, fr";
 	else if (strcmp(setting->name, "active_within") == 0 && !configure_is_length(value))
 		known = "a length of time above 0, like 12 months";
 	else if (strcmp(setting->name, "currency") == 0 && value[0] == '\0')
@@ -386,9 +388,6 @@ smk_configure(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("setting \"%s\" does not exist", args[0]),
 				 errhint("Settings: %s.", names.data)));
-	if (setting->is_later)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("setting \"%s\" is not supported yet", args[0])));
 	if (args[1] && strcmp(setting->name, "currency") == 0)
 		args[1] = configure_currency(args[1]);
 	if (args[1])
@@ -595,8 +594,6 @@ smk_setting_catalogue(PG_FUNCTION_ARGS)
 		Datum values[3];
 		bool nulls[3] = {false};
 
-		if (smk_settings[i].is_later)
-			continue;
 		values[0] = CStringGetTextDatum(smk_settings[i].name);
 		nulls[1] = smk_settings[i].default_value == NULL;
 		values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(smk_settings[i].default_value);

@@ -23,23 +23,21 @@
 #include "smarketing.h"
 
 const SmkSetting smk_settings[] = {
-	{"time_zone", "UTC", "the reporting time zone, in which periods are cut; at first the database's own",
-	 false},
-	{"currency", NULL, "the currency of all figures; amounts in others are converted", false},
+	{"time_zone", "UTC", "the reporting time zone, in which periods are cut; at first the database's own"},
+	{"currency", NULL, "the currency of all figures; amounts in others are converted"},
 	{"on_missing_rate", "error",
-	 "what an exchange rate that is missing does: error, or null for NULL figures", false},
-	{"fiscal_year_start", "1", "the month in which fiscal years begin, 1 to 12", false},
-	{"language", "en", "the language of readings: en or fr", true},
+	 "what an exchange rate that is missing does: error, or null for NULL figures"},
+	{"fiscal_year_start", "1", "the month in which fiscal years begin, 1 to 12"},
+	{"language", "en", "the language of readings: en or fr"},
 	{"gross_margin", NULL,
-	 "the share of revenue that is margin, above 0 and at most 1; without it all revenue counts", false},
+	 "the share of revenue that is margin, above 0 and at most 1; without it all revenue counts"},
 	{"customer_basis", "auto",
-	 "what makes a customer: subscription, opportunity, revenue, or auto for the first that is bound", false},
-	{"active_within", "12 months", "how long a customer without subscription is active after revenue", false},
+	 "what makes a customer: subscription, opportunity, revenue, or auto for the first that is bound"},
+	{"active_within", "12 months", "how long a customer without subscription is active after revenue"},
 	{"spend_without_dimension", "error",
 	 "what spend does that lacks a dimension: error, none to show it under (none), or leads to share it out "
 	 "by "
-	 "the leads of its day",
-	 false}};
+	 "the leads of its day"}};
 
 const int smk_setting_count = lengthof(smk_settings);
 
@@ -188,6 +186,8 @@ config_load_settings(SmkConfig *config)
 			config->customer_basis = value;
 		else if (strcmp(name, "active_within") == 0 && config->active_within == NULL)
 			config->active_within = value;
+		else if (strcmp(name, "language") == 0 && config->language == NULL)
+			config->language = value;
 		else if (strcmp(name, "on_missing_rate") == 0 && missing_rate == NULL)
 			missing_rate = value;
 	}
@@ -206,6 +206,8 @@ config_load_settings(SmkConfig *config)
 		config->customer_basis = "auto";
 	if (config->active_within == NULL)
 		config->active_within = "12 months";
+	if (config->language == NULL)
+		config->language = "en";
 	if (config->fiscal_year_start == 0)
 		config->fiscal_year_start = 1;
 }

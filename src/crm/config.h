@@ -50,6 +50,7 @@ typedef struct SmkConfig
 	char *spend_without_dimension;
 	char *customer_basis;
 	char *active_within; /* an interval, as text */
+	char *language;		 /* en or fr */
 	char *gross_margin; /* NULL: revenue is all margin */
 	int fiscal_year_start;
 } SmkConfig;
@@ -61,13 +62,12 @@ extern Oid smk_relation_resolve(const char *relation, bool missing_ok);
 extern bool smk_margin_is_valid(const char *text);
 extern SmkBinding *smk_config_entered(const char *entity);
 
-/* A setting: its name, its default, what it means, and whether it is computed with already. */
+/* A setting: its name, its default, what it means. */
 typedef struct SmkSetting
 {
 	const char *name;
 	const char *default_value;
 	const char *meaning;
-	bool is_later;
 } SmkSetting;
 
 extern const SmkSetting smk_settings[];

@@ -348,37 +348,42 @@ compile_cells(const SmkStatement *statement)
 	return sql.data;
 }
 
+/* The entity without which there is no KPI, and which is not bound; NULL: there is one. */
+const char *
+smk_compile_lacking_entity(const SmkRequest *request)
+{
+	const char *entity = request->kpi->entity ? request->kpi->entity : request->basis;
+
+	if (smk_config_binding(request->config, entity) != NULL ||
+		(strcmp(entity, "customer") == 0 && smk_customer_binding(request) != NULL) ||
+		(strcmp(entity, "customer_payment") == 0 && smk_customer_payment_binding(request) != NULL))
+		return NULL;
+	return entity;
+}
+
 /* Raises an error where the entity is not bound without which there is no KPI. */
 void
 smk_compile_require_entity(const SmkRequest *request)
 {
-	const char *entity = request->kpi->entity ? request->kpi->entity : request->basis;
+	const char *entity = smk_compile_lacking_entity(request);
 	StringInfoData others;
 
-	if (smk_config_binding(request->config, entity) != NULL)
+	if (entity == NULL)
 		return;
 	if (strcmp(entity, "customer_payment") == 0)
-	{
-		if (smk_customer_payment_binding(request) != NULL)
-			return;
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s needs what customers pay, and nothing that is bound tells it", request->kpi->name),
 				 errhint("Bind entity \"subscription\", \"opportunity\" with \"won\" and \"closed_at\", or "
 						 "\"revenue\", with \"account_id\" and \"amount\"; setting \"customer_basis\" says "
 						 "which counts.")));
-	}
 	if (strcmp(entity, "customer") == 0)
-	{
-		if (smk_customer_binding(request) != NULL)
-			return;
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("%s needs customers, and nothing that is bound makes any", request->kpi->name),
 			 errhint("Bind entity \"subscription\", \"opportunity\" with \"won\", \"revenue\", or "
 					 "\"account\" with \"customer_since\"; setting \"customer_basis\" says which counts.")));
-	}
 	initStringInfo(&others);
 	if (request->kpi->entity == NULL)
 		for (int i = 2; request->kpi->bases[i] != NULL; i++)

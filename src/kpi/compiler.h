@@ -15,6 +15,7 @@ typedef struct SmkOutput
 } SmkOutput;
 
 extern char *smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool own_names);
+extern const char *smk_compile_lacking_entity(const SmkRequest *request);
 extern void smk_compile_require_entity(const SmkRequest *request);
 extern char *smk_compile_retention_cohorts(const SmkRequest *request, bool own_names);
 extern char *smk_compile_lead_funnel(const SmkRequest *request, bool own_names);

@@ -533,3 +533,31 @@ AS 'MODULE_PATHNAME', 'smk_expose';
 
 COMMENT ON FUNCTION smarketing.expose(pg_catalog.text, pg_catalog.text) IS
     'makes a plain view of a bound entity in canonical columns, with the user''s dimensions under their names';
+
+CREATE TYPE smarketing.scorecard_row AS (
+    kpi_number pg_catalog.int4,
+    kpi pg_catalog.text,
+    label pg_catalog.text,
+    value pg_catalog.numeric,
+    unit pg_catalog.text,
+    numerator pg_catalog.numeric,
+    denominator pg_catalog.numeric,
+    previous pg_catalog.numeric,
+    change_rate pg_catalog.float8,
+    year_ago pg_catalog.numeric,
+    goal pg_catalog.numeric,
+    status pg_catalog.text,
+    reading pg_catalog.text,
+    next_call pg_catalog.text
+);
+
+COMMENT ON TYPE smarketing.scorecard_row IS 'a row of smarketing.scorecard()';
+
+CREATE FUNCTION smarketing.scorecard(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.scorecard_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 8
+AS 'MODULE_PATHNAME', 'smk_scorecard';
+
+COMMENT ON FUNCTION smarketing.scorecard(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'the eight KPIs, a row each: what it is, what it was, the goal, what that means in plain words, and the statement to run next; by default of the last complete month';

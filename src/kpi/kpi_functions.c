@@ -21,7 +21,9 @@
 #include "kpi/catalogue.h"
 #include "kpi/compiler.h"
 #include "kpi/request.h"
+#include "kpi/scorecard.h"
 #include "kpi/shift.h"
+#include "kpi/statement.h"
 #include "kpi/template.h"
 
 /* The six arguments from the position of since on. */
@@ -83,39 +85,16 @@ function_name(FunctionCallInfo fcinfo)
 	return name;
 }
 
-/*
- * Runs a statement into the function's result. Read only, and with the caller's rights and snapshot. An error
- * does not quote the statement, which is long: kpi_sql() shows it.
- */
+/* Runs a statement into the function's result. */
 static void
 run_into_result(FunctionCallInfo fcinfo, const char *sql)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	SPIExecuteOptions options = {0};
 	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
-	MemoryContext context = CurrentMemoryContext;
 
 	SetTuplestoreDestReceiverParams(receiver, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
 									false, NULL, NULL);
-	options.read_only = true;
-	options.must_return_tuples = true;
-	options.dest = receiver;
-	PG_TRY();
-	{
-		if (SPI_execute_extended(sql, &options) < 0)
-			elog(ERROR, "could not run the statement");
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		error->context = psprintf("statement of smarketing.%s()", function_name(fcinfo));
-		ReThrowError(error);
-	}
-	PG_END_TRY();
+	smk_statement_run(sql, receiver, function_name(fcinfo));
 	receiver->rDestroy(receiver);
 }
 
@@ -257,6 +236,99 @@ smk_retention_cohorts(PG_FUNCTION_ARGS)
 	run_into_result(fcinfo,
 					smk_compile_retention_cohorts(
 						smk_request(smk_config_load(), &smk_retention_cohorts_kpi, &arguments), false));
+	end_call(level);
+	return (Datum) 0;
+}
+
+/* Reads the options of a scorecard; the statements that it shows have all but the language. */
+static void
+read_card_options(const Jsonb *options, SmkScorecard *card)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue value;
+	char *key = NULL;
+
+	card->language = card->config->language;
+	card->options = "";
+	if (options == NULL || !JB_ROOT_IS_OBJECT(options))
+		return;
+	iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &options->root));
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = pnstrdup(value.val.string.val, value.val.string.len);
+		if (token == WJB_KEY && strcmp(key, "language") != 0 && strcmp(key, "time_zone") != 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" of %s does not exist", key, "scorecard"),
+							errhint("Options: language, time_zone.")));
+		if (token != WJB_VALUE || strcmp(key, "language") != 0)
+			continue;
+		card->language = value.type == jbvString ? pnstrdup(value.val.string.val, value.val.string.len) : "";
+		if (strcmp(card->language, "en") != 0 && strcmp(card->language, "fr") != 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("invalid value for option \"%s\": \"%s\"", "language", card->language),
+							errhint("It takes: en, fr.")));
+	}
+}
+
+/* The period that a range is: a month, quarter or year, or all. */
+static const char *
+period_of_range(const SmkRequest *range)
+{
+	static const SmkPeriod periods[] = {SMK_MONTH, SMK_QUARTER, SMK_YEAR};
+	DateADT since = smk_zone_local_date(range->zone, range->since);
+	DateADT until = smk_zone_local_date(range->zone, range->until);
+
+	if (!range->has_since || smk_zone_first_instant(range->zone, since) != range->since ||
+		smk_zone_first_instant(range->zone, until) != range->until)
+		return "all";
+	for (size_t i = 0; i < lengthof(periods); i++)
+		if (smk_period_start_of_date(periods[i], since, 1) == since && smk_period_next(periods[i], since, 1) == until)
+			return smk_period_name(periods[i]);
+	return "all";
+}
+
+PG_FUNCTION_INFO_V1(smk_scorecard);
+
+/* scorecard(since, until, filter, options): a row a KPI; of the last complete month where it is not told. */
+Datum
+smk_scorecard(PG_FUNCTION_ARGS)
+{
+	SmkScorecard card = {0};
+	SmkRequest *range;
+	int level;
+
+	InitMaterializedSRF(fcinfo, 0);
+	card.arguments.has_since = !PG_ARGISNULL(0);
+	if (card.arguments.has_since)
+		card.arguments.since = PG_GETARG_TIMESTAMPTZ(0);
+	card.arguments.has_until = !PG_ARGISNULL(1);
+	if (card.arguments.has_until)
+		card.arguments.until = PG_GETARG_TIMESTAMPTZ(1);
+	card.arguments.filter = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
+	card.arguments.options = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	card.arguments.own_option = "language";
+	card.arguments.period = "all";
+	level = begin_call();
+	card.config = smk_config_load();
+	read_card_options(card.arguments.options, &card);
+	range = smk_request(card.config, &smk_kpis[0], &card.arguments);
+	if (!card.arguments.has_since && !card.arguments.has_until)
+	{
+		DateADT month = smk_period_start_of_date(SMK_MONTH, smk_zone_local_date(range->zone, range->now), 1);
+
+		card.arguments.has_since = card.arguments.has_until = true;
+		card.arguments.until = smk_zone_first_instant(range->zone, month);
+		card.arguments.since =
+			smk_zone_first_instant(range->zone, smk_period_start_of_date(SMK_MONTH, month - 1, 1));
+		card.arguments.period = "month";
+	}
+	else
+		card.arguments.period = period_of_range(range);
+	if (strcmp(range->time_zone, card.config->time_zone) != 0)
+		card.options = psprintf(", options => '{\"time_zone\": \"%s\"}'", range->time_zone);
+	smk_scorecard_run((ReturnSetInfo *) fcinfo->resultinfo, &card);
 	end_call(level);
 	return (Datum) 0;
 }

@@ -127,7 +127,7 @@ const SmkLabel smk_labels_fr[] = {
 	{"sql_to_opportunity_rate", "Taux de passage de SQL à opportunité", "leads avec opportunité / SQL"},
 	{"opportunity_to_won_rate", "Taux de réussite des leads avec opportunité",
 	 "leads gagnés / leads avec opportunité"},
-	{"lead_to_won_rate", "Taux de passage de lead à client", "leads gagnés / leads"},
+	{"lead_to_won_rate", "Conversion lead-client", "leads gagnés / leads"},
 	{"median_hours_to_mql", "Heures médianes jusqu'au MQL",
 	 "heures médianes de la création du lead à son passage en MQL"},
 	{"median_hours_to_sql", "Heures médianes jusqu'au SQL",

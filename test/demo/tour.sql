@@ -23,6 +23,23 @@ GROUP BY entity, source
 ORDER BY entity;
 
 \echo
+\echo 'Are the teams on course? The eight KPIs of October 2026, beside September'
+\echo '   SELECT * FROM smarketing.scorecard(''2026-10-01'', ''2026-11-01'');'
+SELECT kpi_number || '. ' || label AS "KPI",
+       CASE WHEN unit = 'rate' THEN round(value * 100, 1) || ' %' WHEN value >= 1000 THEN to_char(value, 'FM999G999G999') ELSE to_char(value, 'FM990.00') END AS value,
+       reading
+FROM smarketing.scorecard('2026-10-01', '2026-11-01');
+\echo '   ... and what to run next about the first of them:'
+SELECT next_call FROM smarketing.scorecard('2026-10-01', '2026-11-01') WHERE kpi_number = 1;
+
+\echo '   ... in French: SELECT smarketing.configure(''language'', ''fr''), or for one call'
+\echo '   SELECT * FROM smarketing.scorecard(''2026-10-01'', ''2026-11-01'', options => ''{"language": "fr"}'');'
+SELECT kpi_number || '. ' || label AS "KPI",
+       CASE WHEN unit = 'rate' THEN replace(round(value * 100, 1)::text, '.', ',') || ' %' WHEN value >= 1000 THEN replace(to_char(value, 'FM999,999,999'), ',', ' ') ELSE replace(to_char(value, 'FM990.00'), '.', ',') END AS valeur,
+       reading AS "ce que cela veut dire"
+FROM smarketing.scorecard('2026-10-01', '2026-11-01', options => '{"language": "fr"}');
+
+\echo
 \echo '1. Cost per lead, by quarter: is it getting dearer?'
 \echo '   SELECT * FROM smarketing.cost_per_lead(''2024-11-01'', ''2026-11-01'', ''quarter'');'
 SELECT period_start AS quarter, CASE WHEN is_partial THEN 'clipped' ELSE '' END AS range, round(spend) AS spend, leads,
@@ -49,6 +66,16 @@ FROM smarketing.cost_per_opportunity('2025-11-01', '2026-11-01', 'all', '{channe
 ORDER BY cost_per_opportunity NULLS LAST;
 
 \echo
+\echo '3. Customer retention: which channel brings loyal customers?'
+\echo '   SELECT * FROM smarketing.customer_retention('
+\echo '       ''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'');'
+SELECT by_1 AS channel, customers_start AS "at start", customers_lost AS lost, customers_new AS new,
+       round(retention_rate::numeric * 100, 1) AS "% kept", round(revenue_upsell) AS upsell, round(revenue_cross_sell) AS "cross-sell",
+       round(gross_revenue_retention::numeric * 100, 1) AS "% gross", round(net_revenue_retention::numeric * 100, 1) AS "% net"
+FROM smarketing.customer_retention('2025-11-01', '2026-11-01', 'all', '{channel}')
+ORDER BY retention_rate DESC;
+
+\echo
 \echo '4. Customer acquisition cost, by channel: what does a customer cost in marketing?'
 \echo '   SELECT * FROM smarketing.customer_acquisition_cost('
 \echo '       ''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'');'
@@ -64,6 +91,16 @@ SELECT period_start AS month, round(revenue) AS revenue, round(previous) AS befo
        round(year_ago) AS "year ago", round(year_over_year::numeric * 100, 1) AS "% on year", round(trailing_12_months) AS "12 months",
        round(goal) AS goal, round(attainment::numeric * 100, 1) AS "% of goal"
 FROM smarketing.revenue_evolution('2026-01-01', '2026-11-01');
+
+\echo
+\echo '6. Sales qualified leads: where do leads of each channel get stuck?'
+\echo '   SELECT * FROM smarketing.sales_qualified_leads('
+\echo '       ''2025-07-01'', ''2026-07-01'', ''all'', ''{channel}'');'
+SELECT by_1 AS channel, leads, mqls, sqls, opportunities AS opps, won, round(lead_to_mql_rate::numeric * 100, 1) AS "% to mql",
+       round(mql_to_sql_rate::numeric * 100, 1) AS "% to sql", round(opportunity_to_won_rate::numeric * 100, 1) AS "% opps won",
+       round(median_hours_to_sql::numeric / 24, 1) AS "days to sql"
+FROM smarketing.sales_qualified_leads('2025-07-01', '2026-07-01', 'all', '{channel}')
+ORDER BY won::numeric / leads DESC;
 
 \echo
 \echo '8. Win rate, by rep: who closes what they open? (95 % interval: few deals, wide interval)'

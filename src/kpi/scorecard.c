@@ -1,0 +1,637 @@
+/*
+ * scorecard.c: the eight KPIs of one range, a row each: what it is, what it was, and in plain words what that
+ * means. Every figure is the KPI's own: its statement is compiled and run as its function does it.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "kpi/compiler.h"
+#include "kpi/dimension.h"
+#include "kpi/measure.h"
+#include "kpi/scorecard.h"
+#include "kpi/source.h"
+#include "kpi/statement.h"
+#include "kpi/template.h"
+
+/* Less than this is no change; a cause makes at least this share of one. */
+#define LEAST_CHANGE 0.01
+#define LEAST_SHARE 0.5
+
+#define COLUMNS 14
+
+/* A row: the KPI, under which name where there is none yet, and by what its change may be explained. */
+typedef struct Line
+{
+	int number;
+	const char *kpi;
+	const char *metric;
+	const char *dimensions[4]; /* the first that it can have is taken */
+} Line;
+
+static const Line lines[] = {
+	{1, "cost_per_lead", "cost_per_lead", {"channel", "campaign", NULL}},
+	{2, "cost_per_opportunity", "cost_per_opportunity", {"channel", "campaign", NULL}},
+	{3, "customer_retention", "retention_rate", {"channel", "segment", NULL}},
+	{4, "customer_acquisition_cost", "customer_acquisition_cost", {"channel", NULL}},
+	{5, "revenue_evolution", "revenue", {"owner", "channel", "segment", NULL}},
+	{6, "sales_qualified_leads", "lead_to_won_rate", {"channel", "owner", NULL}},
+	{7, "marketing_roi", "roi", {NULL}},
+	{8, "opportunity_win_rate", "win_rate", {"owner", "channel", NULL}}};
+
+/* The words of a language, with figures in their places. */
+typedef struct Words
+{
+	const char *later;
+	const char *not_bound;
+	const char *no_dimension;
+	const char *no_spend;
+	const char *no_data;
+	const char *too_early;
+	const char *no_previous;
+	const char *steady;
+	const char *up_points;
+	const char *down_points;
+	const char *up;
+	const char *down;
+	const char *better;
+	const char *worse;
+	const char *cause;
+	const char *goal_met;
+	const char *goal_missed;
+	const char *percent;
+	const char *points;
+	char decimal;
+	const char *thousands;
+	const char *separator;
+	const char *roi;
+} Words;
+
+static const Words english = {.later = "comes with the next version",
+							  .not_bound = "bind entity %s",
+							  .no_dimension = "cannot be filtered by %s",
+							  .no_spend = "no spend is known: bind spend, or enter it in spend_entry",
+							  .no_data = "nothing in this period",
+							  .too_early = "too early to tell: its leads still have time",
+							  .no_previous = "nothing to compare with yet",
+							  .steady = "as before",
+							  .up_points = "up %s points",
+							  .down_points = "down %s points",
+							  .up = "up %s",
+							  .down = "down %s",
+							  .better = "better",
+							  .worse = "worse",
+							  .cause = "above all %s: %s",
+							  .goal_met = "goal %s met",
+							  .goal_missed = "goal %s missed",
+							  .percent = "%s %%",
+							  .points = "%s points",
+							  .decimal = '.',
+							  .thousands = ",",
+							  .separator = "; ",
+							  .roi = "Marketing ROI"};
+
+static const Words french = {.later = "viendra avec la prochaine version",
+							 .not_bound = "relier l'entité %s",
+							 .no_dimension = "ne peut être filtré par %s",
+							 .no_spend =
+								 "aucune dépense connue : relier spend, ou la saisir dans spend_entry",
+							 .no_data = "rien dans cette période",
+							 .too_early = "trop tôt pour le dire : ses leads ont encore du temps",
+							 .no_previous = "rien encore à quoi comparer",
+							 .steady = "comme avant",
+							 .up_points = "hausse de %s pts",
+							 .down_points = "baisse de %s pts",
+							 .up = "hausse de %s",
+							 .down = "baisse de %s",
+							 .better = "mieux",
+							 .worse = "moins bien",
+							 .cause = "surtout %s : %s",
+							 .goal_met = "objectif %s atteint",
+							 .goal_missed = "objectif %s manqué",
+							 .percent = "%s %%",
+							 .points = "%s pts",
+							 .decimal = ',',
+							 .thousands = " ",
+							 .separator = " ; ",
+							 .roi = "ROI du marketing"};
+
+/* A figure that may be missing. */
+typedef struct Figure
+{
+	bool is_known;
+	Datum value; /* numeric */
+	double number;
+} Figure;
+
+/* The figures of a KPI. */
+typedef struct Figures
+{
+	Figure value;
+	Figure numerator;
+	Figure denominator;
+	Figure previous;
+	Figure year_ago;
+	Figure goal;
+	bool is_young; /* its records still have time */
+} Figures;
+
+/* What explains a change. */
+typedef struct Cause
+{
+	char *name;
+	double now;
+	double before;
+} Cause;
+
+/* A number as people write it, with so many decimals; palloc'd. */
+static char *
+shown(const Words *words, double number, int decimals)
+{
+	char *plain = psprintf("%.*f", decimals, fabs(number));
+	int whole = (int) strcspn(plain, ".");
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < whole; i++)
+	{
+		if (i > 0 && (whole - i) % 3 == 0)
+			appendStringInfoString(&text, words->thousands);
+		appendStringInfoChar(&text, plain[i]);
+	}
+	if (decimals > 0)
+		appendStringInfo(&text, "%c%s", words->decimal, plain + whole + 1);
+	/* What is rounded to nothing has no sign. */
+	return number < 0 && strspn(plain, "0.") < strlen(plain) ? psprintf("-%s", text.data) : text.data;
+}
+
+/* A figure in its unit: shares in percent, money without cents where it is large. */
+static char *
+shown_figure(const Words *words, SmkUnit unit, double number)
+{
+	if (unit == SMK_UNIT_RATE)
+		return psprintf(words->percent, shown(words, number * 100, 1));
+	return shown(words, number, unit == SMK_UNIT_COUNT || fabs(number) >= 1000 ? 0 : 2);
+}
+
+/* How a figure changed, with its sign: shares in points, others in percent. */
+static char *
+shown_change(const Words *words, SmkUnit unit, double now, double before)
+{
+	double change = unit == SMK_UNIT_RATE ? (now - before) * 100 : (now - before) / fabs(before) * 100;
+	const char *sign = change > 0 ? "+" : "";
+
+	return psprintf(unit == SMK_UNIT_RATE ? words->points : words->percent,
+					psprintf("%s%s", sign, shown(words, change, fabs(change) < 10 ? 1 : 0)));
+}
+
+/* Reads a figure of the row that SPI has fetched, by its position from 1 on. */
+static Figure
+read_figure(SPITupleTable *table, uint64 row, int column)
+{
+	Figure figure = {0};
+	bool is_null;
+	Datum value = SPI_getbinval(table->vals[row], table->tupdesc, column, &is_null);
+
+	if (is_null)
+		return figure;
+	figure.is_known = true;
+	figure.value = value;
+	figure.number = DatumGetFloat8(DirectFunctionCall1(numeric_float8, value));
+	return figure;
+}
+
+/* Runs the statement of a KPI. */
+static SPITupleTable *
+run(const SmkRequest *request, const char *sql)
+{
+	smk_statement_run(sql, NULL, request->kpi->name);
+	return SPI_tuptable;
+}
+
+/* The template of a column of a KPI. */
+static char *
+template_of(const SmkRequest *request, const char *name)
+{
+	return smk_column_template(request->kpi, smk_kpi_column(request->kpi, name, request->basis));
+}
+
+/* A column at another time, as numeric. */
+static char *
+shifted(const SmkColumn *column, SmkShift shift)
+{
+	char *name = psprintf("[%s:%s]", smk_shift_name(shift), column->name);
+
+	return psprintf("(%s)::numeric", column->aggregate != SMK_RATIO && column->unit == SMK_UNIT_MONEY
+										 ? psprintf("smarketing.money(%s)", name)
+										 : name);
+}
+
+/* Reads the figures of a KPI. */
+static void
+read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figures)
+{
+	bool has_maturity = smk_kpi_column(request->kpi, "is_mature", NULL) != NULL;
+	SmkOutput outputs[7] = {
+		{"value", template_of(request, column->name), "numeric"},
+		{"numerator", NULL, "numeric"},
+		{"denominator", NULL, "numeric"},
+		{"previous", shifted(column, SMK_SHIFT_PREVIOUS), NULL},
+		{"year_ago", shifted(column, SMK_SHIFT_YEAR_AGO), NULL},
+		{"goal", shifted(column, SMK_SHIFT_GOAL), NULL},
+		{"is_mature", has_maturity ? template_of(request, "is_mature") : NULL, "boolean"}};
+	SPITupleTable *table;
+
+	if (column->numerator != NULL)
+	{
+		outputs[1].template = template_of(request, column->numerator);
+		outputs[2].template = template_of(request, column->denominator);
+	}
+	table = run(request, smk_compile(request, outputs, 7, true));
+	memset(figures, 0, sizeof(*figures));
+	if (table->numvals == 0)
+		return;
+	/* After period_start and is_partial. */
+	figures->value = read_figure(table, 0, 3);
+	figures->numerator = read_figure(table, 0, 4);
+	figures->denominator = read_figure(table, 0, 5);
+	figures->previous = read_figure(table, 0, 6);
+	figures->year_ago = read_figure(table, 0, 7);
+	figures->goal = read_figure(table, 0, 8);
+	if (has_maturity)
+	{
+		bool is_null;
+		Datum mature = SPI_getbinval(table->vals[0], table->tupdesc, 9, &is_null);
+
+		figures->is_young = !is_null && !DatumGetBool(mature);
+	}
+}
+
+/* True where every record of the measures that a template names can have a dimension. */
+static bool
+template_has_dimension(const SmkRequest *request, const char *template, const SmkBy *by)
+{
+	SmkStatement statement = {.request = request, .spend_entry = smk_config_entered("spend")};
+	ListCell *cell;
+	ListCell *source;
+
+	foreach (cell, smk_template_names(NIL, template))
+	{
+		const SmkColumn *column = smk_kpi_column(request->kpi, lfirst(cell), request->basis);
+
+		if (column == NULL)
+			continue;
+		if (column->aggregate == SMK_RATIO)
+		{
+			if (!template_has_dimension(request, smk_column_template(request->kpi, column), by))
+				return false;
+			continue;
+		}
+		/* The setting says what to do with spend. */
+		if (strcmp(column->records->entity, "spend") == 0 &&
+			strcmp(request->config->spend_without_dimension, "error") != 0)
+			continue;
+		foreach (source, smk_measure_records(&statement, request, column->records))
+			if (!smk_records_have_dimension(lfirst(source), by))
+				return false;
+	}
+	return true;
+}
+
+/* The dimension by which a KPI's change may be explained: the first that it can have; NULL: none. */
+static SmkBy *
+pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *column)
+{
+	const char *template = smk_column_template(request->kpi, column);
+
+	for (int i = 0; line->dimensions[i] != NULL; i++)
+	{
+		SmkBy *by = smk_request_by(request->config, line->dimensions[i]);
+
+		if (template_has_dimension(request, template, by))
+			return by;
+	}
+	return NULL;
+}
+
+/* A dimension that is filtered by and that a KPI cannot have; NULL: none. */
+static const char *
+lacking_dimension(const SmkRequest *request, const SmkColumn *column)
+{
+	ListCell *cell;
+
+	foreach (cell, request->filters)
+	{
+		const SmkBy *by = ((SmkFilter *) lfirst(cell))->by;
+
+		if (!template_has_dimension(request, smk_column_template(request->kpi, column), by))
+			return by->name;
+	}
+	return NULL;
+}
+
+/* The entity to bind first where one is lacking that is made of others. */
+static const char *
+entity_to_bind(const char *lacking)
+{
+	return strncmp(lacking, "customer", strlen("customer")) == 0 ? "subscription" : lacking;
+}
+
+/* What a metric would be of these two sums. */
+static double
+figure_of(const SmkColumn *column, double numerator, double denominator)
+{
+	if (column->numerator == NULL)
+		return numerator;
+	return denominator == 0 ? NAN : numerator / denominator;
+}
+
+/* The name under which people know an owner or an account, where its entity has one; else the value. */
+static char *
+label_of(const SmkRequest *request, const SmkBy *by, char *value)
+{
+	SmkBinding *binding = strcmp(by->name, "owner") == 0 || strcmp(by->name, "account") == 0
+							  ? smk_config_binding(request->config, by->name)
+							  : NULL;
+	bool needed[SMK_MAX_COLUMNS] = {false};
+	SPITupleTable *table;
+	char *label;
+	int key;
+	int name;
+
+	if (binding == NULL)
+		return value;
+	smk_binding_open(binding);
+	key = smk_entity_column(binding->entity, binding->entity->key);
+	name = smk_entity_column(binding->entity, "label");
+	if (binding->columns[name].text == NULL)
+		return value;
+	needed[key] = needed[name] = true;
+	table =
+		run(request,
+			psprintf("SELECT min(%s.label) FROM %s AS %s WHERE %s.%s::text = %s", by->name,
+					 smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL), by->name,
+					 by->name, quote_identifier(binding->entity->key), quote_literal_cstr(value)));
+	label = SPI_getvalue(table->vals[0], table->tupdesc, 1);
+	return label ? label : value;
+}
+
+/*
+ * The value of a dimension without whose change more than half of a metric's change would not be there; false
+ * where there is none.
+ */
+static bool
+find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Figures *figures, Cause *cause)
+{
+	const char *numerator = column->numerator ? column->numerator : column->name;
+	SmkRequest request = *whole;
+	SmkOutput outputs[4] = {{"now", template_of(whole, numerator), "numeric"},
+							{"per", NULL, "numeric"},
+							{"before", psprintf("[previous:%s]", numerator), "numeric"},
+							{"per_before", NULL, "numeric"}};
+	SPITupleTable *table;
+	double sums[4] = {0};
+	double best = 0;
+
+	request.by = list_make1(by);
+	if (column->numerator != NULL)
+	{
+		outputs[1].template = template_of(whole, column->denominator);
+		outputs[3].template = psprintf("[previous:%s]", column->denominator);
+	}
+	table = run(&request, smk_compile(&request, outputs, 4, false));
+	/* One alone is the whole. */
+	if (table->numvals < 2)
+		return false;
+	for (uint64 row = 0; row < table->numvals; row++)
+		for (int i = 0; i < 4; i++)
+			sums[i] += read_figure(table, row, 6 + i).number;
+	for (uint64 row = 0; row < table->numvals; row++)
+	{
+		double own[4];
+		double without;
+		double share;
+
+		for (int i = 0; i < 4; i++)
+			own[i] = read_figure(table, row, 6 + i).number;
+		without = figure_of(column, sums[0] - own[0] + own[2], sums[1] - own[1] + own[3]);
+		share = (figures->value.number - without) / (figures->value.number - figures->previous.number);
+		if (!(share >= LEAST_SHARE) || share <= best)
+			continue;
+		cause->now = figure_of(column, own[0], own[1]);
+		cause->before = figure_of(column, own[2], own[3]);
+		if (isnan(cause->now) || isnan(cause->before) || cause->before == 0)
+			continue;
+		best = share;
+		cause->name = SPI_getvalue(table->vals[row], table->tupdesc, 3);
+	}
+	if (best > 0)
+		cause->name = label_of(whole, by, cause->name);
+	return best > 0;
+}
+
+/* A bound of a call as text: a plain date where it is one for the session, too. */
+static char *
+bound_literal(const SmkRequest *request, TimestampTz at)
+{
+	DateADT date = smk_zone_local_date(request->zone, at);
+
+	if (strcmp(pg_get_timezone_name(session_timezone), request->time_zone) == 0 &&
+		smk_zone_first_instant(request->zone, date) == at)
+		return strchr(smk_date_literal(date), '\'');
+	return quote_literal_cstr(timestamptz_to_str(at));
+}
+
+/* The statement to run next, which shows a KPI by what may explain it. */
+static char *
+next_call(const SmkRequest *request, const Line *line, const SmkBy *by, const char *options)
+{
+	return psprintf("SELECT * FROM smarketing.%s(%s, %s, '%s'%s%s)", line->kpi,
+					request->has_since ? bound_literal(request, request->since) : "NULL",
+					bound_literal(request, request->until),
+					request->is_all ? "all" : smk_period_name(request->period),
+					by ? psprintf(", '{%s}'", by->name) : "", options);
+}
+
+/* Appends a part of a reading. */
+static void
+say(StringInfo reading, const Words *words, const char *part)
+{
+	appendStringInfo(reading, "%s%s", reading->len ? words->separator : "", part);
+}
+
+/* What the figures of a KPI mean, in words; sets the status. */
+static char *
+read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, const Figures *figures,
+			 const Words *words, const char **status)
+{
+	double now = figures->value.number;
+	double before = figures->previous.number;
+	StringInfoData reading;
+	double change;
+	Cause cause = {0};
+
+	initStringInfo(&reading);
+	if (!figures->value.is_known)
+	{
+		*status = "no_data";
+		return pstrdup(column->unit == SMK_UNIT_MONEY && column->numerator != NULL &&
+							   !figures->numerator.is_known
+						   ? words->no_spend
+						   : words->no_data);
+	}
+	if (figures->is_young)
+	{
+		*status = "too_early";
+		return pstrdup(words->too_early);
+	}
+	*status = "steady";
+	if (!figures->previous.is_known || before == 0)
+	{
+		*status = "no_previous";
+		say(&reading, words, words->no_previous);
+	}
+	else
+	{
+		change = column->unit == SMK_UNIT_RATE ? now - before : (now - before) / fabs(before);
+		if (fabs(change) < LEAST_CHANGE)
+			say(&reading, words, words->steady);
+		else
+		{
+			bool is_better = (change > 0) == column->higher_is_better;
+			char *size = shown(words, fabs(change) * 100, fabs(change) < 0.1 ? 1 : 0);
+
+			*status = is_better ? "better" : "worse";
+			if (column->unit == SMK_UNIT_RATE)
+				appendStringInfo(&reading, change > 0 ? words->up_points : words->down_points, size);
+			else
+				appendStringInfo(&reading, change > 0 ? words->up : words->down,
+								 psprintf(words->percent, size));
+			appendStringInfo(&reading, ", %s", is_better ? words->better : words->worse);
+			if (by && find_cause(request, by, column, figures, &cause))
+				say(&reading, words,
+					psprintf(words->cause, cause.name,
+							 shown_change(words, column->unit, cause.now, cause.before)));
+		}
+	}
+	if (figures->goal.is_known)
+	{
+		bool is_met = column->higher_is_better ? now >= figures->goal.number : now <= figures->goal.number;
+
+		*status = is_met ? "on_goal" : "off_goal";
+		say(&reading, words,
+			psprintf(is_met ? words->goal_met : words->goal_missed,
+					 shown_figure(words, column->unit, figures->goal.number)));
+	}
+	return reading.data;
+}
+
+static void
+put_figure(const Figure *figure, Datum *value, bool *is_null)
+{
+	*is_null = !figure->is_known;
+	*value = figure->value;
+}
+
+/* The name of a unit: of money its currency, where one is set. */
+static const char *
+unit_name(const SmkRequest *request, SmkUnit unit)
+{
+	switch (unit)
+	{
+		case SMK_UNIT_COUNT:
+			return "count";
+		case SMK_UNIT_MONEY:
+			return request->config->currency ? request->config->currency : "currency";
+		case SMK_UNIT_RATE:
+			return "rate";
+		default:
+			return "quotient";
+	}
+}
+
+/* The row of a KPI. */
+static void
+put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
+{
+	const Words *words = strcmp(card->language, "fr") == 0 ? &french : &english;
+	const SmkLabel *labels = strcmp(card->language, "fr") == 0 ? smk_labels_fr : smk_labels_en;
+	const SmkKpi *kpi = smk_kpi_find(line->kpi);
+	const SmkColumn *column = kpi ? smk_kpi_column(kpi, line->metric, NULL) : NULL;
+	SmkRequest *request = kpi ? smk_request(card->config, kpi, &card->arguments) : NULL;
+	const char *lacking = request ? smk_compile_lacking_entity(request) : NULL;
+	Figures figures = {0};
+	SmkBy *by;
+	const char *status = "later";
+	char *reading = pstrdup(words->later);
+	char *next = NULL;
+	Datum values[COLUMNS] = {0};
+	bool nulls[COLUMNS] = {false};
+
+	if (request != NULL && lacking != NULL)
+	{
+		status = "not_bound";
+		reading = psprintf(words->not_bound, entity_to_bind(lacking));
+		next = psprintf("SELECT smarketing.bind('%s', 'schema.table', '{...}')", entity_to_bind(lacking));
+	}
+	else if (request != NULL)
+	{
+		const char *dimension;
+
+		column = smk_kpi_column(kpi, line->metric, request->basis);
+		dimension = lacking_dimension(request, column);
+		if (dimension != NULL)
+		{
+			status = "no_dimension";
+			reading = psprintf(words->no_dimension, dimension);
+			next = pstrdup("SELECT * FROM smarketing.bindings");
+		}
+		else
+		{
+			read_figures(request, column, &figures);
+			by = pick_dimension(request, line, column);
+			reading = read_meaning(request, by, column, &figures, words, &status);
+			next = next_call(request, line, by, card->options);
+		}
+	}
+	values[0] = Int32GetDatum(line->number);
+	values[1] = CStringGetTextDatum(line->kpi);
+	values[2] = CStringGetTextDatum(column ? smk_label_find(labels, kpi, column)->label : words->roi);
+	put_figure(&figures.value, &values[3], &nulls[3]);
+	nulls[4] = column == NULL;
+	if (column)
+		values[4] = CStringGetTextDatum(unit_name(request, column->unit));
+	put_figure(&figures.numerator, &values[5], &nulls[5]);
+	put_figure(&figures.denominator, &values[6], &nulls[6]);
+	put_figure(&figures.previous, &values[7], &nulls[7]);
+	nulls[8] = !figures.value.is_known || !figures.previous.is_known || figures.previous.number <= 0;
+	if (!nulls[8])
+		values[8] = DirectFunctionCall1(
+			numeric_float8,
+			DirectFunctionCall2(numeric_div,
+								DirectFunctionCall2(numeric_sub, figures.value.value, figures.previous.value),
+								figures.previous.value));
+	put_figure(&figures.year_ago, &values[9], &nulls[9]);
+	put_figure(&figures.goal, &values[10], &nulls[10]);
+	values[11] = CStringGetTextDatum(status);
+	values[12] = CStringGetTextDatum(reading);
+	nulls[13] = next == NULL;
+	if (next)
+		values[13] = CStringGetTextDatum(next);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* Puts the rows of a scorecard into a function's result; inside of SPI. */
+void
+smk_scorecard_run(ReturnSetInfo *rsinfo, const SmkScorecard *card)
+{
+	for (size_t i = 0; i < lengthof(lines); i++)
+		put_line(rsinfo, card, &lines[i]);
+}

@@ -1,0 +1,87 @@
+-- The scorecard: every figure is the KPI function's own, readings say what changed and why, and what is not there yet.
+SET client_min_messages = warning;
+\o /dev/null
+\set crm :root '/test/sample/crm.sql'
+\set bind :root '/test/sample/bind.sql'
+\i :crm
+CREATE EXTENSION smarketing;
+\o
+SET client_min_messages = warning;
+SELECT no_plan();
+
+-- Nothing is bound: eight rows all the same, which say what to bind.
+SELECT results_eq('SELECT kpi_number, kpi, value, status FROM smarketing.scorecard()', $$VALUES (1, 'cost_per_lead', NULL::numeric, 'not_bound'), (2, 'cost_per_opportunity', NULL, 'not_bound'), (3, 'customer_retention', NULL, 'not_bound'),
+    (4, 'customer_acquisition_cost', NULL, 'not_bound'), (5, 'revenue_evolution', NULL, 'not_bound'), (6, 'sales_qualified_leads', NULL, 'not_bound'), (7, 'marketing_roi', NULL, 'later'), (8, 'opportunity_win_rate', NULL, 'not_bound')$$, 'an empty database has eight rows');
+SELECT is_empty($$SELECT * FROM smarketing.scorecard() WHERE status = 'not_bound' AND NOT (reading ~ '^bind entity (lead|opportunity|subscription|revenue)$' AND next_call ~ '^SELECT smarketing.bind\(''(lead|opportunity|subscription|revenue)''')$$, 'and the entity to bind');
+SELECT throws_ok($$SELECT * FROM smarketing.scorecard(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of scorecard does not exist');
+SELECT throws_ok($$SELECT * FROM smarketing.scorecard(options => '{"language": "de"}')$$, '22023', 'invalid value for option "language": "de"');
+SELECT throws_ok($$SELECT smarketing.configure('language', 'de')$$, '22023', 'invalid value for setting "language": "de"');
+SELECT throws_ok($$SELECT * FROM smarketing.scorecard('2026-02-01', '2026-01-01')$$, '22023');
+\o /dev/null
+\i :bind
+\o
+
+-- Every figure is that of the KPI's function: of a month, of a quarter, of a year, of any range; of the period before, of a year ago.
+CREATE FUNCTION figure(kpi text, metric text, since timestamptz, until timestamptz, period text, filter jsonb DEFAULT '{}') RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE result numeric; BEGIN EXECUTE format('SELECT %I::numeric FROM smarketing.%I(%L, %L, %L, filter => %L)', metric, kpi, since, until, period, filter) INTO result; RETURN result; END $$;
+CREATE TABLE headline (kpi text, metric text, numerator text, denominator text);
+INSERT INTO headline VALUES ('cost_per_lead', 'cost_per_lead', 'spend', 'leads'), ('cost_per_opportunity', 'cost_per_opportunity', 'spend', 'opportunities'), ('customer_retention', 'retention_rate', 'customers_kept', 'customers_start'),
+    ('customer_acquisition_cost', 'customer_acquisition_cost', 'spend', 'new_customers'), ('revenue_evolution', 'revenue', NULL, NULL), ('sales_qualified_leads', 'lead_to_won_rate', 'won', 'leads'), ('opportunity_win_rate', 'win_rate', 'won', 'closed');
+CREATE TABLE span (since timestamptz, until timestamptz, before timestamptz, period text, filter jsonb);
+INSERT INTO span VALUES ('2026-10-01', '2026-11-01', '2026-09-01', 'month', '{}'), ('2026-04-01', '2026-07-01', '2026-01-01', 'quarter', '{}'), ('2025-01-01', '2026-01-01', '2024-01-01', 'year', '{}'),
+    ('2026-03-05', '2026-05-20', '2025-12-19', 'all', '{}'), ('2026-06-01', '2026-07-01', '2026-05-01', 'month', '{"segment": "SMB"}');
+CREATE TABLE card AS SELECT s.*, c.* FROM span AS s, smarketing.scorecard(s.since, s.until, s.filter) AS c;
+SELECT is((SELECT count(*) FROM card), 40::bigint, 'eight rows for each range');
+SELECT is_empty($$SELECT kpi, since, value, figure(kpi, metric, since, until, period) FROM card JOIN headline USING (kpi) WHERE filter = '{}' AND value IS DISTINCT FROM figure(kpi, metric, since, until, period)$$, 'each value is the function''s');
+SELECT is_empty($$SELECT kpi, value FROM card JOIN headline USING (kpi) WHERE filter <> '{}' AND status <> 'no_dimension' AND value IS DISTINCT FROM figure(kpi, metric, since, until, period, filter)$$, 'also with a filter');
+SELECT is_empty($$SELECT kpi, since FROM card JOIN headline AS h USING (kpi) WHERE filter = '{}' AND h.numerator IS NOT NULL AND (card.numerator IS DISTINCT FROM figure(kpi, h.numerator, since, until, period) OR card.denominator IS DISTINCT FROM figure(kpi, h.denominator, since, until, period))$$, 'numerators and denominators, too');
+SELECT is_empty($$SELECT kpi, since, previous, figure(kpi, metric, before, since, period) FROM card JOIN headline USING (kpi) WHERE filter = '{}' AND before >= '2025-01-01' AND previous IS DISTINCT FROM figure(kpi, metric, before, since, period)$$, 'previous is what the period before shows');
+SELECT is_empty($$SELECT kpi, since FROM card JOIN headline USING (kpi) WHERE filter = '{}' AND since >= '2026-01-01' AND period <> 'all' AND year_ago IS DISTINCT FROM figure(kpi, metric, since - interval '1 year', until - interval '1 year', period)$$, 'year_ago is what that period shows');
+SELECT is_empty($$SELECT since, goal FROM card WHERE kpi = 'revenue_evolution' AND filter = '{}' AND goal IS DISTINCT FROM figure(kpi, 'goal', since, until, period)$$, 'the goal is that of the function');
+SELECT is_empty($$SELECT kpi, change_rate FROM card WHERE change_rate IS DISTINCT FROM ((value - previous) / CASE WHEN previous > 0 THEN previous END)::float8$$, 'change_rate is the change on previous');
+-- The status has the metric's direction.
+SELECT is_empty($$SELECT kpi, since, status, value, previous FROM card JOIN smarketing.metrics AS m ON m.metric = card.kpi || '.' || (SELECT metric FROM headline WHERE headline.kpi = card.kpi)
+    WHERE status IN ('better', 'worse') AND status <> CASE WHEN (value > previous) = (better = 'higher') THEN 'better' ELSE 'worse' END$$, 'better and worse by the direction of the metric');
+SELECT is_empty($$SELECT kpi, status FROM card JOIN headline USING (kpi) JOIN smarketing.metrics AS m ON m.metric = kpi || '.' || headline.metric
+    WHERE status IN ('on_goal', 'off_goal') AND (goal IS NULL OR status <> CASE WHEN value = goal OR (value > goal) = (better = 'higher') THEN 'on_goal' ELSE 'off_goal' END)$$, 'a goal decides where there is one');
+SELECT is_empty($$SELECT * FROM card WHERE reading IS NULL OR reading = '' OR (status NOT IN ('later') AND next_call IS NULL)$$, 'every row reads as something');
+SELECT isnt((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2025-01-01'), 'too_early', 'leads of 2025 have had their time');
+SELECT is((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2026-10-01'), CASE WHEN now() < '2027-01-30' THEN 'too_early' ELSE (SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2026-10-01') END, 'those of last month have not');
+-- The statement to run next runs, and adds up to the figure.
+CREATE FUNCTION rows_of(statement text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM (%s) AS t', statement) INTO n; RETURN n; END $$;
+SELECT is_empty($$SELECT kpi, next_call FROM card WHERE next_call IS NOT NULL AND rows_of(next_call) < 1$$, 'the next call runs');
+-- One channel, one owner: what explains the change. All spend of May went to one channel, which made its leads dear.
+CREATE TABLE l (id int, day date, source text);
+CREATE TABLE s (day date, amount numeric, source text);
+INSERT INTO l SELECT n, CASE WHEN n <= 100 THEN date '2026-04-10' ELSE '2026-05-10' END, CASE n % 2 WHEN 0 THEN 'Fair' ELSE 'LinkedIn' END FROM generate_series(1, 200) AS n;
+INSERT INTO s VALUES ('2026-04-01', 500, 'Fair'), ('2026-04-01', 500, 'LinkedIn'), ('2026-05-01', 510, 'Fair'), ('2026-05-01', 690, 'LinkedIn');
+SELECT smarketing.bind('lead', 'l', '{"lead_id": "id", "created_at": "day", "channel": "source"}') AS a, smarketing.bind('spend', 's', '{"at": "day", "amount": "amount", "channel": "source"}') AS b \gset
+SELECT results_eq($$SELECT value, previous, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (12.000000, 10.000000, 'worse', 'up 20 %, worse; above all LinkedIn: +38 %')$$, 'the channel that explains the change');
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-05-01', '2026-06-01', options => '{"language": "fr"}') WHERE kpi_number = 1), 'hausse de 20 %, moins bien ; surtout LinkedIn : +38 %', 'in French');
+SELECT smarketing.configure('language', 'fr') AS done \gset
+SELECT results_eq($$SELECT label, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES ('Coût par lead', 'hausse de 20 %, moins bien ; surtout LinkedIn : +38 %')$$, 'by the setting');
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-05-01', '2026-06-01', options => '{"language": "en"}') WHERE kpi_number = 1), 'up 20 %, worse; above all LinkedIn: +38 %', 'an option goes before it');
+SELECT smarketing.configure('language', NULL) AS done \gset
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('cost_per_lead.cost_per_lead', '2026-05-01', 'month', 11);
+SELECT results_eq($$SELECT goal, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (11.000000, 'off_goal', 'up 20 %, worse; above all LinkedIn: +38 %; goal 11.00 missed')$$, 'and the goal that was missed');
+UPDATE s SET amount = amount * 1.002 WHERE day = '2026-04-01';
+UPDATE s SET amount = 500 WHERE day = '2026-05-01';
+SELECT results_eq($$SELECT goal, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (11.000000, 'on_goal', 'as before; goal 11.00 met')$$, 'less than a hundredth is no change');
+SELECT smarketing.unbind('spend') AS done \gset
+DELETE FROM smarketing.spend_entry;
+SELECT results_eq($$SELECT value, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (NULL::numeric, 'no_data', 'no spend is known: bind spend, or enter it in spend_entry')$$, 'no spend is not a cost of nothing');
+SELECT results_eq($$SELECT status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01', '{"product": "Platform"}') WHERE kpi_number = 1$$, $$VALUES ('no_dimension', 'cannot be filtered by product')$$, 'a filter that a KPI cannot have is told in its row');
+-- The last complete month is one of the reporting zone.
+SELECT smarketing.configure('time_zone', 'Pacific/Kiritimati') AS done \gset
+SELECT matches((SELECT next_call FROM smarketing.scorecard() WHERE kpi_number = 8), format('''%s', to_char((date_trunc('month', now() AT TIME ZONE 'Pacific/Kiritimati') - interval '1 month') AT TIME ZONE 'Pacific/Kiritimati', 'YYYY-MM-DD')), 'the last complete month');
+-- As the reader, read only.
+CREATE ROLE reader;
+GRANT USAGE ON SCHEMA smarketing, crm TO reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA crm, public TO reader;
+GRANT SELECT ON smarketing.goal_entry TO reader;
+SET ROLE reader;
+BEGIN READ ONLY;
+SELECT is((SELECT count(*) FROM smarketing.scorecard('2026-05-01', '2026-06-01')), 8::bigint, 'who may only read');
+COMMIT;
+RESET ROLE;
+SELECT * FROM finish();
