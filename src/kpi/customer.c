@@ -500,7 +500,9 @@ smk_customer_payment_binding(const SmkRequest *request)
 			if (customers->columns[i].text != NULL && strcmp(customer_entity.columns[i].name, "at") != 0)
 				appendStringInfo(&sql, "%scustomer.%s", sql.len ? ", " : "SELECT ",
 								 customer_entity.columns[i].name);
-	appendStringInfo(&sql, ", %s AS at, %s.amount", instant_of(request, payment, basis_time(entity)), entity);
+	/* NaN and infinity must not become a figure. */
+	appendStringInfo(&sql, ", %s AS at, smarketing.finite_amount(%s.amount::numeric, '%s', 'amount') AS amount",
+					 instant_of(request, payment, basis_time(entity)), entity, entity);
 	if (recurs)
 		appendStringInfo(&sql, ", %s AS ends_at",
 						 has_column(payment, "ends_at") ? instant_of(request, payment, "ends_at")
