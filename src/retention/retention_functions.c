@@ -264,8 +264,8 @@ known_close(FunctionCallInfo fcinfo, RetentionCall *call, int period)
 	close = hash_search(call->closes, &period, HASH_ENTER, &found);
 	if (!found)
 	{
-		DateADT date =
-			period < call->closing ? period_close_date(call, period) : smk_zone_local_date(&call->zone, call->form.as_of);
+		DateADT date = period < call->closing ? period_close_date(call, period)
+											   : smk_zone_local_date(&call->zone, call->form.as_of);
 		Timestamp local;
 
 		/* Entered whole: what follows may raise an error. */
