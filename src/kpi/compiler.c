@@ -73,7 +73,7 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 	if (median)
 		alone = lappend(alone, median);
 	foreach (range,
-			 additive || stock || alone || movements ? smk_shift_ranges(statement->request, shift, stock != NIL) : NIL)
+			 additive || stock || alone || movements ? smk_shift_ranges(statement->request, shift, stock != NIL || movements != NIL) : NIL)
 	{
 		SmkShifted *shifted = lfirst(range);
 		int before = list_length(statement->parts);

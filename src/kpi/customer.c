@@ -232,18 +232,22 @@ first_lead(const SmkRequest *request, const SmkBinding *lead, Oid account_type)
 					source_of(lead, columns), instant_of(request, lead, "created_at"));
 }
 
-/* Each account of a basis that is not the opportunity, with its first time. */
+/*
+ * Each account of a basis that is not the opportunity, with its first time; of any amount where it need not
+ * have paid.
+ */
 static char *
-first_of_account(const SmkRequest *request, const char *basis, Oid account_type)
+first_of_account(const SmkRequest *request, const char *basis, Oid account_type, bool has_paid)
 {
 	SmkBinding *binding = bound_with(request, basis, "account_id");
 	const char *time = basis_time(basis);
 	const char *columns[] = {"account_id", time, "amount", NULL};
 
 	return psprintf("SELECT %s AS account_id, min(%s) AS at\nFROM %s\n"
-					"WHERE %s.account_id IS NOT NULL AND %s.amount > 0\nGROUP BY %s.account_id",
+					"WHERE %s.account_id IS NOT NULL%s\nGROUP BY %s.account_id",
 					key_as(binding, psprintf("%s.account_id", basis), "account_id", account_type),
-					instant_of(request, binding, time), source_of(binding, columns), basis, basis, basis);
+					instant_of(request, binding, time), source_of(binding, columns), basis,
+					has_paid ? psprintf(" AND %s.amount > 0", basis) : "", basis);
 }
 
 /* The type that all accounts can be compared under. */
@@ -268,7 +272,7 @@ common_account_type(const SmkRequest *request, const char *basis)
 
 /* The relation of all customers: account_id, opportunity_id, lead_id, at. */
 static char *
-customer_relation(const SmkRequest *request, const char *basis, Oid account_type)
+customer_relation(const SmkRequest *request, const char *basis, Oid account_type, bool has_paid)
 {
 	static const char *const account_columns[] = {"account_id", "customer_since", NULL};
 	SmkBinding *account = bound_with(request, "account", "customer_since");
@@ -282,7 +286,7 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 	if (by_opportunity)
 		known = first_won(request, account_type);
 	else if (basis)
-		known = first_of_account(request, basis, account_type);
+		known = first_of_account(request, basis, account_type, has_paid);
 	else
 		known = NULL;
 	if (account)
@@ -338,9 +342,9 @@ customer_bind(SmkBinding *binding, const char *name, Oid type)
 	column->type = type;
 }
 
-/* The customers as a binding; NULL where nothing that is bound makes any. palloc'd. */
-SmkBinding *
-smk_customer_binding(const SmkRequest *request)
+/* The customers as a binding, those with an amount above 0 or all; NULL where nothing makes any. palloc'd. */
+static SmkBinding *
+customers_of(const SmkRequest *request, bool has_paid)
 {
 	const char *basis = customer_basis(request);
 	SmkBinding *account = bound_with(request, "account", "customer_since");
@@ -360,7 +364,7 @@ smk_customer_binding(const SmkRequest *request)
 								 : opportunity->relid
 						   : account->relid;
 	binding->relation =
-		psprintf("(\n    %s)", smk_sql_indent(customer_relation(request, basis, account_type), 4));
+		psprintf("(\n    %s)", smk_sql_indent(customer_relation(request, basis, account_type, has_paid), 4));
 	customer_bind(binding, "account_id", account_type);
 	customer_bind(binding, "at", TIMESTAMPTZOID);
 	if (opportunity &&
@@ -373,6 +377,13 @@ smk_customer_binding(const SmkRequest *request)
 			customer_bind(binding, psprintf("lead_%s", carried[i]),
 						  strcmp(carried[i], "owner") == 0 ? key_type(lead, "owner") : TEXTOID);
 	return binding;
+}
+
+/* The customers as a binding; NULL where nothing that is bound makes any. palloc'd. */
+SmkBinding *
+smk_customer_binding(const SmkRequest *request)
+{
+	return customers_of(request, true);
 }
 
 /* What tells what customers pay: subscriptions, else revenue, else won opportunities; NULL: nothing. */
@@ -460,7 +471,8 @@ smk_customer_revenue_binding(const SmkRequest *request)
 SmkBinding *
 smk_customer_payment_binding(const SmkRequest *request)
 {
-	SmkBinding *customers = smk_customer_binding(request);
+	/* Also who paid nothing yet: sums by a dimension are those without. */
+	SmkBinding *customers = customers_of(request, false);
 	const char *entity = customer_basis(request);
 	SmkBinding *payment = entity ? bound_with(request, entity, "account_id") : NULL;
 	int account = smk_entity_column(&customer_entity, "account_id");
@@ -488,7 +500,9 @@ smk_customer_payment_binding(const SmkRequest *request)
 			if (customers->columns[i].text != NULL && strcmp(customer_entity.columns[i].name, "at") != 0)
 				appendStringInfo(&sql, "%scustomer.%s", sql.len ? ", " : "SELECT ",
 								 customer_entity.columns[i].name);
-	appendStringInfo(&sql, ", %s AS at, %s.amount", instant_of(request, payment, basis_time(entity)), entity);
+	/* NaN and infinity must not become a figure. */
+	appendStringInfo(&sql, ", %s AS at, smarketing.finite_amount(%s.amount::numeric, '%s', 'amount') AS amount",
+					 instant_of(request, payment, basis_time(entity)), entity, entity);
 	if (recurs)
 		appendStringInfo(&sql, ", %s AS ends_at",
 						 has_column(payment, "ends_at") ? instant_of(request, payment, "ends_at")

@@ -274,6 +274,16 @@ customer_dimension(SmkRecords *records, const SmkBy *by)
 	return sql.len ? psprintf("CASE%s END", sql.data) : NULL;
 }
 
+/* True for the product of payments that tell none: that of the first won opportunity is another matter. */
+static bool
+lacks_own_product(const SmkRecords *records, const SmkBy *by)
+{
+	int column = smk_entity_column(records->binding->entity, "product");
+
+	return strcmp(by->name, "product") == 0 && strcmp(records->binding->entity->name, "customer") == 0 &&
+		   column >= 0 && records->binding->columns[column].text == NULL;
+}
+
 /*
  * SQL for a dimension's raw value on a record, of type text, bigint or uuid. Where there is no way to it: an
  * error that names the measure and what to bind; NULL for spend where the setting says so, and for entered
@@ -288,6 +298,8 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 	char *of_customer;
 	Way way;
 
+	if (lacks_own_product(records, by))
+		records_lack_dimension(records, by, measure);
 	if (strcmp(entity, "customer") == 0 && (of_customer = customer_dimension(records, by)) != NULL)
 		return of_customer;
 	if (records_way(records, by, &way))

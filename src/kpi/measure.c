@@ -55,7 +55,9 @@ records_give(const SmkRequest *request, SmkRecords *records, const SmkColumn *co
 	if (!request->is_unbounded && smk_records_column(records, column->records->at) == NULL)
 		return false;
 	if (column->aggregate == SMK_MOVEMENT)
-		return smk_records_have(records, column->condition);
+		/* What is netted per customer has no products. */
+		return smk_records_have(records, column->condition) &&
+			   !(column->condition && request->basis && strcmp(request->basis, "cohort") == 0);
 	if (column->aggregate == SMK_STOCK)
 		return smk_records_column(records, column->value) != NULL &&
 			   smk_records_column(records, "won") != NULL;

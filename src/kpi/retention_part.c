@@ -4,7 +4,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
@@ -20,14 +24,27 @@ last_close(const SmkRequest *request)
 	return Min(request->until, request->now);
 }
 
-/* SQL for the instant from which on a payment counts at a close. */
+/*
+ * SQL for the instant from which on a payment counts at a close: active_within earlier on the clocks. A date
+ * is its first instant, as it is to the aggregate.
+ */
 static char *
 window_start(const SmkRequest *request, TimestampTz close)
 {
-	const char *zone = quote_literal_cstr(request->time_zone);
+	DateADT date = smk_zone_local_date(request->zone, close);
+	Datum zone = CStringGetTextDatum(request->time_zone);
+	Datum within = DirectFunctionCall3(interval_in, CStringGetDatum(request->config->active_within),
+									   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	Timestamp local =
+		close == smk_zone_first_instant(request->zone, date)
+			? (Timestamp) date * USECS_PER_DAY
+			: DatumGetTimestamp(DirectFunctionCall2(timestamptz_zone, zone, TimestampTzGetDatum(close)));
 
-	return psprintf("((%s AT TIME ZONE %s - interval %s) AT TIME ZONE %s)", smk_timestamp_literal(close),
-					zone, quote_literal_cstr(request->config->active_within), zone);
+	local = DatumGetTimestamp(DirectFunctionCall2(timestamp_mi_interval, TimestampGetDatum(local), within));
+	return smk_timestamp_literal(
+		local % USECS_PER_DAY == 0
+			? smk_zone_first_instant(request->zone, (DateADT) (local / USECS_PER_DAY))
+			: DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, zone, TimestampGetDatum(local))));
 }
 
 /* SQL for what a measure takes of a movement. */

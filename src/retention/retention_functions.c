@@ -269,13 +269,16 @@ known_close(FunctionCallInfo fcinfo, RetentionCall *call, int period)
 	close = hash_search(call->closes, &period, HASH_ENTER, &found);
 	if (!found)
 	{
+		DateADT date = period < call->closing ? period_close_date(call, period)
+											   : smk_zone_local_date(&call->zone, call->form.as_of);
 		Timestamp local;
 
 		/* Entered whole: what follows may raise an error. */
 		close->is_range = false;
 		close->since = DT_NOBEGIN;
-		local = period < call->closing
-					? (Timestamp) period_close_date(call, period) * USECS_PER_DAY
+		/* As of a date is at the close of the period that ends with it. */
+		local = period < call->closing || call->form.as_of == smk_zone_first_instant(&call->zone, date)
+					? (Timestamp) date * USECS_PER_DAY
 					: DatumGetTimestamp(DirectFunctionCall2(timestamptz_zone,
 															CStringGetTextDatum(call->zone.name),
 															TimestampTzGetDatum(call->form.as_of)));
