@@ -107,6 +107,10 @@ static const SmkRecordSet customer_payments = {
 		name, ANY, SMK_MOVEMENT, SMK_UNIT_COUNT, better, false, &customer_payments, movements, needs, NULL,  \
 			NULL                                                                                             \
 	}
+#define HIDDEN_CUSTOMERS_OF(name, movements)                                                                 \
+	{                                                                                                        \
+		name, ANY, SMK_MOVEMENT, SMK_UNIT_COUNT, true, true, &customer_payments, movements, NULL, NULL, NULL \
+	}
 #define AMOUNT_OF(name, better, movements, needs)                                                            \
 	{                                                                                                        \
 		name, ANY, SMK_MOVEMENT, SMK_UNIT_MONEY, better, false, &customer_payments, movements, needs, NULL,  \
@@ -229,6 +233,13 @@ static const SmkColumn customer_acquisition_cost_columns[] = {
 		"(CASE WHEN [ripe_customers] = [new_customers] AND [customer_revenue] > 0 AND [new_customers] > 0 "
 		"THEN [spend] / ([customer_revenue] * [margin]) END)::double precision",
 		NULL, NULL),
+	COMPUTED("lifetime_value", SMK_UNIT_MONEY, true,
+			 "[revenue_per_customer] * [margin] * [period_months] * [customers_start] / nullif([customers_lost], 0)",
+			 NULL, NULL),
+	COMPUTED("lifetime_value_to_cost", SMK_UNIT_QUOTIENT, true,
+			 "([lifetime_value] / nullif([customer_acquisition_cost], 0))::double precision", NULL, NULL),
+	HIDDEN_CUSTOMERS_OF("customers_start", "'opening'"),
+	HIDDEN_CUSTOMERS_OF("customers_lost", "'churn'"),
 	HIDDEN_SUM_OF("customer_revenue", ANY, revenue_of_customers, "[amount]", NULL),
 	HIDDEN_COUNT_OF("ripe_customers", ANY, customers_new, "[is_ripe]"),
 	END_OF_COLUMNS};

@@ -128,12 +128,44 @@ compile_is_mature(const SmkRequest *request)
 	return psprintf("cell.period_start < %s", smk_date_literal(date));
 }
 
+/* SQL for how many months a period has; of days and of a range their share of a month of 365.25 / 12 days. */
+static char *
+period_months(const SmkRequest *request)
+{
+	int days;
+
+	if (!request->is_all)
+		switch (request->period)
+		{
+			case SMK_DAY:
+				return pstrdup("(12 / 365.25)");
+			case SMK_WEEK:
+				return pstrdup("(7 * 12 / 365.25)");
+			case SMK_MONTH:
+				return pstrdup("1");
+			case SMK_QUARTER:
+			case SMK_FISCAL_QUARTER:
+				return pstrdup("3");
+			case SMK_YEAR:
+			case SMK_FISCAL_YEAR:
+				return pstrdup("12");
+		}
+	/* From the first record on nobody knows how long customers stayed. */
+	if (!request->has_since)
+		return pstrdup("NULL::numeric");
+	days = smk_zone_local_date(request->zone, Min(request->until, request->now)) -
+		   smk_zone_local_date(request->zone, request->since);
+	return psprintf("(%d * 12 / 365.25)", days);
+}
+
 /* SQL for a name in a template over measures that is none: the same for all records; or NULL. */
 static char *
 statement_constant(const SmkRequest *request, const char *name)
 {
 	if (strcmp(name, "margin") == 0)
 		return psprintf("%s::numeric", request->margin ? request->margin : "1");
+	if (strcmp(name, "period_months") == 0)
+		return period_months(request);
 	if (strcmp(name, "period_is_mature") == 0)
 		return compile_is_mature(request);
 	return NULL;

@@ -426,7 +426,7 @@ is_comparison(const SmkRequest *request, const SmkColumn *column)
 		const char *name;
 
 		if (smk_shift_parse(lfirst(cell), &name) != SMK_SHIFT_NONE ||
-			(strcmp(name, "margin") != 0 &&
+			(smk_kpi_column(request->kpi, name, request->basis) != NULL &&
 			 is_comparison(request, smk_kpi_column(request->kpi, name, request->basis))))
 			return true;
 	}

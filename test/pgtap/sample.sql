@@ -9,7 +9,7 @@ CREATE EXTENSION smarketing;
 \i :bind
 \o
 SET client_min_messages = warning;
-SELECT plan(24);
+SELECT plan(27);
 
 -- Every additive measure of every cell (quarter and channel) against its records.
 CREATE TABLE cell AS
@@ -165,4 +165,12 @@ SELECT matches((SELECT string_agg(line, E'\n') FROM smarketing.kpi_explain('cost
     'Partial (Hash|Group)Aggregate(.*\n){1,6}.*Parallel Seq Scan on contact', 'cost per lead by month and channel has a parallel plan');
 SELECT doesnt_match((SELECT string_agg(line, E'\n') FROM smarketing.kpi_explain('cost_per_lead.cost_per_lead', '2024-11-01', '2026-11-01', 'month', '{channel}') line),
     'Sort[^\n]*\n[^\n]*(Sort Key[^\n]*\n[^\n]*)?->  (Parallel )?Seq Scan on contact', 'and no sort over the leads');
+-- The lifetime value of customers reads the churn of customer_retention.
+SELECT is_empty($$SELECT * FROM (SELECT by_1, period_start, lifetime_value AS value, revenue_per_customer AS revenue FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01', 'quarter', '{channel}', options => '{"margin": 0.7}')) AS c
+    LEFT JOIN (SELECT by_1, period_start, customers_lost AS lost, customers_start AS start FROM smarketing.customer_retention('2025-11-01', '2026-11-01', 'quarter', '{channel}')) AS r USING (by_1, period_start)
+    WHERE (value IS NULL) <> (revenue IS NULL OR coalesce(lost, 0) = 0) OR abs(value - revenue * 0.7 * 3 * start / nullif(lost, 0)) > 0.0001 * value$$, 'lifetime value by quarter and channel: revenue a month x margin / monthly churn');
+SELECT is_empty($$SELECT * FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01') AS c JOIN smarketing.customer_retention('2025-11-01', '2026-11-01') AS r USING (period_start)
+    WHERE (lifetime_value IS NULL) <> (revenue_per_customer IS NULL OR customers_lost = 0) OR abs(lifetime_value - revenue_per_customer * customers_start / nullif(customers_lost, 0)) > 0.0001 * lifetime_value
+        OR abs(lifetime_value_to_cost - (lifetime_value / customer_acquisition_cost)::float8) > 1e-4 * lifetime_value_to_cost$$, 'and by month, beside what a customer cost');
+SELECT ok((SELECT count(lifetime_value) FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01')) >= 10, 'there are some');
 SELECT finish();
