@@ -12,6 +12,7 @@
 
 #include "kpi/currency.h"
 #include "kpi/customer.h"
+#include "kpi/dimension.h"
 #include "kpi/retention_part.h"
 #include "kpi/source.h"
 
@@ -53,6 +54,21 @@ write_movement(const SmkMeasure *measure)
 					measure->column->unit == SMK_UNIT_COUNT ? "customers" : "amount");
 }
 
+/* SQL for a payment's product by the name under which it is shown; NULL where it has none. */
+static char *
+product_of(SmkRecords *records)
+{
+	SmkBy *product = smk_request_by(records->request->config, "product");
+	char *raw = smk_records_column(records, "product");
+
+	if (raw == NULL || (records->request->basis && strcmp(records->request->basis, "cohort") == 0))
+		return "NULL::text";
+	if (product->map == NIL)
+		return raw;
+	return psprintf("CASE WHEN %s IS NOT NULL THEN %s END", raw,
+					smk_dimension_text(records->request, product, raw));
+}
+
 /*
  * The payments, converted to the setting's currency where they have one: each at the rate of its own day, so
  * that rates make no movement.
@@ -62,9 +78,6 @@ payments(SmkRecords *records, const char *measure)
 {
 	const SmkRequest *request = records->request;
 	bool recurs = smk_records_column(records, "ends_at") != NULL;
-	char *product = request->basis && strcmp(request->basis, "cohort") == 0
-						? NULL
-						: smk_records_column(records, "product");
 	char *currency = smk_records_column(records, "currency");
 	char *at = smk_records_instant(records, "at");
 	StringInfoData sql;
@@ -73,7 +86,7 @@ payments(SmkRecords *records, const char *measure)
 	initStringInfo(&sql);
 	initStringInfo(&by);
 	appendStringInfo(&sql, "SELECT %s AS customer, %s AS product, %s AS at, %s AS ends_at, %s AS amount",
-					 smk_records_column(records, "account_id"), product ? product : "NULL::text", at,
+					 smk_records_column(records, "account_id"), product_of(records), at,
 					 recurs ? smk_records_instant(records, "ends_at") : "NULL::timestamptz",
 					 smk_records_column(records, "amount"));
 	smk_part_append_dimensions(records, true, measure, &sql);

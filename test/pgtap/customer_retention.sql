@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 \endif
 CREATE EXTENSION smarketing;
 SELECT no_plan();
-SELECT diag('seed ' || :'env_seed');
+SELECT diag('seed ' || :'env_seed' || ', now ' || now());
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
 SET jit = off;
@@ -300,8 +300,12 @@ SELECT throws_ok('SELECT * FROM smarketing.customer_retention(by => ''{product}'
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention(filter => ''{"product": "sold"}'')', '22023', NULL, 'nor for a filter');
 SELECT throws_ok('SELECT * FROM smarketing.kpi_rows(''customers_upsold'')', '55000', NULL, 'nor for its rows');
 SELECT results_eq('SELECT by_1, customers_new FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'', by => ''{channel}'')', $$VALUES ('(none)', 1::bigint), ('web', 1)$$, 'but its channel is the customer''s');
-SELECT smarketing.bind('revenue', 'rev'), smarketing.configure('customer_basis', NULL) \gset
--- Netted: one subscription follows on another, under another name.
+SELECT smarketing.bind('revenue', 'rev') \gset
+SELECT smarketing.map_value('product', 'p', 'P'), smarketing.map_value('product', 'q', 'P') \gset
+SELECT results_eq('SELECT revenue_upsell, revenue_cross_sell FROM smarketing.customer_retention(''2025-02-01'', ''2025-03-01'')', 'VALUES (9::numeric, 0::numeric)', 'products of one name are one');
+SELECT smarketing.map_value('product', 'p', NULL), smarketing.map_value('product', 'q', NULL), smarketing.configure('customer_basis', NULL) \gset
+-- All three are bound: the first one counts. Netted: one subscription follows on another, under another name.
+SELECT is((SELECT revenue_new FROM smarketing.customer_retention('2025-01-01', '2025-02-01')), 99::numeric, 'the won opportunity counts before revenue');
 SELECT smarketing.bind('subscription', 'sub', '{"currency": null}') \gset
 INSERT INTO sub VALUES (1, '2025-01-10', '2025-02-05', 10, 'p'), (1, '2025-02-05', NULL, 25, 'q'), (1, '2025-01-10', '2025-02-10', 5, 'r'), (2, '2025-01-10', '2025-02-05', 10, 'p'), (2, '2025-02-05', NULL, 30, 'p'), (NULL, '2025-01-10', NULL, 1000, 'p'), (3, '2025-01-10', '2025-01-20', 8, 'p');
 SELECT results_eq('SELECT revenue_start, revenue_expansion, revenue_contraction, revenue_end, gross_revenue_retention, net_revenue_retention FROM smarketing.customer_retention(''2025-02-01'', ''2025-03-01'')', 'VALUES (25::numeric, 45::numeric, -15::numeric, 55::numeric, 0.4::float8, 2.2::float8)', 'by product');
