@@ -15,6 +15,10 @@
 #include "kpi/dimension.h"
 #include "kpi/retention_part.h"
 #include "kpi/source.h"
+#include "retention/retention.h"
+
+/* Decimals of converted amounts: the aggregate takes 38 digits, and quotients have many. */
+#define CONVERTED_SCALE 15
 
 /* The instant at which the last period closes. */
 static TimestampTz
@@ -102,6 +106,26 @@ payments(SmkRecords *records, const char *measure)
 	return smk_currency_payments(request, sql.data, 5 + list_length(request->by));
 }
 
+/*
+ * SQL for the time of a payment as the aggregate takes it: what is older than the most periods that it knows,
+ * or was ever (-infinity), is as old as these.
+ */
+static char *
+finite_time(const SmkRequest *request)
+{
+	static const int least_days[] = {
+		[SMK_DAY] = 1,	 [SMK_WEEK] = 7,		  [SMK_MONTH] = 28,		  [SMK_QUARTER] = 90,
+		[SMK_YEAR] = 365, [SMK_FISCAL_QUARTER] = 90, [SMK_FISCAL_YEAR] = 365};
+	DateADT oldest = Max(request->end - (SMK_RETENTION_MAX_PERIODS - 10) * least_days[request->period],
+						 -4300 * 365);
+
+	oldest = smk_period_start_of_date(request->period, oldest, request->config->fiscal_year_start);
+	if (oldest >= request->first)
+		return "part.at";
+	return psprintf("greatest(part.at, %s)",
+					smk_timestamp_literal(smk_zone_first_instant(request->zone, oldest)));
+}
+
 /* The aggregate over the payments by period. */
 static char *
 retention_by_period(SmkRecords *records, const char *amount)
@@ -109,15 +133,16 @@ retention_by_period(SmkRecords *records, const char *amount)
 	const SmkRequest *request = records->request;
 	bool recurs = smk_records_column(records, "ends_at") != NULL;
 	char *cut = smk_timestamp_literal(last_close(request));
+	char *at = finite_time(request);
 
 	if (recurs)
-		return psprintf("smarketing.retention(part.customer, part.product, part.at, part.ends_at, %s,\n"
-						"           %s, %s, %s)",
-						amount, quote_literal_cstr(smk_period_name(request->period)),
+		return psprintf("smarketing.retention(part.customer, part.product, %s,\n"
+						"           part.ends_at, %s, %s, %s, %s)",
+						at, amount, quote_literal_cstr(smk_period_name(request->period)),
 						quote_literal_cstr(request->time_zone), cut);
-	return psprintf("smarketing.retention(part.customer, part.product, part.at, %s,\n"
+	return psprintf("smarketing.retention(part.customer, part.product, %s, %s,\n"
 					"           %s, %s, interval %s, %s)",
-					amount, quote_literal_cstr(smk_period_name(request->period)),
+					at, amount, quote_literal_cstr(smk_period_name(request->period)),
 					quote_literal_cstr(request->time_zone),
 					quote_literal_cstr(request->config->active_within), cut);
 }
@@ -195,7 +220,9 @@ summaries(SmkRecords *records, const char *measure, const char *groups)
 {
 	const SmkRequest *request = records->request;
 	bool is_converted = smk_records_column(records, "currency") != NULL && request->config->currency != NULL;
-	const char *amount = is_converted ? "part.amount * part.factor" : "part.amount";
+	const char *amount = is_converted
+							 ? psprintf("round(part.amount * part.factor, %d)", CONVERTED_SCALE)
+							 : "part.amount";
 	char *source = payments(records, measure);
 	char *aggregate;
 	StringInfoData closes;
