@@ -368,6 +368,24 @@ INSERT INTO rev VALUES (4, '2025-01-05', 'NaN', 'p');
 SELECT throws_ok(format('SELECT * FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'', %L, %L)', p, d), '22003', 'column "amount" of entity "revenue" has NaN or infinite values', 'NaN is told by name: ' || p || ' by ' || d) FROM unnest('{month,all}'::text[]) AS p, unnest('{"{}","{channel}"}'::text[]) AS d;
 DELETE FROM rev WHERE amount = 'NaN';
 
+-- Amounts and rates that are quotients.
+TRUNCATE smarketing.exchange_rate_entry;
+CREATE TABLE yearly AS SELECT i AS account_id, timestamptz '2025-01-10' AS starts_at, NULL::timestamptz AS ends_at, 1250000::numeric + i AS amount, CASE i % 2 WHEN 0 THEN 'USD' ELSE 'EUR' END AS currency, NULL::text AS product FROM generate_series(1, 50) AS i;
+CREATE TABLE quotient (currency text, at date, rate numeric);
+INSERT INTO quotient VALUES ('USD', '2020-01-01', 1 / 1.0832);
+SELECT smarketing.bind('subscription', 'yearly', '{"amount": "amount / 12"}'), smarketing.bind('exchange_rate', 'quotient'), smarketing.configure('currency', 'EUR') \gset
+SELECT is((SELECT revenue_end FROM smarketing.customer_retention('2025-01-01', '2025-02-01', p)), (SELECT round(sum(amount / 12 * CASE currency WHEN 'USD' THEN 1 / 1.0832 ELSE 1 END), 6) FROM yearly), 'a twelfth at a reciprocal rate: ' || p) FROM unnest('{month,all}'::text[]) AS p;
+SELECT smarketing.unbind('exchange_rate'), smarketing.configure('currency', NULL) \gset
+-- Times that are infinite, or far away.
+CREATE TABLE ever (account_id int, starts_at timestamptz, ends_at timestamptz, amount numeric);
+INSERT INTO ever VALUES (1, '-infinity', NULL, 10), (2, '1970-01-01', 'infinity', 20), (3, '-infinity', '2025-01-15', 40), (4, '0001-01-01', '2025-01-15', 80), (5, 'infinity', NULL, 160), (6, '4000-01-01 BC', '2025-01-15', 320);
+SELECT smarketing.bind('subscription', 'ever') \gset
+SELECT results_eq(format('SELECT customers_start, customers_new, customers_lost, revenue_start, revenue_end FROM smarketing.customer_retention(''2025-01-15'', ''2025-01-16'', %L)', p), 'VALUES (5::bigint, 0::bigint, 3::bigint, 470::numeric, 30::numeric)', 'subscriptions of ever: ' || p) FROM unnest('{week,month,quarter,year}'::text[]) AS p;
+SELECT results_eq(format('SELECT customers_start, customers_lost, revenue_start, revenue_end FROM smarketing.customer_retention(''2025-01-14'', ''2025-01-17'', %L)', p), CASE p WHEN 'all' THEN 'VALUES (5::bigint, 3::bigint, 470::numeric, 30::numeric)' ELSE 'VALUES (5::bigint, 0::bigint, 470::numeric, 470::numeric), (5, 3, 470, 30), (2, 0, 30, 30)' END, 'subscriptions of ever: ' || p) FROM unnest('{day,all}'::text[]) AS p;
+SELECT smarketing.unbind('subscription') \gset
+TRUNCATE rev; INSERT INTO rev VALUES (1, '-infinity', 10, NULL), (1, '2025-01-05', 10, NULL), (2, '1970-01-01', 10, NULL), (2, '2025-01-05', 10, NULL), (3, 'infinity', 10, NULL), (3, '2025-01-05', 10, NULL);
+SELECT is((SELECT (customers_new, customers_reactivated, revenue_end)::text FROM smarketing.customer_retention('2025-01-05', '2025-01-06', p)), '(1,2,30)', 'revenue of ever: ' || p) FROM unnest('{day,week,month,quarter,year,all}'::text[]) AS p;
+
 -- Fiscal periods.
 SELECT smarketing.configure('fiscal_year_start', '4') \gset
 SELECT throws_ok(format('SELECT * FROM smarketing.customer_retention(period => %L)', p), '0A000', 'customer_retention knows no periods of a fiscal year that does not begin in January', p) FROM unnest('{fiscal_quarter,fiscal_year}'::text[]) AS p;
