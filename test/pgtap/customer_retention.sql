@@ -274,8 +274,12 @@ SELECT is_empty('SELECT * FROM smarketing.kpi_rows(''customers_new'')', 'no reco
 
 -- Settings.
 SELECT is((SELECT (value, default_value)::text FROM smarketing.settings WHERE name = 'active_within'), '("12 months","12 months")', 'active_within');
-SELECT throws_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), '22023', format('invalid value for setting "active_within": "%s"', v), format('active_within %s is refused', v)) FROM unnest('{0,-1 month,0 days,1 month -30 days}'::text[]) AS v;
-SELECT throws_matching(format('SELECT smarketing.configure(''active_within'', %L)', v), 'interval', format('active_within "%s" is refused', v)) FROM unnest('{soon,"",infinity}'::text[]) AS v;
+SELECT throws_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), '22023', format('invalid value for setting "active_within": "%s"', v), format('active_within %s is refused', v)) FROM unnest('{0,-1 month,0 days,1 month -30 days,2000 years}'::text[]) AS v;
+SELECT throws_matching(format('SELECT smarketing.configure(''active_within'', %L)', v), 'interval|invalid value', format('active_within "%s" is refused', v)) FROM unnest('{soon,"",infinity}'::text[]) AS v;
+SELECT lives_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), format('active_within %s', v)) FROM unnest('{1000 years,PT1S,1 year 2 mons 3 days 04:05:06}'::text[]) AS v;
+SELECT smarketing.configure('active_within', '1000 years') \gset
+SELECT lives_ok(format('SELECT * FROM smarketing.customer_retention(''1900-01-01'', ''2025-01-01'', %L)', p), 'a thousand years: ' || p) FROM unnest('{year,all}'::text[]) AS p;
+SELECT smarketing.configure('active_within', NULL) \gset
 INSERT INTO rev VALUES (1, '2025-01-31', 10, NULL), (1, '2025-03-01', 5, NULL), (2, '2025-01-10', 7, 'p'), (2, '2025-02-01', 9, 'q');
 SELECT results_eq('SELECT period_start, customers_start, customers_new, customers_lost, customers_reactivated, revenue_start, revenue_end FROM smarketing.customer_retention(''2025-01-01'', ''2026-04-01'') WHERE period_start <= ''2025-03-01'' OR customers_lost > 0 OR revenue_contraction < 0',
     $$VALUES (date '2025-01-01', 0::bigint, 2::bigint, 0::bigint, 0::bigint, 0::numeric, 17::numeric), ('2025-02-01', 2, 0, 0, 0, 17, 26), ('2025-03-01', 2, 0, 0, 0, 26, 31), ('2026-01-01', 2, 0, 0, 0, 31, 14), ('2026-02-01', 2, 0, 1, 0, 14, 5), ('2026-03-01', 1, 0, 1, 0, 5, 0)$$, 'active within twelve months of the close');
@@ -438,4 +442,16 @@ SELECT is((SELECT count(*) FROM smarketing.kpi_rows('customers_new', '2025-01-01
 SELECT is((SELECT sum(customers_new) FROM smarketing.customer_retention('2025-01-01', '2025-02-01', by => '{channel}')), 2::numeric, 'and by a dimension');
 RESET ROLE;
 DROP OWNED BY cr_reader; DROP ROLE cr_reader;
+
+-- Missing rates may be NULL figures, says the setting.
+SELECT smarketing.bind('subscription', 'sub'), smarketing.configure('currency', 'EUR'), smarketing.configure('on_missing_rate', 'null') \gset
+TRUNCATE smarketing.exchange_rate_entry;
+SELECT lives_ok('SELECT * FROM smarketing.customer_retention(''2025-01-01'', ''2025-04-01'')', 'on_missing_rate = null: no error');
+SELECT smarketing.unbind('subscription'), smarketing.configure('currency', NULL), smarketing.configure('on_missing_rate', NULL) \gset
+-- Apia had no 30 December 2011: who is lost then is lost by the next day that there was.
+SET TimeZone = 'Pacific/Apia';
+SELECT smarketing.configure('time_zone', 'Pacific/Apia'), smarketing.configure('active_within', '1 day') \gset
+ALTER TABLE rev DISABLE ROW LEVEL SECURITY; TRUNCATE rev; INSERT INTO rev VALUES (1, '2011-12-29 12:00', 10, 'p'), (1, '2011-12-31 12:00', 10, 'p'), (2, '2011-12-29 12:00', 7, 'p');
+SELECT results_eq('SELECT period_start, customers_start, customers_lost, customers_kept, revenue_start, revenue_end FROM smarketing.customer_retention(''2011-12-29'', ''2012-01-02'', ''day'')',
+    $$VALUES (date '2011-12-29', 0::bigint, 0::bigint, 0::bigint, 0::numeric, 17::numeric), ('2011-12-31', 2, 1, 1, 17, 10), ('2012-01-01', 1, 1, 0, 10, 0)$$, 'a day that the zone left out');
 SELECT * FROM finish();
