@@ -307,15 +307,16 @@ smk_unbind(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* True for an interval above 0. */
+/* True for an interval above 0 that can be taken from any date: at most 1,000 years, so not infinite. */
 static bool
 configure_is_length(const char *value)
 {
-	Interval zero = {0};
-	Datum interval = DirectFunctionCall3(interval_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid),
-										 Int32GetDatum(-1));
+	Interval *interval = DatumGetIntervalP(DirectFunctionCall3(
+		interval_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	int128 micros =
+		((int128) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY + interval->time;
 
-	return DatumGetBool(DirectFunctionCall2(interval_gt, interval, IntervalPGetDatum(&zero)));
+	return micros > 0 && micros <= (int128) 1000 * MONTHS_PER_YEAR * DAYS_PER_MONTH * USECS_PER_DAY;
 }
 
 /* Raises an error unless the value is one that the setting takes. */

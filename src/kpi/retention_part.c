@@ -13,9 +13,14 @@
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
 #include "kpi/customer.h"
+#include "kpi/dimension.h"
 #include "kpi/measure.h"
 #include "kpi/retention_part.h"
 #include "kpi/source.h"
+#include "retention/retention.h"
+
+/* Decimals of converted amounts: the aggregate takes 38 digits, and quotients have many. */
+#define CONVERTED_SCALE 15
 
 /* The instant at which the last period closes. */
 static TimestampTz
@@ -55,6 +60,21 @@ write_movement(const SmkMeasure *measure)
 					measure->column->unit == SMK_UNIT_COUNT ? "customers" : "amount");
 }
 
+/* SQL for a payment's product by the name under which it is shown; NULL where it has none. */
+static char *
+product_of(SmkRecords *records)
+{
+	SmkBy *product = smk_request_by(records->request->config, "product");
+	char *raw = smk_records_column(records, "product");
+
+	if (raw == NULL || (records->request->basis && strcmp(records->request->basis, "cohort") == 0))
+		return "NULL::text";
+	if (product->map == NIL)
+		return raw;
+	return psprintf("CASE WHEN %s IS NOT NULL THEN %s END", raw,
+					smk_dimension_text(records->request, product, raw));
+}
+
 /*
  * The payments, converted to the setting's currency where they have one: each at the rate of its own day, so
  * that rates make no movement.
@@ -64,9 +84,6 @@ payments(SmkRecords *records, const char *measure)
 {
 	const SmkRequest *request = records->request;
 	bool recurs = smk_records_column(records, "ends_at") != NULL;
-	char *product = request->basis && strcmp(request->basis, "cohort") == 0
-						? NULL
-						: smk_records_column(records, "product");
 	char *currency = smk_records_column(records, "currency");
 	char *at = smk_records_instant(records, "at");
 	StringInfoData sql;
@@ -75,7 +92,7 @@ payments(SmkRecords *records, const char *measure)
 	initStringInfo(&sql);
 	initStringInfo(&by);
 	appendStringInfo(&sql, "SELECT %s AS customer, %s AS product, %s AS at, %s AS ends_at, %s AS amount",
-					 smk_records_column(records, "account_id"), product ? product : "NULL::text", at,
+					 smk_records_column(records, "account_id"), product_of(records), at,
 					 recurs ? smk_records_instant(records, "ends_at") : "NULL::timestamptz",
 					 smk_records_column(records, "amount"));
 	smk_part_append_dimensions(records, true, measure, &sql);
@@ -98,6 +115,26 @@ is_by_age(const SmkRequest *request)
 	return request->kpi == &smk_retention_cohorts_kpi;
 }
 
+/*
+ * SQL for the time of a payment as the aggregate takes it: what is older than the most periods that it knows,
+ * or was ever (-infinity), is as old as these.
+ */
+static char *
+finite_time(const SmkRequest *request)
+{
+	static const int least_days[] = {[SMK_DAY] = 1,			 [SMK_WEEK] = 7,   [SMK_MONTH] = 28,
+									 [SMK_QUARTER] = 90,	 [SMK_YEAR] = 365, [SMK_FISCAL_QUARTER] = 90,
+									 [SMK_FISCAL_YEAR] = 365};
+	DateADT oldest =
+		Max(request->end - (SMK_RETENTION_MAX_PERIODS - 10) * least_days[request->period], -4300 * 365);
+
+	oldest = smk_period_start_of_date(request->period, oldest, request->config->fiscal_year_start);
+	if (oldest >= request->first)
+		return "part.at";
+	return psprintf("greatest(part.at, %s)",
+					smk_timestamp_literal(smk_zone_first_instant(request->zone, oldest)));
+}
+
 /* The aggregate over the payments by period. */
 static char *
 retention_by_period(SmkRecords *records, const char *amount)
@@ -105,19 +142,21 @@ retention_by_period(SmkRecords *records, const char *amount)
 	const SmkRequest *request = records->request;
 	bool recurs = smk_records_column(records, "ends_at") != NULL;
 	char *cut = smk_timestamp_literal(last_close(request));
+	char *at = finite_time(request);
 
 	if (recurs)
-		return psprintf("smarketing.retention(part.customer, part.product, part.at, part.ends_at, %s,\n"
-						"           %s, %s, %s)",
-						amount, quote_literal_cstr(smk_period_name(request->period)),
+		return psprintf("smarketing.retention(part.customer, part.product, %s,\n"
+						"           part.ends_at, %s, %s, %s, %s)",
+						at, amount, quote_literal_cstr(smk_period_name(request->period)),
 						quote_literal_cstr(request->time_zone), cut);
-	return psprintf(
-		"smarketing.retention(part.customer, part.product, part.at, %s,\n"
-		"           %s, %s, %s, %s)",
-		amount, quote_literal_cstr(smk_period_name(request->period)), quote_literal_cstr(request->time_zone),
-		is_by_age(request) ? "NULL::interval"
-						   : psprintf("interval %s", quote_literal_cstr(request->config->active_within)),
-		cut);
+	return psprintf("smarketing.retention(part.customer, part.product, %s, %s,\n"
+					"           %s, %s, %s, %s)",
+					at, amount, quote_literal_cstr(smk_period_name(request->period)),
+					quote_literal_cstr(request->time_zone),
+					is_by_age(request)
+						? "NULL::interval"
+						: psprintf("interval %s", quote_literal_cstr(request->config->active_within)),
+					cut);
 }
 
 /*
@@ -248,7 +287,8 @@ summaries(SmkRecords *records, const char *measure, const char *groups)
 {
 	const SmkRequest *request = records->request;
 	bool is_converted = smk_records_column(records, "currency") != NULL && request->config->currency != NULL;
-	const char *amount = is_converted ? "part.amount * part.factor" : "part.amount";
+	const char *amount =
+		is_converted ? psprintf("round(part.amount * part.factor, %d)", CONVERTED_SCALE) : "part.amount";
 	char *source = payments(records, measure);
 	char *aggregate;
 	StringInfoData closes;

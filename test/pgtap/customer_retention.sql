@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 \endif
 CREATE EXTENSION smarketing;
 SELECT no_plan();
-SELECT diag('seed ' || :'env_seed');
+SELECT diag('seed ' || :'env_seed' || ', now ' || now());
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
 SET jit = off;
@@ -274,8 +274,12 @@ SELECT is_empty('SELECT * FROM smarketing.kpi_rows(''customers_new'')', 'no reco
 
 -- Settings.
 SELECT is((SELECT (value, default_value)::text FROM smarketing.settings WHERE name = 'active_within'), '("12 months","12 months")', 'active_within');
-SELECT throws_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), '22023', format('invalid value for setting "active_within": "%s"', v), format('active_within %s is refused', v)) FROM unnest('{0,-1 month,0 days,1 month -30 days}'::text[]) AS v;
-SELECT throws_matching(format('SELECT smarketing.configure(''active_within'', %L)', v), 'interval', format('active_within "%s" is refused', v)) FROM unnest('{soon,"",infinity}'::text[]) AS v;
+SELECT throws_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), '22023', format('invalid value for setting "active_within": "%s"', v), format('active_within %s is refused', v)) FROM unnest('{0,-1 month,0 days,1 month -30 days,2000 years}'::text[]) AS v;
+SELECT throws_matching(format('SELECT smarketing.configure(''active_within'', %L)', v), 'interval|invalid value', format('active_within "%s" is refused', v)) FROM unnest('{soon,"",infinity}'::text[]) AS v;
+SELECT lives_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), format('active_within %s', v)) FROM unnest('{1000 years,PT1S,1 year 2 mons 3 days 04:05:06}'::text[]) AS v;
+SELECT smarketing.configure('active_within', '1000 years') \gset
+SELECT lives_ok(format('SELECT * FROM smarketing.customer_retention(''1900-01-01'', ''2025-01-01'', %L)', p), 'a thousand years: ' || p) FROM unnest('{year,all}'::text[]) AS p;
+SELECT smarketing.configure('active_within', NULL) \gset
 INSERT INTO rev VALUES (1, '2025-01-31', 10, NULL), (1, '2025-03-01', 5, NULL), (2, '2025-01-10', 7, 'p'), (2, '2025-02-01', 9, 'q');
 SELECT results_eq('SELECT period_start, customers_start, customers_new, customers_lost, customers_reactivated, revenue_start, revenue_end FROM smarketing.customer_retention(''2025-01-01'', ''2026-04-01'') WHERE period_start <= ''2025-03-01'' OR customers_lost > 0 OR revenue_contraction < 0',
     $$VALUES (date '2025-01-01', 0::bigint, 2::bigint, 0::bigint, 0::bigint, 0::numeric, 17::numeric), ('2025-02-01', 2, 0, 0, 0, 17, 26), ('2025-03-01', 2, 0, 0, 0, 26, 31), ('2026-01-01', 2, 0, 0, 0, 31, 14), ('2026-02-01', 2, 0, 1, 0, 14, 5), ('2026-03-01', 1, 0, 1, 0, 5, 0)$$, 'active within twelve months of the close');
@@ -300,8 +304,12 @@ SELECT throws_ok('SELECT * FROM smarketing.customer_retention(by => ''{product}'
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention(filter => ''{"product": "sold"}'')', '22023', NULL, 'nor for a filter');
 SELECT throws_ok('SELECT * FROM smarketing.kpi_rows(''customers_upsold'')', '55000', NULL, 'nor for its rows');
 SELECT results_eq('SELECT by_1, customers_new FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'', by => ''{channel}'')', $$VALUES ('(none)', 1::bigint), ('web', 1)$$, 'but its channel is the customer''s');
-SELECT smarketing.bind('revenue', 'rev'), smarketing.configure('customer_basis', NULL) \gset
--- Netted: one subscription follows on another, under another name.
+SELECT smarketing.bind('revenue', 'rev') \gset
+SELECT smarketing.map_value('product', 'p', 'P'), smarketing.map_value('product', 'q', 'P') \gset
+SELECT results_eq('SELECT revenue_upsell, revenue_cross_sell FROM smarketing.customer_retention(''2025-02-01'', ''2025-03-01'')', 'VALUES (9::numeric, 0::numeric)', 'products of one name are one');
+SELECT smarketing.map_value('product', 'p', NULL), smarketing.map_value('product', 'q', NULL), smarketing.configure('customer_basis', NULL) \gset
+-- All three are bound: the first one counts. Netted: one subscription follows on another, under another name.
+SELECT is((SELECT revenue_new FROM smarketing.customer_retention('2025-01-01', '2025-02-01')), 99::numeric, 'the won opportunity counts before revenue');
 SELECT smarketing.bind('subscription', 'sub', '{"currency": null}') \gset
 INSERT INTO sub VALUES (1, '2025-01-10', '2025-02-05', 10, 'p'), (1, '2025-02-05', NULL, 25, 'q'), (1, '2025-01-10', '2025-02-10', 5, 'r'), (2, '2025-01-10', '2025-02-05', 10, 'p'), (2, '2025-02-05', NULL, 30, 'p'), (NULL, '2025-01-10', NULL, 1000, 'p'), (3, '2025-01-10', '2025-01-20', 8, 'p');
 SELECT results_eq('SELECT revenue_start, revenue_expansion, revenue_contraction, revenue_end, gross_revenue_retention, net_revenue_retention FROM smarketing.customer_retention(''2025-02-01'', ''2025-03-01'')', 'VALUES (25::numeric, 45::numeric, -15::numeric, 55::numeric, 0.4::float8, 2.2::float8)', 'by product');
@@ -364,6 +372,24 @@ INSERT INTO rev VALUES (4, '2025-01-05', 'NaN', 'p');
 SELECT throws_ok(format('SELECT * FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'', %L, %L)', p, d), '22003', 'column "amount" of entity "revenue" has NaN or infinite values', 'NaN is told by name: ' || p || ' by ' || d) FROM unnest('{month,all}'::text[]) AS p, unnest('{"{}","{channel}"}'::text[]) AS d;
 DELETE FROM rev WHERE amount = 'NaN';
 
+-- Amounts and rates that are quotients.
+TRUNCATE smarketing.exchange_rate_entry;
+CREATE TABLE yearly AS SELECT i AS account_id, timestamptz '2025-01-10' AS starts_at, NULL::timestamptz AS ends_at, 1250000::numeric + i AS amount, CASE i % 2 WHEN 0 THEN 'USD' ELSE 'EUR' END AS currency, NULL::text AS product FROM generate_series(1, 50) AS i;
+CREATE TABLE quotient (currency text, at date, rate numeric);
+INSERT INTO quotient VALUES ('USD', '2020-01-01', 1 / 1.0832);
+SELECT smarketing.bind('subscription', 'yearly', '{"amount": "amount / 12"}'), smarketing.bind('exchange_rate', 'quotient'), smarketing.configure('currency', 'EUR') \gset
+SELECT is((SELECT revenue_end FROM smarketing.customer_retention('2025-01-01', '2025-02-01', p)), (SELECT round(sum(amount / 12 * CASE currency WHEN 'USD' THEN 1 / 1.0832 ELSE 1 END), 6) FROM yearly), 'a twelfth at a reciprocal rate: ' || p) FROM unnest('{month,all}'::text[]) AS p;
+SELECT smarketing.unbind('exchange_rate'), smarketing.configure('currency', NULL) \gset
+-- Times that are infinite, or far away.
+CREATE TABLE ever (account_id int, starts_at timestamptz, ends_at timestamptz, amount numeric);
+INSERT INTO ever VALUES (1, '-infinity', NULL, 10), (2, '1970-01-01', 'infinity', 20), (3, '-infinity', '2025-01-15', 40), (4, '0001-01-01', '2025-01-15', 80), (5, 'infinity', NULL, 160), (6, '4000-01-01 BC', '2025-01-15', 320);
+SELECT smarketing.bind('subscription', 'ever') \gset
+SELECT results_eq(format('SELECT customers_start, customers_new, customers_lost, revenue_start, revenue_end FROM smarketing.customer_retention(''2025-01-15'', ''2025-01-16'', %L)', p), 'VALUES (5::bigint, 0::bigint, 3::bigint, 470::numeric, 30::numeric)', 'subscriptions of ever: ' || p) FROM unnest('{week,month,quarter,year}'::text[]) AS p;
+SELECT results_eq(format('SELECT customers_start, customers_lost, revenue_start, revenue_end FROM smarketing.customer_retention(''2025-01-14'', ''2025-01-17'', %L)', p), CASE p WHEN 'all' THEN 'VALUES (5::bigint, 3::bigint, 470::numeric, 30::numeric)' ELSE 'VALUES (5::bigint, 0::bigint, 470::numeric, 470::numeric), (5, 3, 470, 30), (2, 0, 30, 30)' END, 'subscriptions of ever: ' || p) FROM unnest('{day,all}'::text[]) AS p;
+SELECT smarketing.unbind('subscription') \gset
+TRUNCATE rev; INSERT INTO rev VALUES (1, '-infinity', 10, NULL), (1, '2025-01-05', 10, NULL), (2, '1970-01-01', 10, NULL), (2, '2025-01-05', 10, NULL), (3, 'infinity', 10, NULL), (3, '2025-01-05', 10, NULL);
+SELECT is((SELECT (customers_new, customers_reactivated, revenue_end)::text FROM smarketing.customer_retention('2025-01-05', '2025-01-06', p)), '(1,2,30)', 'revenue of ever: ' || p) FROM unnest('{day,week,month,quarter,year,all}'::text[]) AS p;
+
 -- Fiscal periods.
 SELECT smarketing.configure('fiscal_year_start', '4') \gset
 SELECT throws_ok(format('SELECT * FROM smarketing.customer_retention(period => %L)', p), '0A000', 'customer_retention knows no periods of a fiscal year that does not begin in January', p) FROM unnest('{fiscal_quarter,fiscal_year}'::text[]) AS p;
@@ -416,4 +442,10 @@ SELECT is((SELECT count(*) FROM smarketing.kpi_rows('customers_new', '2025-01-01
 SELECT is((SELECT sum(customers_new) FROM smarketing.customer_retention('2025-01-01', '2025-02-01', by => '{channel}')), 2::numeric, 'and by a dimension');
 RESET ROLE;
 DROP OWNED BY cr_reader; DROP ROLE cr_reader;
+
+-- A missing rate is an error also where it may be NULL: a payment without an amount would be taken for nothing.
+SELECT smarketing.bind('subscription', 'sub'), smarketing.configure('currency', 'EUR'), smarketing.configure('on_missing_rate', 'null') \gset
+TRUNCATE smarketing.exchange_rate_entry;
+SELECT throws_ok('SELECT * FROM smarketing.customer_retention(''2025-01-01'', ''2025-04-01'')', '55000');
+SELECT smarketing.unbind('subscription'), smarketing.configure('currency', NULL), smarketing.configure('on_missing_rate', NULL) \gset
 SELECT * FROM finish();
