@@ -51,7 +51,7 @@ typedef struct SmkConfig
 	char *customer_basis;
 	char *active_within; /* an interval, as text */
 	char *language;		 /* en or fr */
-	char *gross_margin; /* NULL: revenue is all margin */
+	char *gross_margin;	 /* NULL: revenue is all margin */
 	int fiscal_year_start;
 } SmkConfig;
 

@@ -23,9 +23,13 @@ static const SmkRecordSet leads_sal = {
 	"leads that became SAL", "lead", "sal_time", SMK_KIND_ANY, false, "[is_sal]", NULL};
 static const SmkRecordSet leads_sql = {
 	"leads that became SQL", "lead", "sql_time", SMK_KIND_ANY, false, "[is_sql]", NULL};
-static const SmkRecordSet leads_with_opportunity = {
-	"leads that became an opportunity", "lead", "opportunity_time", SMK_KIND_ANY, false, "[is_opportunity]",
-	NULL};
+static const SmkRecordSet leads_with_opportunity = {"leads that became an opportunity",
+													"lead",
+													"opportunity_time",
+													SMK_KIND_ANY,
+													false,
+													"[is_opportunity]",
+													NULL};
 static const SmkRecordSet leads_won = {"leads won",		"lead", "customer_time", SMK_KIND_ANY, false,
 									   "[is_customer]", NULL};
 static const SmkRecordSet leads_disqualified = {
@@ -234,7 +238,8 @@ static const SmkColumn customer_acquisition_cost_columns[] = {
 		"THEN [spend] / ([customer_revenue] * [margin]) END)::double precision",
 		NULL, NULL),
 	COMPUTED("lifetime_value", SMK_UNIT_MONEY, true,
-			 "[revenue_per_customer] * [margin] * [period_months] * [customers_start] / nullif([customers_lost], 0)",
+			 "[revenue_per_customer] * [margin] * [period_months] * [customers_start] / "
+			 "nullif([customers_lost], 0)",
 			 NULL, NULL),
 	COMPUTED("lifetime_value_to_cost", SMK_UNIT_QUOTIENT, true,
 			 "([lifetime_value] / nullif([customer_acquisition_cost], 0))::double precision", NULL, NULL),
@@ -335,8 +340,8 @@ static const SmkColumn lead_funnel_columns[] = {
 	FUNNEL_OF("passed", leads_created,
 			  "[event_entity], [event_step], [event_any_time], [event_within], [event_mode]",
 			  "[event_is_last]"),
-	FUNNEL_OF("timed", leads_created, "[event_entity], [event_step], [event_at], [event_within], [event_mode]",
-			  "[event_is_timed]"),
+	FUNNEL_OF("timed", leads_created,
+			  "[event_entity], [event_step], [event_at], [event_within], [event_mode]", "[event_is_timed]"),
 	END_OF_COLUMNS};
 
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
@@ -361,8 +366,8 @@ const SmkKpi smk_kpis[] = {
 	 cost_per_lead_options},
 	{"cost_per_opportunity", 2, "cost_per_opportunity", "opportunity", cost_per_opportunity_columns, NULL,
 	 NULL, cost_per_opportunity_options},
-	{"customer_retention", 3, "retention_rate", "customer_payment", customer_retention_columns, flow_or_cohort,
-	 "basis", customer_retention_options},
+	{"customer_retention", 3, "retention_rate", "customer_payment", customer_retention_columns,
+	 flow_or_cohort, "basis", customer_retention_options},
 	{"customer_acquisition_cost", 4, "customer_acquisition_cost", "customer",
 	 customer_acquisition_cost_columns, spend_kinds, "spend_kind", customer_acquisition_cost_options},
 	{"revenue_evolution", 5, "revenue", NULL, revenue_evolution_columns, revenue_sources, "source",
@@ -379,13 +384,18 @@ static const SmkColumn retention_cohorts_columns[] = {
 	CUSTOMERS_OF("customers", true, "'new'", NULL), AMOUNT_OF("amount", true, "'new'", NULL), END_OF_COLUMNS};
 static const char *const calendar_or_elapsed[] = {CALENDAR, ELAPSED, NULL};
 static const char *const retention_cohorts_options[] = {"age", "rolling", "time_zone", NULL};
-const SmkKpi smk_retention_cohorts_kpi = {
-	"retention_cohorts", 3,		"customers",			  "customer_payment", retention_cohorts_columns, calendar_or_elapsed,
-	"age",				 retention_cohorts_options};
+const SmkKpi smk_retention_cohorts_kpi = {"retention_cohorts",
+										  3,
+										  "customers",
+										  "customer_payment",
+										  retention_cohorts_columns,
+										  calendar_or_elapsed,
+										  "age",
+										  retention_cohorts_options};
 
 /* No KPI of its own: how KPI 6 is shown by step. */
-const SmkKpi smk_lead_funnel_kpi = {
-	"lead_funnel", 6, "passed", "lead", lead_funnel_columns, NULL, NULL, lead_funnel_options};
+const SmkKpi smk_lead_funnel_kpi = {"lead_funnel",		 6,	   "passed", "lead",
+									lead_funnel_columns, NULL, NULL,	 lead_funnel_options};
 
 /* The KPI of that name, or NULL. */
 const SmkKpi *

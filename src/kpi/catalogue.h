@@ -33,14 +33,14 @@ typedef struct SmkRecordSet
 
 typedef enum SmkAggregate
 {
-	SMK_COUNT,	/* the records for which the condition holds */
-	SMK_SUM,	/* the sum of value over them */
-	SMK_MEDIAN, /* its median; not additive */
-	SMK_SUMMARY, /* a funnel of events: value is the arguments of smarketing.funnel */
-	SMK_STOCK,	/* how many are there at the period's end: from value until the set's ends */
-	SMK_LEVEL,	/* the sum of value over those that are: from the set's time until its ends */
+	SMK_COUNT,	  /* the records for which the condition holds */
+	SMK_SUM,	  /* the sum of value over them */
+	SMK_MEDIAN,	  /* its median; not additive */
+	SMK_SUMMARY,  /* a funnel of events: value is the arguments of smarketing.funnel */
+	SMK_STOCK,	  /* how many are there at the period's end: from value until the set's ends */
+	SMK_LEVEL,	  /* the sum of value over those that are: from the set's time until its ends */
 	SMK_MOVEMENT, /* customers or amounts of the movements named in value; condition: columns that it needs */
-	SMK_RATIO	/* computed from measures */
+	SMK_RATIO	  /* computed from measures */
 } SmkAggregate;
 
 typedef enum SmkUnit

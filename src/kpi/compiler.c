@@ -72,8 +72,9 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 		alone = lappend(alone, additive);
 	if (median)
 		alone = lappend(alone, median);
-	foreach (range,
-			 additive || stock || alone || movements ? smk_shift_ranges(statement->request, shift, stock != NIL || movements != NIL) : NIL)
+	foreach (range, additive || stock || alone || movements
+						? smk_shift_ranges(statement->request, shift, stock != NIL || movements != NIL)
+						: NIL)
 	{
 		SmkShifted *shifted = lfirst(range);
 		int before = list_length(statement->parts);
@@ -403,12 +404,13 @@ smk_compile_require_entity(const SmkRequest *request)
 	if (entity == NULL)
 		return;
 	if (strcmp(entity, "customer_payment") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%s needs what customers pay, and nothing that is bound tells it", request->kpi->name),
-				 errhint("Bind entity \"subscription\", \"opportunity\" with \"won\" and \"closed_at\", or "
-						 "\"revenue\", with \"account_id\" and \"amount\"; setting \"customer_basis\" says "
-						 "which counts.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s needs what customers pay, and nothing that is bound tells it", request->kpi->name),
+			 errhint("Bind entity \"subscription\", \"opportunity\" with \"won\" and \"closed_at\", or "
+					 "\"revenue\", with \"account_id\" and \"amount\"; setting \"customer_basis\" says "
+					 "which counts.")));
 	if (strcmp(entity, "customer") == 0)
 		ereport(
 			ERROR,

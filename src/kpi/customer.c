@@ -40,14 +40,19 @@ static const SmkEntity customer_revenue_entity = {
 	"customer", customer_revenue_columns, "account_id", {NULL, NULL}, false};
 
 /* What each customer pays, whenever it was: a row a payment, or a subscription, which recurs. */
-static const SmkEntityColumn customer_payment_columns[] = {
-	{"account_id", SMK_TYPE_KEY, false, false},	   {"opportunity_id", SMK_TYPE_KEY, false, false},
-	{"lead_id", SMK_TYPE_KEY, false, false},	   {"at", SMK_TYPE_TIME, true, false},
-	{"lead_channel", SMK_TYPE_TEXT, false, false}, {"lead_campaign", SMK_TYPE_TEXT, false, false},
-	{"lead_owner", SMK_TYPE_KEY, false, false},	   {"lead_segment", SMK_TYPE_TEXT, false, false},
-	{"amount", SMK_TYPE_NUMBER, true, false},	   {"currency", SMK_TYPE_TEXT, false, false},
-	{"ends_at", SMK_TYPE_TIME, true, false},	   {"product", SMK_TYPE_TEXT, false, false},
-	{NULL, SMK_TYPE_TEXT, false, false}};
+static const SmkEntityColumn customer_payment_columns[] = {{"account_id", SMK_TYPE_KEY, false, false},
+														   {"opportunity_id", SMK_TYPE_KEY, false, false},
+														   {"lead_id", SMK_TYPE_KEY, false, false},
+														   {"at", SMK_TYPE_TIME, true, false},
+														   {"lead_channel", SMK_TYPE_TEXT, false, false},
+														   {"lead_campaign", SMK_TYPE_TEXT, false, false},
+														   {"lead_owner", SMK_TYPE_KEY, false, false},
+														   {"lead_segment", SMK_TYPE_TEXT, false, false},
+														   {"amount", SMK_TYPE_NUMBER, true, false},
+														   {"currency", SMK_TYPE_TEXT, false, false},
+														   {"ends_at", SMK_TYPE_TIME, true, false},
+														   {"product", SMK_TYPE_TEXT, false, false},
+														   {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntity customer_payment_entity = {
 	"customer", customer_payment_columns, "account_id", {NULL, NULL}, false};
@@ -465,8 +470,9 @@ smk_customer_revenue_binding(const SmkRequest *request)
 }
 
 /*
- * The customers' payments as a binding, by the basis of customers: subscriptions, won opportunities or revenue.
- * Where no dimension is asked for, they are read alone. NULL where the basis has no account or amount. palloc'd.
+ * The customers' payments as a binding, by the basis of customers: subscriptions, won opportunities or
+ * revenue. Where no dimension is asked for, they are read alone. NULL where the basis has no account or
+ * amount. palloc'd.
  */
 SmkBinding *
 smk_customer_payment_binding(const SmkRequest *request)
@@ -476,7 +482,8 @@ smk_customer_payment_binding(const SmkRequest *request)
 	const char *entity = customer_basis(request);
 	SmkBinding *payment = entity ? bound_with(request, entity, "account_id") : NULL;
 	int account = smk_entity_column(&customer_entity, "account_id");
-	const char *columns[] = {"account_id", "amount", "currency", "won", "product", entity ? basis_time(entity) : NULL,
+	const char *columns[] = {"account_id", "amount",  "currency",
+							 "won",		   "product", entity ? basis_time(entity) : NULL,
 							 "ends_at",	   NULL};
 	SmkBinding *binding;
 	StringInfoData sql;
@@ -501,7 +508,8 @@ smk_customer_payment_binding(const SmkRequest *request)
 				appendStringInfo(&sql, "%scustomer.%s", sql.len ? ", " : "SELECT ",
 								 customer_entity.columns[i].name);
 	/* NaN and infinity must not become a figure. */
-	appendStringInfo(&sql, ", %s AS at, smarketing.finite_amount(%s.amount::numeric, '%s', 'amount') AS amount",
+	appendStringInfo(&sql,
+					 ", %s AS at, smarketing.finite_amount(%s.amount::numeric, '%s', 'amount') AS amount",
 					 instant_of(request, payment, basis_time(entity)), entity, entity);
 	if (recurs)
 		appendStringInfo(&sql, ", %s AS ends_at",
@@ -512,13 +520,14 @@ smk_customer_payment_binding(const SmkRequest *request)
 	if (has_column(payment, "currency"))
 		appendStringInfo(&sql, ", %s.currency", entity);
 	if (is_alone)
-		appendStringInfo(&sql, "\nFROM %s\nWHERE %s.account_id IS NOT NULL",
-						 source_of(payment, columns), entity);
+		appendStringInfo(&sql, "\nFROM %s\nWHERE %s.account_id IS NOT NULL", source_of(payment, columns),
+						 entity);
 	else
 		appendStringInfo(&sql, "\nFROM %s\nJOIN %s AS customer ON %s%s", source_of(payment, columns),
 						 smk_sql_indent(customers->relation, 5),
-						 smk_source_keys_equal(psprintf("%s.account_id", entity), key_type(payment, "account_id"),
-											   "customer.account_id", customers->columns[account].type),
+						 smk_source_keys_equal(psprintf("%s.account_id", entity),
+											   key_type(payment, "account_id"), "customer.account_id",
+											   customers->columns[account].type),
 						 strcmp(entity, "opportunity") == 0 ? "\nWHERE true" : "");
 	if (strcmp(entity, "opportunity") == 0)
 		appendStringInfoString(&sql, " AND opportunity.won");

@@ -49,8 +49,8 @@ read_arguments(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
 
 /*
  * Opens SPI and the settings that the statements are written for, until the level is closed: the path, how
- * intervals are read, and no JIT, which the planner would choose by the thousand rows that it expects of every
- * generate_series: a second of compiling for a statement of milliseconds.
+ * intervals are read, and no JIT, which the planner would choose by the thousand rows that it expects of
+ * every generate_series: a second of compiling for a statement of milliseconds.
  */
 static int
 begin_call(void)
@@ -284,7 +284,8 @@ period_of_range(const SmkRequest *range)
 		smk_zone_first_instant(range->zone, until) != range->until)
 		return "all";
 	for (size_t i = 0; i < lengthof(periods); i++)
-		if (smk_period_start_of_date(periods[i], since, 1) == since && smk_period_next(periods[i], since, 1) == until)
+		if (smk_period_start_of_date(periods[i], since, 1) == since &&
+			smk_period_next(periods[i], since, 1) == until)
 			return smk_period_name(periods[i]);
 	return "all";
 }
@@ -372,7 +373,8 @@ compile_named(FunctionCallInfo fcinfo)
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	read_arguments(fcinfo, 1, &arguments);
 	if (strcmp(name, smk_lead_funnel_kpi.name) == 0)
-		return smk_compile_lead_funnel(smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments), true);
+		return smk_compile_lead_funnel(smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments),
+									   true);
 	if (strcmp(name, smk_retention_cohorts_kpi.name) == 0)
 		return smk_compile_retention_cohorts(
 			smk_request(smk_config_load(), &smk_retention_cohorts_kpi, &arguments), true);

@@ -48,8 +48,8 @@ static const LeadStep lead_steps[] = {
 #define STEP_BY_CHANGE (1 << 16)
 #define STEP_BY_OPPORTUNITY (1 << 17)
 #define STEP_BY_ACCOUNT (1 << 18)
-#define STEP_ON_WAY (1 << 19)	/* the times of all steps of the way, one after the other */
-#define STEP_AS_EVENTS (1 << 20) /* each step of the way as a row of its own */
+#define STEP_ON_WAY (1 << 19)	   /* the times of all steps of the way, one after the other */
+#define STEP_AS_EVENTS (1 << 20)   /* each step of the way as a row of its own */
 #define STEP_AS_HAPPENED (1 << 21) /* or all that happened, as it happened */
 
 /* What is derived of a step. */
@@ -236,9 +236,9 @@ lead_took(SmkRecords *records, const LeadStep *step)
 	if (!records->request->has_within || step - lead_steps >= WAY_STEPS)
 		return lead_step(records, step, false);
 	duration = lead_duration(records, step);
-	return duration ? psprintf("coalesce(%s <= %s, false)", duration,
-							   smk_hours_literal(records->request->within))
-					: NULL;
+	return duration
+			   ? psprintf("coalesce(%s <= %s, false)", duration, smk_hours_literal(records->request->within))
+			   : NULL;
 }
 
 /* A window that limits nothing: what is limited is so already. */
@@ -509,9 +509,8 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	bool wants_won_at = is_asked_of_opportunities(records, "won_at", true);
 	bool wants_all = (records->steps & STEP_AS_HAPPENED) != 0;
 	bool dates_wins = has_won && has_closed && (wants_won_at || wants_all);
-	char *closed_at = has_closed
-						  ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
-						  : pstrdup("NULL::timestamptz");
+	char *closed_at = has_closed ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
+								 : pstrdup("NULL::timestamptz");
 	/* A win that is seen: as of an earlier day one of that time. */
 	char *is_won = seen(records->request, closed_at);
 	char *select;

@@ -479,8 +479,7 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 		if (records->is_numbered)
 			source = psprintf("(SELECT row_number() OVER () AS row_number, %s.*\n FROM %s AS %s\n WHERE %s)",
 							  records->binding->entity->name, smk_sql_indent(source, 6),
-							  records->binding->entity->name,
-							  any_time ? "true" : records_in_range(records));
+							  records->binding->entity->name, any_time ? "true" : records_in_range(records));
 		appendStringInfo(&from, "FROM %s AS %s%s", smk_sql_indent(source, 5), records->binding->entity->name,
 						 joins.data);
 	}

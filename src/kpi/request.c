@@ -320,9 +320,8 @@ option_interval(const char *key, const char *text)
 				 errhint("A month has no fixed length: give days and hours, for example \"30 days\".")));
 	if (interval->day > 36525 || interval->day < -36525 || interval->time > 36525 * USECS_PER_DAY ||
 		interval->time < -36525 * USECS_PER_DAY)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" must not be longer than 100 years: \"%s\"", key, text)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" must not be longer than 100 years: \"%s\"", key, text)));
 	return interval;
 }
 
@@ -430,8 +429,8 @@ static void
 option_rolling(SmkRequest *request, const JsonbValue *value)
 {
 	if (value->type != jbvBool)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"rolling\" must be true or false")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"rolling\" must be true or false")));
 	request->is_rolling = value->val.boolean;
 }
 

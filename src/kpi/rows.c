@@ -117,10 +117,10 @@ smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_l
 				 "SELECT * FROM smarketing.bindings shows what is bound; entity \"%s\" is what it counts.",
 				 measure->records->entity)));
 	if (measure->aggregate == SMK_MOVEMENT)
-		return psprintf("%s\nORDER BY at, record_id, label%s",
-						smk_retention_rows(linitial(smk_measure_records(&statement, request, measure->records)),
-										   measure),
-						has_limit ? psprintf("\nLIMIT %d", limit) : "");
+		return psprintf(
+			"%s\nORDER BY at, record_id, label%s",
+			smk_retention_rows(linitial(smk_measure_records(&statement, request, measure->records)), measure),
+			has_limit ? psprintf("\nLIMIT %d", limit) : "");
 	with_currency = smk_measure_has_currency(&statement, measure);
 	initStringInfo(&sql);
 	foreach (cell, smk_measure_records(&statement, request, measure->records))

@@ -270,7 +270,7 @@ known_close(FunctionCallInfo fcinfo, RetentionCall *call, int period)
 	if (!found)
 	{
 		DateADT date = period < call->closing ? period_close_date(call, period)
-											   : smk_zone_local_date(&call->zone, call->form.as_of);
+											  : smk_zone_local_date(&call->zone, call->form.as_of);
 		Timestamp local;
 
 		/* Entered whole: what follows may raise an error. */
