@@ -227,7 +227,16 @@ goals_by_period(const SmkRequest *request, const SmkColumn *column, const char *
 	smk_part_append_by(request, "goal.", &sql);
 	appendStringInfo(&sql, ", %d AS rank,\n    %s AS value\nFROM (\n    %s) AS goal", rank,
 					 goal_share(request, column), smk_sql_indent(inner.data, 4));
-	if (!request->is_all)
+	/* A goal of another time is none of this range. */
+	if (request->is_all)
+	{
+		appendStringInfo(&sql, "\nWHERE goal.begins_on <= %s",
+						 smk_date_literal(smk_zone_local_date(request->zone, request->until - 1)));
+		if (request->has_since)
+			appendStringInfo(&sql, " AND goal.ends_on > %s",
+							 smk_date_literal(smk_zone_local_date(request->zone, request->since)));
+	}
+	else
 		appendStringInfo(
 			&sql,
 			"\nCROSS JOIN LATERAL (\n    SELECT day::date AS period_start\n    FROM "

@@ -272,21 +272,30 @@ read_card_options(const Jsonb *options, SmkScorecard *card)
 	}
 }
 
-/* The period that a range is: a month, quarter or year, or all. */
+/*
+ * The period that a range is, or that it is the beginning of: the shortest one. Of what has no beginning, or
+ * is none: all.
+ */
 static const char *
 period_of_range(const SmkRequest *range)
 {
-	static const SmkPeriod periods[] = {SMK_MONTH, SMK_QUARTER, SMK_YEAR};
-	DateADT since = smk_zone_local_date(range->zone, range->since);
-	DateADT until = smk_zone_local_date(range->zone, range->until);
+	static const SmkPeriod periods[] = {SMK_WEEK, SMK_MONTH, SMK_QUARTER, SMK_YEAR};
+	DateADT since;
 
-	if (!range->has_since || smk_zone_first_instant(range->zone, since) != range->since ||
-		smk_zone_first_instant(range->zone, until) != range->until)
+	if (!range->has_since)
+		return "all";
+	since = smk_zone_local_date(range->zone, range->since);
+	if (smk_zone_first_instant(range->zone, since) != range->since)
 		return "all";
 	for (size_t i = 0; i < lengthof(periods); i++)
+	{
+		TimestampTz end = smk_zone_first_instant(range->zone, smk_period_next(periods[i], since, 1));
+
+		/* What is over and no whole period is compared with as many days before it. */
 		if (smk_period_start_of_date(periods[i], since, 1) == since &&
-			smk_period_next(periods[i], since, 1) == until)
+			(range->until == end || (range->until < end && range->now < end && range->until >= range->now)))
 			return smk_period_name(periods[i]);
+	}
 	return "all";
 }
 
@@ -327,8 +336,12 @@ smk_scorecard(PG_FUNCTION_ARGS)
 	}
 	else
 		card.arguments.period = period_of_range(range);
+	if (card.arguments.filter != NULL && JB_ROOT_COUNT(card.arguments.filter) > 0)
+		card.options =
+			psprintf(", filter => %s", quote_literal_cstr(JsonbToCString(NULL, &card.arguments.filter->root,
+																		 VARSIZE(card.arguments.filter))));
 	if (strcmp(range->time_zone, card.config->time_zone) != 0)
-		card.options = psprintf(", options => '{\"time_zone\": \"%s\"}'", range->time_zone);
+		card.options = psprintf("%s, options => '{\"time_zone\": \"%s\"}'", card.options, range->time_zone);
 	smk_scorecard_run((ReturnSetInfo *) fcinfo->resultinfo, &card);
 	end_call(level);
 	return (Datum) 0;

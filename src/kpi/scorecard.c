@@ -57,6 +57,8 @@ typedef struct Words
 	const char *too_early;
 	const char *no_previous;
 	const char *steady;
+	const char *from_nothing;
+	const char *to_nothing;
 	const char *up_points;
 	const char *down_points;
 	const char *up;
@@ -82,6 +84,8 @@ static const Words english = {.later = "comes with the next version",
 							  .too_early = "too early to tell: its leads still have time",
 							  .no_previous = "nothing to compare with yet",
 							  .steady = "as before",
+							  .from_nothing = "up from 0",
+							  .to_nothing = "down from 0",
 							  .up_points = "up %s points",
 							  .down_points = "down %s points",
 							  .up = "up %s",
@@ -107,6 +111,8 @@ static const Words french = {.later = "viendra avec la prochaine version",
 							 .too_early = "trop tôt pour le dire : ses leads ont encore du temps",
 							 .no_previous = "rien encore à quoi comparer",
 							 .steady = "comme avant",
+							 .from_nothing = "en hausse depuis 0",
+							 .to_nothing = "en baisse depuis 0",
 							 .up_points = "hausse de %s pts",
 							 .down_points = "baisse de %s pts",
 							 .up = "hausse de %s",
@@ -155,10 +161,15 @@ typedef struct Cause
 static char *
 shown(const Words *words, double number, int decimals)
 {
-	char *plain = psprintf("%.*f", decimals, fabs(number));
-	int whole = (int) strcspn(plain, ".");
+	char *plain;
+	int whole;
 	StringInfoData text;
 
+	/* Beyond what a double holds, or so near to it that its percent are. */
+	if (!isfinite(number))
+		return pstrdup(number < 0 ? "-\xE2\x88\x9E" : "\xE2\x88\x9E");
+	plain = psprintf("%.*f", decimals, fabs(number));
+	whole = (int) strcspn(plain, ".");
 	initStringInfo(&text);
 	for (int i = 0; i < whole; i++)
 	{
@@ -204,7 +215,7 @@ read_figure(SPITupleTable *table, uint64 row, int column)
 		return figure;
 	figure.is_known = true;
 	figure.value = value;
-	figure.number = DatumGetFloat8(DirectFunctionCall1(numeric_float8, value));
+	figure.number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
 	return figure;
 }
 
@@ -418,6 +429,8 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		double own[4];
 		double without;
 		double share;
+		double now;
+		double before;
 
 		for (int i = 0; i < 4; i++)
 			own[i] = read_figure(table, row, 6 + i).number;
@@ -425,10 +438,15 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		share = (figures->value.number - without) / (figures->value.number - figures->previous.number);
 		if (!(share >= LEAST_SHARE) || share <= best)
 			continue;
-		cause->now = figure_of(column, own[0], own[1]);
-		cause->before = figure_of(column, own[2], own[3]);
-		if (isnan(cause->now) || isnan(cause->before) || cause->before == 0)
+		now = figure_of(column, own[0], own[1]);
+		before = figure_of(column, own[2], own[3]);
+		/* One that went the other way explains by its share of the whole, which its own change does not tell.
+		 */
+		if (isnan(now) || isnan(before) || (before == 0 && column->unit != SMK_UNIT_RATE) ||
+			(now > before) != (figures->value.number > figures->previous.number))
 			continue;
+		cause->now = now;
+		cause->before = before;
 		best = share;
 		cause->name = SPI_getvalue(table->vals[row], table->tupdesc, 3);
 	}
@@ -493,15 +511,18 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 		return pstrdup(words->too_early);
 	}
 	*status = "steady";
-	if (!figures->previous.is_known || before == 0)
+	if (!figures->previous.is_known)
 	{
 		*status = "no_previous";
 		say(&reading, words, words->no_previous);
 	}
 	else
 	{
-		change = column->unit == SMK_UNIT_RATE ? now - before : (now - before) / fabs(before);
-		if (fabs(change) < LEAST_CHANGE)
+		bool is_rate = column->unit == SMK_UNIT_RATE;
+		bool is_relative = !is_rate && before != 0;
+
+		change = is_relative ? (now - before) / fabs(before) : now - before;
+		if (is_rate || is_relative ? fabs(change) < LEAST_CHANGE : change == 0)
 			say(&reading, words, words->steady);
 		else
 		{
@@ -509,11 +530,13 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 			char *size = shown(words, fabs(change) * 100, fabs(change) < 0.1 ? 1 : 0);
 
 			*status = is_better ? "better" : "worse";
-			if (column->unit == SMK_UNIT_RATE)
+			if (is_rate)
 				appendStringInfo(&reading, change > 0 ? words->up_points : words->down_points, size);
-			else
+			else if (is_relative)
 				appendStringInfo(&reading, change > 0 ? words->up : words->down,
 								 psprintf(words->percent, size));
+			else
+				appendStringInfoString(&reading, change > 0 ? words->from_nothing : words->to_nothing);
 			appendStringInfo(&reading, ", %s", is_better ? words->better : words->worse);
 			if (by && find_cause(request, by, column, figures, &cause))
 				say(&reading, words,
@@ -598,7 +621,9 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 			read_figures(request, column, &figures);
 			by = pick_dimension(request, line, column);
 			reading = read_meaning(request, by, column, &figures, words, &status);
-			next = next_call(request, line, by, card->options);
+			next = column->unit == SMK_UNIT_MONEY && column->numerator != NULL && !figures.numerator.is_known
+					   ? pstrdup("SELECT smarketing.bind('spend', 'schema.table', '{...}')")
+					   : next_call(request, line, by, card->options);
 		}
 	}
 	values[0] = Int32GetDatum(line->number);

@@ -578,6 +578,9 @@ read_form(SmkRetentionForm *form, const unsigned char **data, const unsigned cha
 	form->months = (int32) months;
 	form->days = (int32) days;
 	memcpy(form->zone, *data, zone);
+	for (int64 i = 0; i < zone; i++)
+		if ((*data)[i] < ' ' || (*data)[i] > '~')
+			return false;
 	*data += zone;
 	/* Of one form what belongs to the other is not there. */
 	return strlen(form->zone) == (size_t) zone && zone > 0 && (form->has_as_of || form->as_of == 0) &&
@@ -595,7 +598,7 @@ read_period(SmkRetentionPeriod *period, const unsigned char **data, const unsign
 	return true;
 }
 
-/* Reads a cohort, whose customers and amounts never leave their bounds. */
+/* Reads a cohort, whose customers never leave their bounds. */
 static bool
 read_cohort(SmkRetentionSummary *summary, SmkRetentionCohort *cohort, int periods, const unsigned char **data,
 			const unsigned char *end)
@@ -603,7 +606,6 @@ read_cohort(SmkRetentionSummary *summary, SmkRetentionCohort *cohort, int period
 	int64 size;
 	int64 customers = 0;
 	int64 left = 0;
-	int128 amount = 0;
 
 	/* Each cell takes three bytes at least: nothing is allocated on the word of a number alone. */
 	if (!read_number(data, end, periods, &size) || size > (end - *data) / 3 ||
@@ -616,7 +618,7 @@ read_cohort(SmkRetentionSummary *summary, SmkRetentionCohort *cohort, int period
 		if (!read_signed(data, end, &cell->customers) || !read_amount(data, end, &cell->amount) ||
 			!read_number(data, end, PG_INT64_MAX, &cell->last) ||
 			__builtin_add_overflow(customers, cell->customers, &customers) || customers < 0 ||
-			__builtin_add_overflow(left, cell->last, &left) || !add(&amount, cell->amount))
+			__builtin_add_overflow(left, cell->last, &left))
 			return false;
 	}
 	return size == 0 || (cohort->cells[0].customers > 0 && left <= cohort->cells[0].customers &&
@@ -624,20 +626,37 @@ read_cohort(SmkRetentionSummary *summary, SmkRetentionCohort *cohort, int period
 						  cohort->cells[size - 1].last != 0));
 }
 
-/* True where customers and amounts stay in their bounds from close to close. */
+/* True where the sums of amounts from close to close, and of each cohort from age to age, have room. */
+bool
+smk_retention_has_room(const SmkRetentionSummary *summary)
+{
+	int128 amount = 0;
+
+	for (int i = 0; !summary->is_empty && i <= summary->end - summary->first; i++)
+	{
+		const SmkRetentionCohort *cohort = &summary->cohorts[i];
+		int128 held = 0;
+
+		for (int m = 0; m < SMK_MOVEMENTS; m++)
+			if (!add(&amount, summary->periods[i].amounts[m]))
+				return false;
+		for (int age = 0; age < cohort->size; age++)
+			if (!add(&held, cohort->cells[age].amount))
+				return false;
+	}
+	return true;
+}
+
+/* True where customers stay in their bounds from close to close. */
 static bool
 periods_valid(const SmkRetentionSummary *summary)
 {
 	int64 customers = 0;
-	int128 amount = 0;
 
 	for (int i = 0; i <= summary->end - summary->first; i++)
 	{
 		const SmkRetentionPeriod *period = &summary->periods[i];
 
-		for (int m = 0; m < SMK_MOVEMENTS; m++)
-			if (!add(&amount, period->amounts[m]))
-				return false;
 		if (__builtin_add_overflow(customers, period->customers[SMK_MOVEMENT_NEW], &customers) ||
 			__builtin_add_overflow(customers, period->customers[SMK_MOVEMENT_REACTIVATION], &customers) ||
 			(customers -= period->customers[SMK_MOVEMENT_CHURN]) < 0)
@@ -678,5 +697,5 @@ smk_retention_read(SmkRetentionSummary *summary, const unsigned char *data, int6
 		if (!read_period(&summary->periods[i], &data, end) ||
 			!read_cohort(summary, &summary->cohorts[i], summary->end - summary->first - i + 1, &data, end))
 			return false;
-	return data == end && periods_valid(summary);
+	return data == end && periods_valid(summary) && smk_retention_has_room(summary);
 }

@@ -111,7 +111,7 @@ typedef enum SmkRetentionResult
 static inline uint64
 smk_span_word(int period, int64 length, uint64 product)
 {
-	uint64 periods = length >= SMK_RETENTION_MAX_PERIODS ? SMK_SPAN_NO_END : (uint64) length;
+	uint64 periods = length >= SMK_RETENTION_MAX_PERIODS ? SMK_SPAN_NO_END : (uint64) Max(length, 0);
 
 	return (uint64) (period + SMK_SPAN_PERIOD_ZERO) << (SMK_SPAN_LENGTH_BITS + SMK_SPAN_PRODUCT_BITS) |
 		   periods << SMK_SPAN_PRODUCT_BITS | product;
@@ -131,6 +131,7 @@ extern SmkRetentionResult smk_retention_extend(SmkRetentionSummary *summary, int
 											   int end);
 extern SmkRetentionResult smk_retention_add(SmkRetentionSummary *summary, const uint64 *spans, int64 count,
 											SmkSortSpace *space);
+extern bool smk_retention_has_room(const SmkRetentionSummary *summary);
 extern SmkRetentionResult smk_retention_merge(SmkRetentionSummary *into, const SmkRetentionSummary *other);
 extern void smk_retention_write(const SmkRetentionSummary *summary, StringInfo out);
 extern bool smk_retention_read(SmkRetentionSummary *summary, const unsigned char *data, int64 size);

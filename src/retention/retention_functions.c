@@ -45,6 +45,8 @@ typedef struct KnownClose
 {
 	int period; /* the key */
 	bool is_range;
+	TimestampTz lower; /* the first instant of the period, */
+	TimestampTz upper; /* and that of the next one */
 	TimestampTz since; /* what is before it does not count at the close of the period */
 	int least;		   /* the first close at which the first instant of the period does not count, */
 	int most;		   /* and the first one at which the last instant does not */
@@ -319,20 +321,25 @@ event_length(FunctionCallInfo fcinfo, RetentionCall *call, int period, Timestamp
 
 	if (!close->is_range)
 	{
-		TimestampTz lower;
-		TimestampTz upper;
+		TimestampTz lower =
+			smk_zone_first_instant(&call->zone, smk_period_of_number((SmkPeriod) call->form.period, period));
+		TimestampTz upper = smk_zone_first_instant(&call->zone, period_close_date(call, period));
 		int least;
 		int most;
 
-		smk_bucket_range(&call->bucket, at, &lower, &upper);
 		least = first_without(fcinfo, call, period, lower);
 		most = first_without(fcinfo, call, least, upper - 1);
 		/* The table may have moved it. */
 		close = known_close(fcinfo, call, period);
+		close->lower = lower;
+		close->upper = upper;
 		close->least = least;
 		close->most = Min(most, period + SMK_RETENTION_MAX_PERIODS);
 		close->is_range = true;
 	}
+	/* Where clocks went back over midnight, an instant may lie outside of the period of its date. */
+	if (at < close->lower || at >= close->upper)
+		return first_without(fcinfo, call, period, at) - period;
 	if (close->least == close->most)
 		return close->least - period;
 	return Min(first_without(fcinfo, call, close->least, at), close->most) - period;
@@ -493,7 +500,8 @@ smk_retention_subscription_transfn(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	period = period_of(call, starts_at);
 	if (ends_at < call->form.as_of)
-		length = period_of(call, ends_at) - period;
+		/* Where clocks went back over midnight, what is later may have an earlier date. */
+		length = Max(0, period_of(call, ends_at) - period);
 	add_span(fcinfo, state, period, length, product_number(fcinfo, 2, &state->base.timeline),
 			 read_amount(fcinfo, 5, "monthly"));
 	PG_RETURN_POINTER(state);
@@ -711,6 +719,8 @@ type_merge(void *into, const void *other)
 	check_result(smk_retention_merge(sum, more), &sum->form,
 				 sum->is_empty ? more->first : Min(sum->first, more->first),
 				 sum->is_empty ? more->last : Max(sum->last, more->last));
+	if (!smk_retention_has_room(sum))
+		check_result(SMK_RETENTION_OVERFLOW, &sum->form, 0, 0);
 	return true;
 }
 
@@ -742,11 +752,14 @@ smk_retention_finalfn(PG_FUNCTION_ARGS)
 			SmkZone zone;
 
 			smk_zone_init(&zone, state->form.zone);
-			last = last_period(&state->form, &zone);
+			/* Likewise what closes. */
+			last = Max(last, last_period(&state->form, &zone));
 		}
 		check_result(smk_retention_extend(sums.summary, state->scale, state->first, last, state->end),
 					 &state->form, state->first, last);
 		smk_timeline_read(&state->base.timeline, visit_customer, &sums);
+		if (!smk_retention_has_room(sums.summary))
+			check_result(SMK_RETENTION_OVERFLOW, &state->form, 0, 0);
 	}
 	return smk_summary_datum(&retention_summary, sums.summary);
 }

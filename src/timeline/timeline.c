@@ -80,8 +80,9 @@ struct SmkLedger
 	uint32 **names;	 /* what numbers of names other processes gave are here */
 	int names_count;
 	int names_size;
-	uint32 *own; /* of each name, its number where a timeline is written that uses few; else 0 */
+	uint32 *own; /* of each name its number in the timeline that is being written; else 0 */
 	int64 own_size;
+	uint64 *renamed;	/* records that are being written, with these numbers */
 	SmkSortSpace space; /* for sorting */
 };
 
@@ -376,7 +377,19 @@ ledger_number(SmkLedger *ledger, const char *bytes, int length)
 	return (uint64) ledger->text_count++;
 }
 
-/* The number of a name in the ledger, from 1 on, which has room in the bits of its shape. */
+/* The number of a text as that of a name, from 1 on; an error where it has no room in the bits of the shape.
+ */
+static uint64
+name_of(const SmkLedger *ledger, uint64 text)
+{
+	if ((text + 1) >> ledger->shape.name_bits != 0)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("an aggregate has more than %d different names",
+							   (1 << ledger->shape.name_bits) - 1)));
+	return text + 1;
+}
+
+/* The number of a name in the ledger. */
 uint64
 smk_timeline_name(SmkTimeline *timeline, const char *text, int length)
 {
@@ -387,11 +400,7 @@ smk_timeline_name(SmkTimeline *timeline, const char *text, int length)
 	if (ledger->last_name < ledger->text_count && ledger->texts[ledger->last_name].length == length &&
 		memcmp(ledger->texts[ledger->last_name].bytes, text, length) == 0)
 		return (uint64) ledger->last_name + 1;
-	number = ledger_number(ledger, text, length) + 1;
-	if (number >> ledger->shape.name_bits != 0)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("an aggregate has more than %d different names",
-							   (1 << ledger->shape.name_bits) - 1)));
+	number = name_of(ledger, ledger_number(ledger, text, length));
 	ledger->last_name = (int64) number - 1;
 	return number;
 }
@@ -622,6 +631,9 @@ typedef struct Writing
 	SmkRunWriter run;
 	StringInfoData others; /* records with long keys */
 	uint64 last_text;	   /* that was written there */
+	uint32 *names;		   /* that were used, in the order in which they came; NULL: events have none */
+	int64 names_count;
+	int64 names_size;
 } Writing;
 
 /* True where the key of a record is the number of a long text. */
@@ -667,6 +679,79 @@ write_long(Writing *writing, const uint64 *records, int64 count)
 	}
 }
 
+/* Makes ready to rename: only the names that a timeline uses are handed on with it. */
+static void
+start_names(Writing *writing)
+{
+	SmkLedger *ledger = writing->timeline->ledger;
+
+	if (ledger->shape.name_bits == 0)
+		return;
+	if (ledger->own_size <= ledger->text_count)
+	{
+		if (ledger->own != NULL)
+			pfree(ledger->own);
+		ledger->own_size = ledger->text_size + 1;
+		ledger->own = MemoryContextAllocHuge(ledger->context, ledger->own_size * sizeof(uint32));
+		memset(ledger->own, 0, ledger->own_size * sizeof(uint32));
+	}
+	writing->names_size = 64;
+	writing->names = palloc(writing->names_size * sizeof(uint32));
+	if (ledger->renamed == NULL)
+		ledger->renamed = smk_ledger_alloc(ledger, WRITE_RECORDS * SMK_SORT_MAX_WIDTH * sizeof(uint64));
+}
+
+/* A copy of records, at most WRITE_RECORDS, whose names are numbers in the order in which they came. */
+static const uint64 *
+rename_records(Writing *writing, const uint64 *records, int64 count)
+{
+	SmkLedger *ledger = writing->timeline->ledger;
+	int width = writing->timeline->width;
+	uint64 mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
+	uint64 *word = ledger->renamed + timeline_keys(writing->timeline);
+
+	memcpy(ledger->renamed, records, count * width * sizeof(uint64));
+	for (int64 i = 0; i < count; i++, word += width)
+	{
+		uint64 name = *word & mask;
+
+		if (name == 0)
+			continue;
+		if (ledger->own[name] == 0)
+		{
+			if (writing->names_count == writing->names_size)
+			{
+				writing->names_size *= 2;
+				writing->names = repalloc_huge(writing->names, writing->names_size * sizeof(uint32));
+			}
+			writing->names[writing->names_count++] = (uint32) name;
+			ledger->own[name] = (uint32) writing->names_count;
+		}
+		*word = (*word & ~mask) | ledger->own[name];
+	}
+	return ledger->renamed;
+}
+
+/* Writes the names that were used: their number, and each with its length. */
+static void
+write_names(Writing *writing, StringInfo out)
+{
+	SmkLedger *ledger = writing->timeline->ledger;
+
+	if (writing->names == NULL)
+		return;
+	smk_varint_append(out, writing->names_count);
+	for (int64 i = 0; i < writing->names_count; i++)
+	{
+		const LongText *text = &ledger->texts[writing->names[i] - 1];
+
+		CHECK_FOR_INTERRUPTS();
+		write_check((int64) out->len + writing->others.len + text->length + SMK_VARINT_MAX);
+		write_text(out, text);
+		ledger->own[writing->names[i]] = 0;
+	}
+}
+
 /* Writes the records that a stream has at hand, as many as go together, and moves it on. */
 static void
 write_at_hand(Writing *writing, SmkStream *stream)
@@ -681,7 +766,9 @@ write_at_hand(Writing *writing, SmkStream *stream)
 	{
 		while (next < end && smk_record_same(record, next, SMK_KEY_WORDS))
 			next += width;
-		write_long(writing, record, (next - record) / width);
+		write_long(writing,
+				   writing->names ? rename_records(writing, record, (next - record) / width) : record,
+				   (next - record) / width);
 	}
 	else
 	{
@@ -690,82 +777,17 @@ write_at_hand(Writing *writing, SmkStream *stream)
 		while (next < end && !record_long(timeline, next))
 			next += width;
 		write_check((int64) writing->run.out->len + (next - record) / width * SMK_RUN_RECORD);
-		smk_run_write(&writing->run, record, (next - record) / width, width);
+		smk_run_write(&writing->run,
+					  writing->names ? rename_records(writing, record, (next - record) / width) : record,
+					  (next - record) / width, width);
 	}
 	write_check((int64) writing->run.out->len + writing->others.len);
 	stream->at = next;
 }
 
 /*
- * Renames the names of the records to numbers from 1 on, in the order in which they come; returns how many
- * there are, and which. Their order within an entity is void.
- */
-static uint32
-names_to_own(SmkTimeline *timeline, uint32 **names)
-{
-	SmkLedger *ledger = timeline->ledger;
-	uint64 mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
-	uint64 *word = timeline->records + timeline_keys(timeline);
-	uint32 count = 0;
-
-	if (ledger->own_size <= ledger->text_count)
-	{
-		if (ledger->own != NULL)
-			pfree(ledger->own);
-		ledger->own_size = ledger->text_size + 1;
-		ledger->own = MemoryContextAllocHuge(ledger->context, ledger->own_size * sizeof(uint32));
-		memset(ledger->own, 0, ledger->own_size * sizeof(uint32));
-	}
-	*names =
-		palloc_extended((Min(timeline->count, ledger->text_count) + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (int64 i = 0; i < timeline->count; i++, word += timeline->width)
-	{
-		uint64 name = *word & mask;
-
-		if (name == 0)
-			continue;
-		if (ledger->own[name] == 0)
-		{
-			(*names)[++count] = (uint32) name;
-			ledger->own[name] = count;
-		}
-		*word = (*word & ~mask) | ledger->own[name];
-	}
-	return count;
-}
-
-/* Takes that back. */
-static void
-names_from_own(SmkTimeline *timeline, const uint32 *names, uint32 count)
-{
-	SmkLedger *ledger = timeline->ledger;
-	uint64 mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
-	uint64 *word = timeline->records + timeline_keys(timeline);
-
-	for (int64 i = 0; i < timeline->count; i++, word += timeline->width)
-		if ((*word & mask) != 0)
-			*word = (*word & ~mask) | names[*word & mask];
-	for (uint32 i = 1; i <= count; i++)
-		ledger->own[names[i]] = 0;
-}
-
-/* Writes the names that a timeline uses; of one that has runs, all of the ledger. */
-static void
-write_names(const SmkLedger *ledger, const uint32 *names, int64 count, StringInfo out)
-{
-	smk_varint_append(out, count);
-	for (int64 i = 1; i <= count; i++)
-	{
-		const LongText *text = &ledger->texts[(names != NULL ? names[i] : i) - 1];
-
-		write_check((int64) out->len + text->length + SMK_VARINT_MAX);
-		write_text(out, text);
-	}
-}
-
-/*
- * Writes a timeline for another process: the number of names and these, if events have some; the size of the
- * run and the run; then the records with long keys.
+ * Writes a timeline for another process: the size of the run and the run; the names, if events have some; the
+ * records with long keys.
  */
 void
 smk_timeline_write(SmkTimeline *timeline, StringInfo out)
@@ -773,24 +795,16 @@ smk_timeline_write(SmkTimeline *timeline, StringInfo out)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "writing of a timeline", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	SmkLedger *ledger = timeline->ledger;
 	SmkStream *stream = timeline_stream(timeline);
 	Writing writing = {.timeline = timeline, .last_text = PG_UINT64_MAX};
-	uint32 *names = NULL;
-	uint32 names_count = 0;
-	bool is_own;
 	int64 size = 0;
 	int start;
 
 	writing.run.kind = timeline->kind;
-	writing.run.has_values = ledger->shape.has_values;
+	writing.run.has_values = timeline->ledger->shape.has_values;
 	writing.run.out = out;
 	initStringInfo(&writing.others);
-	is_own = ledger->shape.name_bits > 0 && timeline->runs == NULL && timeline->moved == 0;
-	if (is_own)
-		names_count = names_to_own(timeline, &names);
-	if (ledger->shape.name_bits > 0)
-		write_names(ledger, names, is_own ? names_count : ledger->text_count, out);
+	start_names(&writing);
 	appendBinaryStringInfo(out, (char *) &size, sizeof(size));
 	start = out->len;
 	while (stream->at < stream->end || smk_stream_fill(stream))
@@ -800,9 +814,8 @@ smk_timeline_write(SmkTimeline *timeline, StringInfo out)
 	}
 	size = out->len - start;
 	memcpy(out->data + start - sizeof(size), &size, sizeof(size));
+	write_names(&writing, out);
 	appendBinaryStringInfo(out, writing.others.data, writing.others.len);
-	if (is_own)
-		names_from_own(timeline, names, names_count);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
@@ -843,9 +856,10 @@ read_names(SmkLedger *ledger, const unsigned char **data, const unsigned char *e
 	{
 		uint64 length;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!smk_varint_read(data, end, &length))
 			written_malformed();
-		names[i] = (uint32) read_text(ledger, data, end, length) + 1;
+		names[i] = (uint32) name_of(ledger, read_text(ledger, data, end, length));
 		is_same = is_same && names[i] == i;
 	}
 	if (is_same)
@@ -871,7 +885,8 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 {
 	SmkLedger *ledger = timeline->ledger;
 	const unsigned char *end = data + size;
-	int names = ledger->shape.name_bits > 0 ? read_names(ledger, &data, end) : 0;
+	const unsigned char *run;
+	int names;
 	uint64 name_mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
 	int64 bytes = -1;
 	SmkKey key = {{0}};
@@ -881,15 +896,17 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 	data += sizeof(bytes);
 	if (bytes < 0 || bytes > end - data)
 		written_malformed();
+	run = data;
+	data += bytes;
+	names = ledger->shape.name_bits > 0 ? read_names(ledger, &data, end) : 0;
 	if (bytes > 0)
 	{
 		unsigned char *copy;
 
 		ledger_reserve(ledger, bytes);
 		copy = MemoryContextAllocHuge(ledger->events, bytes);
-		memcpy(copy, data, bytes);
+		memcpy(copy, run, bytes);
 		run_add(timeline, copy, bytes, names);
-		data += bytes;
 	}
 	while (data < end)
 	{

@@ -23,7 +23,7 @@ GROUP BY entity, source
 ORDER BY entity;
 
 \echo
-\echo 'Are the teams on course? The eight KPIs of October 2026, beside September'
+\echo 'Are the teams on course? The eight KPIs of October 2026, and what changed since September'
 \echo '   SELECT * FROM smarketing.scorecard(''2026-10-01'', ''2026-11-01'');'
 SELECT kpi_number || '. ' || label AS "KPI",
        CASE WHEN unit = 'rate' THEN round(value * 100, 1) || ' %' WHEN value >= 1000 THEN to_char(value, 'FM999G999G999') ELSE to_char(value, 'FM990.00') END AS value,

@@ -461,4 +461,20 @@ FROM unnest('{day,week,month,quarter,year}'::text[]) AS period, unnest('{10 days
 SELECT is((SELECT count(*) FROM smarketing.movements((SELECT smarketing.retention(c, product, at, amount, 'month', 'UTC', interval '2 months', '2027-02-11') FROM dated)) WHERE movement = 'churn' AND period_start >= '2025-05-01' AND customers > 0) > 0, true, 'after the last row customers are lost as they lapse');
 SELECT throws_matching($$SELECT smarketing.merge(s) FROM (SELECT smarketing.retention(c, product, at, amount, 'month', 'UTC', interval '2 months', '2027-02-11') AS s FROM dated UNION ALL SELECT smarketing.retention(c, product, at, amount, 'month', 'UTC', interval '2 months') FROM dated) AS t$$, 'different as_of', 'merge refuses one with and one without');
 
+-- Where clocks went back over midnight, what is later may have an earlier date; nothing is written that cannot be read.
+SELECT is((SELECT count(*) FROM smarketing.movements((SELECT smarketing.retention(1::bigint, 'a', '2009-11-01 02:30:10+00', '2009-11-01 02:32:00+00', 10::numeric, 'month', 'America/St_Johns', '2010-01-01'))) WHERE customers <> 0 OR amount <> 0), 0::bigint, 'a subscription that ends on an earlier date than it begins');
+SELECT is((SELECT max(amount) FROM smarketing.movements((SELECT smarketing.retention(1::bigint, 'a', timestamptz '2009-11-01 02:30:10+00', 10::numeric, 'month', 'America/St_Johns', NULL, '2009-11-01 02:32:00+00')))), 10::numeric, 'as of an earlier date than the last event''s');
+SELECT throws_ok($$SELECT smarketing.retention(c::bigint, 'a', timestamptz '2020-01-01' + c * interval '1 month', '2030-01-01', 150000000000000000000000000000000000000::numeric, 'month', 'UTC', '2021-01-01') FROM generate_series(1, 2) AS c$$, '22003', 'a sum of amounts has more than 38 digits');
+SELECT results_eq($$SELECT sum(customers) FILTER (WHERE movement = 'new') FROM smarketing.movements((SELECT smarketing.retention(c::bigint, 'a', t, 10::numeric, 'month', 'America/St_Johns', '1 mon'::interval ORDER BY c) FROM (VALUES (1, timestamptz '2009-11-01 02:30:10+00'), (2, '2009-11-15'), (3, '2009-11-20')) AS v (c, t)))$$,
+    $$SELECT sum(customers) FILTER (WHERE movement = 'new') FROM smarketing.movements((SELECT smarketing.retention(c::bigint, 'a', t, 10::numeric, 'month', 'America/St_Johns', '1 mon'::interval ORDER BY c DESC) FROM (VALUES (1, timestamptz '2009-11-01 02:30:10+00'), (2, '2009-11-15'), (3, '2009-11-20')) AS v (c, t)))$$, 'which does not change what others count for');
+SELECT is((SELECT customers FROM smarketing.movements((SELECT smarketing.retention(c::bigint, 'a', t, 10::numeric, 'month', 'America/St_Johns', '1 mon'::interval) FROM (VALUES (2, timestamptz '2009-11-15'), (3, '2009-11-20')) AS v (c, t))) WHERE movement = 'closing'), 2::bigint, 'and they do count');
+-- Of 5,000 groups with 35,000 products only those are handed on that a group has.
+CREATE TABLE wide AS SELECT (i::bigint * 7919 % 5000)::bigint AS g, 'c' || i % 1000 AS c, 'product ' || (i::bigint * 104729 % 50000) AS p, timestamptz '2020-01-01' + (i * 37 % 900) * interval '1 day' AS at, (i % 1000) * 1.25::numeric AS amount FROM generate_series(1, 200000) AS i;
+ANALYZE wide;
+SET enable_sort = off; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 0;
+CREATE TABLE wide_serial AS SELECT g, smarketing.retention(c, p, at, amount, 'month', 'UTC', interval '3 months')::text AS s FROM wide GROUP BY g;
+SET max_parallel_workers_per_gather = 2; SET work_mem = '2MB'; SET statement_timeout = '30s';
+SELECT is_empty('SELECT g FROM wide_serial JOIN (SELECT g, smarketing.retention(c, p, at, amount, ''month'', ''UTC'', interval ''3 months'')::text AS s FROM wide GROUP BY g) AS p USING (g) WHERE wide_serial.s <> p.s', 'many groups with many products, with workers');
+RESET ALL;
+
 SELECT * FROM finish();

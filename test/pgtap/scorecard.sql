@@ -71,6 +71,27 @@ SELECT smarketing.unbind('spend') AS done \gset
 DELETE FROM smarketing.spend_entry;
 SELECT results_eq($$SELECT value, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (NULL::numeric, 'no_data', 'no spend is known: bind spend, or enter it in spend_entry')$$, 'no spend is not a cost of nothing');
 SELECT results_eq($$SELECT status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01', '{"product": "Platform"}') WHERE kpi_number = 1$$, $$VALUES ('no_dimension', 'cannot be filtered by product')$$, 'a filter that a KPI cannot have is told in its row');
+-- A change from nothing, and one whose explanation went the other way, or has no figure of its own.
+SELECT smarketing.bind('spend', 's', '{"at": "day", "amount": "amount", "channel": "source"}') AS done \gset
+DELETE FROM smarketing.goal_entry;
+TRUNCATE l; TRUNCATE s;
+INSERT INTO l SELECT n, date '2026-04-10', 'Fair' FROM generate_series(1, 100) AS n UNION ALL SELECT n, date '2026-05-10', CASE WHEN n <= 150 THEN 'Fair' ELSE 'LinkedIn' END FROM generate_series(101, 200) AS n;
+INSERT INTO s VALUES ('2026-04-01', 1000, 'Fair'), ('2026-05-01', 450, 'Fair'), ('2026-05-01', 1000, 'LinkedIn');
+SELECT results_eq($$SELECT status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES ('worse', 'up 45 %, worse')$$, 'a channel that was not there before has no change of its own');
+UPDATE s SET amount = 0 WHERE day = '2026-04-01';
+SELECT results_eq($$SELECT previous, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (0.000000, 'worse', 'up from 0, worse')$$, 'from nothing');
+SELECT is_empty($$SELECT * FROM generate_series(timestamptz '2025-01-01', '2026-10-01', '1 month') AS m, smarketing.scorecard(m, m + interval '1 month') WHERE reading ~ 'NaN|Infinity'$$, 'no reading has NaN');
+SELECT matches((SELECT next_call FROM smarketing.scorecard('2026-05-01', '2026-06-01', '{"channel": "Fair"}') WHERE kpi_number = 1), 'filter => ''{"channel": "Fair"}''\)$', 'the next call has the filter');
+CREATE TABLE o AS SELECT i AS opportunity_id, timestamptz '2026-03-01' AS created_at, timestamptz '2026-03-10' AS closed_at, i <= 1 AS won, 'ann' AS owner FROM generate_series(1, 10) AS i
+    UNION ALL SELECT 100 + i, '2026-03-01', '2026-04-10', i <= 5, 'ann' FROM generate_series(1, 10) AS i UNION ALL SELECT 200 + i, '2026-03-01', '2026-03-10', false, 'bob' FROM generate_series(1, 10) AS i
+    UNION ALL SELECT 300 + i, '2026-03-01', '2026-04-10', i <= 8, 'bob' FROM generate_series(1, 10) AS i UNION ALL SELECT 400 + i, '2026-03-01', '2026-03-10', i <= 5, 'carl' FROM generate_series(1, 10) AS i
+    UNION ALL SELECT 500 + i, '2026-03-01', '2026-04-10', false, 'carl' FROM generate_series(1, 10) AS i;
+SELECT smarketing.bind('opportunity', 'o') AS a, smarketing.unbind('owner') AS b \gset
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-04-01', '2026-05-01') WHERE kpi_number = 8), 'up 23 points, better; above all bob: +80 points', 'who explains most, with his own change, also from nothing');
+INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('opportunity_win_rate.win_rate', '2026-04-01', 'month', 1e307), ('opportunity_win_rate.win_rate', '2026-05-01', 'month', 1e309);
+SELECT results_eq($$SELECT reading FROM smarketing.scorecard('2026-04-01', '2026-05-01') WHERE kpi_number = 8$$, $$VALUES ('up 23 points, better; above all bob: +80 points; goal ∞ % missed')$$, 'a goal that no double holds');
+SELECT is((SELECT count(*) FROM smarketing.scorecard('2026-05-01', '2026-06-01')), 8::bigint, 'nor a larger one');
+DELETE FROM smarketing.goal_entry;
 -- The last complete month is one of the reporting zone.
 SELECT smarketing.configure('time_zone', 'Pacific/Kiritimati') AS done \gset
 SELECT matches((SELECT next_call FROM smarketing.scorecard() WHERE kpi_number = 8), format('''%s', to_char((date_trunc('month', now() AT TIME ZONE 'Pacific/Kiritimati') - interval '1 month') AT TIME ZONE 'Pacific/Kiritimati', 'YYYY-MM-DD')), 'the last complete month');
