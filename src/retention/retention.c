@@ -32,18 +32,6 @@ smk_retention_init(SmkRetentionSummary *summary, const SmkRetentionForm *form)
 	summary->is_empty = true;
 }
 
-/* Multiplies by a power of ten; false where it has no room. */
-static bool
-scale_up(int128 *units, int places)
-{
-	if (*units == 0)
-		return true;
-	for (; places > 0; places--)
-		if (__builtin_mul_overflow(*units, 10, units))
-			return false;
-	return true;
-}
-
 /* Brings all amounts to a larger scale. */
 static bool
 rescale(SmkRetentionSummary *summary, int scale)
@@ -58,10 +46,10 @@ rescale(SmkRetentionSummary *summary, int scale)
 	for (int i = 0; i <= summary->end - summary->first; i++)
 	{
 		for (int m = 0; m < SMK_MOVEMENTS; m++)
-			if (!scale_up(&summary->periods[i].amounts[m], places))
+			if (!smk_money_scale_up(&summary->periods[i].amounts[m], places))
 				return false;
 		for (int age = 0; age < summary->cohorts[i].size; age++)
-			if (!scale_up(&summary->cohorts[i].cells[age].amount, places))
+			if (!smk_money_scale_up(&summary->cohorts[i].cells[age].amount, places))
 				return false;
 	}
 	return true;
@@ -162,7 +150,7 @@ span_amount(uint64 value, int scale, int128 *amount)
 	int own = (int) (value & ((1 << SMK_SPAN_SCALE_BITS) - 1)) - SMK_SPAN_SCALE_ZERO;
 
 	*amount = (int64) (bits >> 1 ^ -(bits & 1));
-	return own == scale || scale_up(amount, scale - own);
+	return own == scale || smk_money_scale_up(amount, scale - own);
 }
 
 /*
@@ -420,7 +408,7 @@ smk_retention_merge(SmkRetentionSummary *into, const SmkRetentionSummary *other)
 		{
 			int128 amount = other->periods[i].amounts[m];
 
-			if (!scale_up(&amount, places) || !add(&period->amounts[m], amount) ||
+			if (!smk_money_scale_up(&amount, places) || !add(&period->amounts[m], amount) ||
 				__builtin_add_overflow(period->customers[m], other->periods[i].customers[m],
 									   &period->customers[m]))
 				return SMK_RETENTION_OVERFLOW;
@@ -431,7 +419,7 @@ smk_retention_merge(SmkRetentionSummary *into, const SmkRetentionSummary *other)
 		{
 			int128 amount = more->cells[age].amount;
 
-			if (!scale_up(&amount, places) || !add(&cohort->cells[age].amount, amount) ||
+			if (!smk_money_scale_up(&amount, places) || !add(&cohort->cells[age].amount, amount) ||
 				__builtin_add_overflow(cohort->cells[age].customers, more->cells[age].customers,
 									   &cohort->cells[age].customers) ||
 				__builtin_add_overflow(cohort->cells[age].last, more->cells[age].last,

@@ -32,9 +32,9 @@ read_16(const unsigned char *at)
 	return value;
 }
 
-/* Multiplies by a power of ten; false where it has no room. */
-static bool
-scale_up(int128 *units, int places)
+/* Multiplies units by a power of ten; false where that has no room. */
+bool
+smk_money_scale_up(int128 *units, int places)
 {
 	if (*units == 0)
 		return true;
@@ -86,10 +86,11 @@ smk_money_of_numeric(SmkMoney *money, const unsigned char *stored, int size)
 			for (; shift < 0 && places > 0; shift++, places--)
 				digit /= 10;
 		}
-		if (!scale_up(&money->units, places) || __builtin_add_overflow(money->units, digit, &money->units))
+		if (!smk_money_scale_up(&money->units, places) ||
+			__builtin_add_overflow(money->units, digit, &money->units))
 			return SMK_MONEY_OVERFLOW;
 	}
-	if (shift > 0 && !scale_up(&money->units, shift))
+	if (shift > 0 && !smk_money_scale_up(&money->units, shift))
 		return SMK_MONEY_OVERFLOW;
 	if (is_negative)
 		money->units = -money->units;
@@ -113,8 +114,8 @@ add(SmkMoney *sum, const SmkMoney *money, bool is_negative)
 	int128 left = sum->units;
 	int128 right = money->units;
 
-	if ((sum->scale < money->scale && !scale_up(&left, money->scale - sum->scale)) ||
-		(money->scale < sum->scale && !scale_up(&right, sum->scale - money->scale)) ||
+	if ((sum->scale < money->scale && !smk_money_scale_up(&left, money->scale - sum->scale)) ||
+		(money->scale < sum->scale && !smk_money_scale_up(&right, sum->scale - money->scale)) ||
 		(is_negative ? __builtin_sub_overflow(left, right, &left)
 					 : __builtin_add_overflow(left, right, &left)))
 		return SMK_MONEY_OVERFLOW;

@@ -24,6 +24,7 @@ typedef enum SmkMoneyResult
 	SMK_MONEY_SPECIAL	/* NaN or an infinity */
 } SmkMoneyResult;
 
+extern bool smk_money_scale_up(int128 *units, int places);
 extern SmkMoneyResult smk_money_of_numeric(SmkMoney *money, const unsigned char *stored, int size);
 extern SmkMoneyResult smk_money_add(SmkMoney *sum, const SmkMoney *money);
 extern SmkMoneyResult smk_money_subtract(SmkMoney *sum, const SmkMoney *money);
