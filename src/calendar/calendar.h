@@ -91,8 +91,8 @@ extern const char *smk_period_names(void);
 extern void smk_period_check_first_month(int first_month);
 extern DateADT smk_period_start_of_date(SmkPeriod period, DateADT date, int first_month);
 extern DateADT smk_period_next(SmkPeriod period, DateADT start, int first_month);
-extern int	smk_period_number(SmkPeriod period, DateADT start);
-extern DateADT smk_period_of_number(SmkPeriod period, int number);
+extern int	smk_period_number(SmkPeriod period, DateADT start, int first_month);
+extern DateADT smk_period_of_number(SmkPeriod period, int number, int first_month);
 
 /* zone.c */
 extern void smk_zone_init(SmkZone *zone, const char *name);

@@ -174,24 +174,33 @@ period_floor_divide(int dividend, int divisor)
 	return dividend / divisor - (dividend % divisor < 0 ? 1 : 0);
 }
 
-/* The number of the period that begins on a date, counted from that of 2000-01-01; fiscal years begin in January. */
+/* The months after which a kind of period begins in a year. */
+static int
+period_shift(SmkPeriod period, int first_month)
+{
+	return period == SMK_FISCAL_QUARTER || period == SMK_FISCAL_YEAR ? first_month - 1 : 0;
+}
+
+/* The number of the period that begins on a date, counted from that which begins in 2000, or with 2000-01-01. */
 int
-smk_period_number(SmkPeriod period, DateADT start)
+smk_period_number(SmkPeriod period, DateADT start, int first_month)
 {
 	if (period == SMK_DAY)
 		return start;
 	if (period == SMK_WEEK)
 		return period_floor_divide(start + 5, 7);
-	return period_floor_divide(period_date_month(start), period_months(period)) - 2000 * 12 / period_months(period);
+	return period_floor_divide(period_date_month(start) - period_shift(period, first_month), period_months(period)) -
+		2000 * 12 / period_months(period);
 }
 
 /* The date on which the period of a number begins. */
 DateADT
-smk_period_of_number(SmkPeriod period, int number)
+smk_period_of_number(SmkPeriod period, int number, int first_month)
 {
 	if (period == SMK_DAY)
 		return period_check_date(number);
 	if (period == SMK_WEEK)
 		return period_check_date((int64) number * 7 - 5);
-	return period_month_date((number + 2000 * 12 / period_months(period)) * period_months(period));
+	return period_month_date((number + 2000 * 12 / period_months(period)) * period_months(period) +
+							 period_shift(period, first_month));
 }

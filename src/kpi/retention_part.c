@@ -135,6 +135,17 @@ finite_time(const SmkRequest *request)
 					smk_timestamp_literal(smk_zone_first_instant(request->zone, oldest)));
 }
 
+/* The period as the aggregate takes it: of a fiscal one with the month in which its years begin. */
+static char *
+period_argument(const SmkRequest *request)
+{
+	const char *name = smk_period_name(request->period);
+
+	if (request->period != SMK_FISCAL_QUARTER && request->period != SMK_FISCAL_YEAR)
+		return pstrdup(name);
+	return psprintf("%s %d", name, request->config->fiscal_year_start);
+}
+
 /* The aggregate over the payments by period. */
 static char *
 retention_by_period(SmkRecords *records, const char *amount)
@@ -147,16 +158,15 @@ retention_by_period(SmkRecords *records, const char *amount)
 	if (recurs)
 		return psprintf("smarketing.retention(part.customer, part.product, %s,\n"
 						"           part.ends_at, %s, %s, %s, %s)",
-						at, amount, quote_literal_cstr(smk_period_name(request->period)),
+						at, amount, quote_literal_cstr(period_argument(request)),
 						quote_literal_cstr(request->time_zone), cut);
-	return psprintf("smarketing.retention(part.customer, part.product, %s, %s,\n"
-					"           %s, %s, %s, %s)",
-					at, amount, quote_literal_cstr(smk_period_name(request->period)),
-					quote_literal_cstr(request->time_zone),
-					is_by_age(request)
-						? "NULL::interval"
-						: psprintf("interval %s", quote_literal_cstr(request->config->active_within)),
-					cut);
+	return psprintf(
+		"smarketing.retention(part.customer, part.product, %s, %s,\n"
+		"           %s, %s, %s, %s)",
+		at, amount, quote_literal_cstr(period_argument(request)), quote_literal_cstr(request->time_zone),
+		is_by_age(request) ? "NULL::interval"
+						   : psprintf("interval %s", quote_literal_cstr(request->config->active_within)),
+		cut);
 }
 
 /*
@@ -257,25 +267,12 @@ payments_by_age(SmkRecords *records, const char *source, const char *groups)
 				 errhint("Take calendar, or configure another \"customer_basis\".")));
 	return psprintf(
 		"(\n    SELECT part.customer, part.product, part.amount%s%s, NULL::timestamptz AS ends_at,\n"
-		"           ((smarketing.period_start('%s', part.first_at, %s) + %s * interval '%s') AT TIME "
+		"           ((smarketing.period_start('%s', part.first_at, %s%s) + %s * interval '%s') AT TIME "
 		"ZONE %s) AS at\n    FROM (\n        SELECT part.*, min(part.at) OVER (PARTITION BY "
 		"part.customer%s) AS first_at\n        FROM %s) AS part) AS part",
 		smk_records_column(records, "currency") && request->config->currency ? ", part.factor" : "", groups,
-		smk_period_name(request->period), zone, elapsed_periods(request), smk_period_step(request->period),
-		zone, groups, smk_sql_indent(source, 8));
-}
-
-/* Raises an error for periods that the aggregate does not know. */
-static void
-require_period(const SmkRequest *request)
-{
-	if (request->is_all || request->config->fiscal_year_start == 1 ||
-		(request->period != SMK_FISCAL_QUARTER && request->period != SMK_FISCAL_YEAR))
-		return;
-	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("%s knows no periods of a fiscal year that does not begin in January",
-						   request->kpi->name),
-					errhint("Take month, or quarter and year.")));
+		smk_period_name(request->period), zone, smk_request_first_month(request), elapsed_periods(request),
+		smk_period_step(request->period), zone, groups, smk_sql_indent(source, 8));
 }
 
 /*
@@ -294,7 +291,6 @@ summaries(SmkRecords *records, const char *measure, const char *groups)
 	StringInfoData closes;
 	StringInfoData sql;
 
-	require_period(request);
 	initStringInfo(&closes);
 	initStringInfo(&sql);
 	if (is_by_age(request) && strcmp(request->basis, "elapsed") == 0)

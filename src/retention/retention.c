@@ -463,6 +463,7 @@ smk_retention_write(const SmkRetentionSummary *summary, StringInfo out)
 	appendStringInfoCharMacro(out, SMK_RETENTION_VERSION);
 	appendStringInfoCharMacro(out, (char) (form->is_subscription | form->has_as_of << 1));
 	appendStringInfoCharMacro(out, (char) form->period);
+	appendStringInfoCharMacro(out, (char) form->first_month);
 	write_signed(out, form->months);
 	write_signed(out, form->days);
 	write_signed(out, form->micros);
@@ -552,12 +553,13 @@ read_form(SmkRetentionForm *form, const unsigned char **data, const unsigned cha
 	int64 zone;
 
 	memset(form, 0, sizeof(*form));
-	if (end - *data < 3 || (*data)[0] != SMK_RETENTION_VERSION || (*data)[1] > 3)
+	if (end - *data < 4 || (*data)[0] != SMK_RETENTION_VERSION || (*data)[1] > 3)
 		return false;
 	form->is_subscription = (*data)[1] & 1;
 	form->has_as_of = ((*data)[1] & 2) != 0;
 	form->period = (*data)[2];
-	*data += 3;
+	form->first_month = (*data)[3];
+	*data += 4;
 	if (!read_signed(data, end, &months) || !read_signed(data, end, &days) ||
 		!read_signed(data, end, &form->micros) || !read_signed(data, end, &form->as_of) ||
 		!read_number(data, end, SMK_RETENTION_ZONE - 1, &zone) || zone > end - *data ||

@@ -55,6 +55,7 @@ typedef struct SmkRetentionForm
 {
 	bool is_subscription; /* spans of no amount in all make no customer */
 	uint8 period;		  /* a SmkPeriod */
+	uint8 first_month;	  /* in which fiscal years begin, from 1 on; else 0 */
 	int32 months;		  /* for how long an event counts; all 0: in its own period */
 	int32 days;
 	int64 micros;

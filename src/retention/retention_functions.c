@@ -121,14 +121,43 @@ read_within(RetentionCall *call, const Interval *within)
 	call->form.micros = within->time;
 }
 
+/*
+ * The period of an argument. A fiscal one may be followed by the month in which its years begin, as in
+ * 'fiscal_year 4'.
+ */
+static SmkPeriod
+read_period(const char *text, uint8 *first_month)
+{
+	const char *blank = strchr(text, ' ');
+	SmkPeriod period;
+	int month = 1;
+
+	if (blank != NULL && strlen(blank + 1) <= 2 && strspn(blank + 1, "0123456789") == strlen(blank + 1) &&
+		strlen(blank + 1) > 0)
+	{
+		period = smk_period_lookup(pnstrdup(text, blank - text));
+		month = atoi(blank + 1);
+		smk_period_check_first_month(month);
+		if (period != SMK_FISCAL_QUARTER && period != SMK_FISCAL_YEAR)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("a first month goes only with a fiscal period, not with \"%s\"", text)));
+	}
+	else
+		period = smk_period_lookup(text);
+	*first_month = period == SMK_FISCAL_QUARTER || period == SMK_FISCAL_YEAR ? (uint8) month : 0;
+	return period;
+}
+
 /* The period that closes at the time of a form. */
 static int
 last_period(const SmkRetentionForm *form, const SmkZone *zone)
 {
 	SmkPeriod period = (SmkPeriod) form->period;
 
-	return smk_period_number(period,
-							 smk_period_start_of_date(period, smk_zone_local_date(zone, form->as_of - 1), 1));
+	return smk_period_number(
+		period,
+		smk_period_start_of_date(period, smk_zone_local_date(zone, form->as_of - 1), form->first_month),
+		form->first_month);
 }
 
 /* Reads the arguments that are the same for all rows. */
@@ -144,7 +173,7 @@ read_arguments(FunctionCallInfo fcinfo, RetentionCall *call, const RetentionArgu
 	smk_timeline_require_not_null(fcinfo, at->time_zone, "time_zone");
 	keep_text(fcinfo, PG_GETARG_TEXT_PP(at->period), &call->period, &call->period_length);
 	keep_text(fcinfo, PG_GETARG_TEXT_PP(at->time_zone), &call->zone_name, &call->zone_length);
-	period = smk_period_lookup(call->period);
+	period = read_period(call->period, &call->form.first_month);
 	smk_zone_init(&call->zone, call->zone_name);
 	call->form.period = (uint8) period;
 	StaticAssertStmt(SMK_RETENTION_ZONE > TZ_STRLEN_MAX, "no room for the name of a zone");
@@ -167,7 +196,7 @@ read_arguments(FunctionCallInfo fcinfo, RetentionCall *call, const RetentionArgu
 	if (call->bucket.context == NULL)
 		smk_bucket_init(&call->bucket, fcinfo->flinfo->fn_mcxt);
 	call->bucket.zone = call->zone;
-	smk_bucket_set(&call->bucket, period, 1, false);
+	smk_bucket_set(&call->bucket, period, Max(call->form.first_month, 1), false);
 	call->closing = call->form.has_as_of ? last_period(&call->form, &call->zone) : PG_INT32_MAX;
 	for (int i = 0; i < KNOWN_DATES; i++)
 		call->dates[i] = DATEVAL_NOEND;
@@ -181,7 +210,7 @@ read_arguments(FunctionCallInfo fcinfo, RetentionCall *call, const RetentionArgu
 static void
 require_same_form(const SmkRetentionForm *a, const SmkRetentionForm *b)
 {
-	smk_timeline_require_constant(a->period == b->period, "period");
+	smk_timeline_require_constant(a->period == b->period && a->first_month == b->first_month, "period");
 	smk_timeline_require_constant(strcmp(a->zone, b->zone) == 0, "time_zone");
 	smk_timeline_require_constant(a->months == b->months && a->days == b->days && a->micros == b->micros,
 								  "active_within");
@@ -240,7 +269,7 @@ period_of(RetentionCall *call, TimestampTz at)
 
 	if (unlikely(call->dates[slot] != date))
 	{
-		call->numbers[slot] = smk_period_number((SmkPeriod) call->form.period, date);
+		call->numbers[slot] = smk_period_number((SmkPeriod) call->form.period, date, call->form.first_month);
 		call->dates[slot] = date;
 	}
 	return call->numbers[slot];
@@ -250,7 +279,7 @@ period_of(RetentionCall *call, TimestampTz at)
 static DateADT
 period_close_date(const RetentionCall *call, int period)
 {
-	return smk_period_of_number((SmkPeriod) call->form.period, period + 1);
+	return smk_period_of_number((SmkPeriod) call->form.period, period + 1, call->form.first_month);
 }
 
 static KnownClose *
@@ -321,8 +350,8 @@ event_length(FunctionCallInfo fcinfo, RetentionCall *call, int period, Timestamp
 
 	if (!close->is_range)
 	{
-		TimestampTz lower =
-			smk_zone_first_instant(&call->zone, smk_period_of_number((SmkPeriod) call->form.period, period));
+		TimestampTz lower = smk_zone_first_instant(
+			&call->zone, smk_period_of_number((SmkPeriod) call->form.period, period, call->form.first_month));
 		TimestampTz upper = smk_zone_first_instant(&call->zone, period_close_date(call, period));
 		int least;
 		int most;
@@ -591,7 +620,8 @@ static char *
 period_text(const SmkRetentionForm *form, int period)
 {
 	return DatumGetCString(DirectFunctionCall1(
-		date_out, DateADTGetDatum(smk_period_of_number((SmkPeriod) form->period, period))));
+		date_out,
+		DateADTGetDatum(smk_period_of_number((SmkPeriod) form->period, period, form->first_month))));
 }
 
 /* Raises the error for what a summary cannot hold. */
@@ -641,11 +671,21 @@ visit_customer(void *summing, const SmkKey *key, uint64 *words, int64 count)
 				 summary->last);
 }
 
+/* True where a form has a month in which fiscal years begin just where it has such periods. */
+static bool
+is_first_month(const SmkRetentionForm *form)
+{
+	return form->period == SMK_FISCAL_QUARTER || form->period == SMK_FISCAL_YEAR
+			   ? form->first_month >= 1 && form->first_month <= 12
+			   : form->first_month == 0;
+}
+
 static bool
 type_read(void *summary, const unsigned char *data, int64 size)
 {
 	return smk_retention_read(summary, data, size) &&
-		   ((SmkRetentionSummary *) summary)->form.period < SMK_PERIOD_COUNT;
+		   ((SmkRetentionSummary *) summary)->form.period < SMK_PERIOD_COUNT &&
+		   is_first_month(&((SmkRetentionSummary *) summary)->form);
 }
 
 static void
@@ -670,6 +710,12 @@ type_difference(const void *a, const void *b, char **detail)
 	{
 		*detail = "One is of subscriptions, the other one of events.";
 		return "forms";
+	}
+	if (one->period == other->period && one->first_month != other->first_month)
+	{
+		*detail = psprintf("In one fiscal years begin in month %d, in the other in month %d.",
+						   one->first_month, other->first_month);
+		return "periods";
 	}
 	if (one->period != other->period)
 	{
@@ -781,7 +827,8 @@ amount_datum(const SmkRetentionSummary *summary, int128 units)
 static Datum
 period_datum(const SmkRetentionSummary *summary, int period)
 {
-	return DateADTGetDatum(smk_period_of_number((SmkPeriod) summary->form.period, summary->first + period));
+	return DateADTGetDatum(smk_period_of_number((SmkPeriod) summary->form.period, summary->first + period,
+												summary->form.first_month));
 }
 
 PG_FUNCTION_INFO_V1(smk_cohorts);

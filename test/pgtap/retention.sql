@@ -461,6 +461,13 @@ FROM unnest('{day,week,month,quarter,year}'::text[]) AS period, unnest('{10 days
 SELECT is((SELECT count(*) FROM smarketing.movements((SELECT smarketing.retention(c, product, at, amount, 'month', 'UTC', interval '2 months', '2027-02-11') FROM dated)) WHERE movement = 'churn' AND period_start >= '2025-05-01' AND customers > 0) > 0, true, 'after the last row customers are lost as they lapse');
 SELECT throws_matching($$SELECT smarketing.merge(s) FROM (SELECT smarketing.retention(c, product, at, amount, 'month', 'UTC', interval '2 months', '2027-02-11') AS s FROM dated UNION ALL SELECT smarketing.retention(c, product, at, amount, 'month', 'UTC', interval '2 months') FROM dated) AS t$$, 'different as_of', 'merge refuses one with and one without');
 
+-- Fiscal years that begin in another month.
+SELECT set_eq(format('SELECT period_start, amount FROM smarketing.movements((SELECT smarketing.retention(c, product, at, amount, %L, ''Europe/Paris'') FROM dated)) WHERE movement = ''closing'' AND amount <> 0', period || ' ' || month),
+    format('SELECT smarketing.period_start(%L, at, ''Europe/Paris'', %s), sum(amount) FROM dated GROUP BY 1 HAVING sum(amount) <> 0', period, month), format('%s from month %s', period, month))
+FROM unnest('{fiscal_quarter,fiscal_year}'::text[]) AS period, unnest('{1,2,4,12}'::int[]) AS month;
+SELECT throws_ok($$SELECT smarketing.retention(c, product, at, amount, 'month 4', 'UTC') FROM dated$$, '22023', 'a first month goes only with a fiscal period, not with "month 4"');
+SELECT throws_ok($$SELECT smarketing.retention(c, product, at, amount, 'fiscal_year 13', 'UTC') FROM dated$$, '22023');
+SELECT throws_matching($$SELECT smarketing.merge(s) FROM (SELECT smarketing.retention(c, product, at, amount, 'fiscal_year 4', 'UTC') AS s FROM dated UNION ALL SELECT smarketing.retention(c, product, at, amount, 'fiscal_year', 'UTC') FROM dated) AS t$$, 'different periods', 'merge refuses other first months');
 -- Where clocks went back over midnight, what is later may have an earlier date; nothing is written that cannot be read.
 SELECT is((SELECT count(*) FROM smarketing.movements((SELECT smarketing.retention(1::bigint, 'a', '2009-11-01 02:30:10+00', '2009-11-01 02:32:00+00', 10::numeric, 'month', 'America/St_Johns', '2010-01-01'))) WHERE customers <> 0 OR amount <> 0), 0::bigint, 'a subscription that ends on an earlier date than it begins');
 SELECT is((SELECT max(amount) FROM smarketing.movements((SELECT smarketing.retention(1::bigint, 'a', timestamptz '2009-11-01 02:30:10+00', 10::numeric, 'month', 'America/St_Johns', NULL, '2009-11-01 02:32:00+00')))), 10::numeric, 'as of an earlier date than the last event''s');
