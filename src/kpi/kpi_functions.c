@@ -341,7 +341,9 @@ smk_scorecard(PG_FUNCTION_ARGS)
 			psprintf(", filter => %s", quote_literal_cstr(JsonbToCString(NULL, &card.arguments.filter->root,
 																		 VARSIZE(card.arguments.filter))));
 	if (strcmp(range->time_zone, card.config->time_zone) != 0)
-		card.options = psprintf("%s, options => '{\"time_zone\": \"%s\"}'", card.options, range->time_zone);
+		card.options =
+			psprintf("%s, options => %s", card.options,
+					 quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone)));
 	smk_scorecard_run((ReturnSetInfo *) fcinfo->resultinfo, &card);
 	end_call(level);
 	return (Datum) 0;

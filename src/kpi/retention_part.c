@@ -87,10 +87,8 @@ payments(SmkRecords *records, const char *measure)
 	char *currency = smk_records_column(records, "currency");
 	char *at = smk_records_instant(records, "at");
 	StringInfoData sql;
-	StringInfoData by;
 
 	initStringInfo(&sql);
-	initStringInfo(&by);
 	appendStringInfo(&sql, "SELECT %s AS customer, %s AS product, %s AS at, %s AS ends_at, %s AS amount",
 					 smk_records_column(records, "account_id"), product_of(records), at,
 					 recurs ? smk_records_instant(records, "ends_at") : "NULL::timestamptz",
