@@ -15,7 +15,10 @@
 #include "timeline/summary_call.h"
 #include "timeline/timeline_call.h"
 
-#define DURATIONS_STATE_VERSION 1
+static const SmkTimelineAggregate durations_aggregate = {
+	.name = "durations", .version = 2, .size = sizeof(SmkTimelineState)};
+
+SMK_TIMELINE_FUNCTIONS(smk_durations, durations_aggregate)
 
 /* The code of a stage: the way to a customer first, then the exits, so that at one time an exit comes last.
  */
@@ -41,68 +44,11 @@ smk_durations_transfn(PG_FUNCTION_ARGS)
 	SmkTimelineState *state = PG_ARGISNULL(0) ? NULL : (SmkTimelineState *) PG_GETARG_POINTER(0);
 
 	if (state == NULL)
-		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = smk_timeline_kind(fcinfo, 1)},
-								   sizeof(SmkTimelineState));
+		state = smk_timeline_state(&durations_aggregate, fcinfo, smk_timeline_kind(fcinfo, 1));
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2) && !PG_ARGISNULL(3))
 		smk_timeline_add_datum(
 			&state->timeline, PG_GETARG_DATUM(1),
 			smk_timeline_word(PG_GETARG_TIMESTAMPTZ(3), stage_code(PG_GETARG_FUNNEL_STAGE(2))));
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_durations_serialfn);
-
-/* The state for another process: version, events. */
-Datum
-smk_durations_serialfn(PG_FUNCTION_ARGS)
-{
-	StringInfoData out;
-
-	(void) smk_timeline_context(fcinfo);
-	pq_begintypsend(&out);
-	pq_sendbyte(&out, DURATIONS_STATE_VERSION);
-	smk_timeline_state_write((SmkTimelineState *) PG_GETARG_POINTER(0), &out);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
-}
-
-PG_FUNCTION_INFO_V1(smk_durations_deserialfn);
-
-/* A state as another process wrote it, which only combining understands. */
-Datum
-smk_durations_deserialfn(PG_FUNCTION_ARGS)
-{
-	SmkTimelineState *state;
-	StringInfoData in;
-
-	(void) smk_timeline_context(fcinfo);
-	state = palloc0(sizeof(SmkTimelineState));
-	smk_timeline_message(&in, PG_GETARG_BYTEA_PP(0));
-	if (pq_getmsgbyte(&in) != DURATIONS_STATE_VERSION)
-		elog(ERROR, "unknown version of a state of durations");
-	smk_timeline_state_read(state, &in);
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_durations_combinefn);
-
-/* Adds the events of the second state to the first, which is made where there is none. */
-Datum
-smk_durations_combinefn(PG_FUNCTION_ARGS)
-{
-	SmkTimelineState *state = PG_ARGISNULL(0) ? NULL : (SmkTimelineState *) PG_GETARG_POINTER(0);
-	SmkTimelineState *other = PG_ARGISNULL(1) ? NULL : (SmkTimelineState *) PG_GETARG_POINTER(1);
-
-	(void) smk_timeline_context(fcinfo);
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = other->timeline.kind},
-								   sizeof(SmkTimelineState));
-	smk_timeline_state_add(state, other);
 	PG_RETURN_POINTER(state);
 }
 

@@ -45,7 +45,7 @@ smk_funnel_arguments_read(FunctionCallInfo fcinfo, SmkFunnelArguments *last, int
 	last->is_known = false;
 	smk_timeline_require_not_null(fcinfo, within, "within");
 	last->within = *PG_GETARG_INTERVAL_P(within);
-	last->length = smk_timeline_window(&last->within);
+	last->length = smk_timeline_window(&last->within, "within");
 	if (mode >= 0)
 	{
 		const text *value;

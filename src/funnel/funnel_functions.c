@@ -24,7 +24,50 @@ typedef struct FunnelState
 	bool is_stages;
 } FunnelState;
 
-#define FUNNEL_STATE_VERSION 1
+/* What a state has besides events, for another process. */
+static void
+state_write(const void *state, StringInfo out)
+{
+	const FunnelState *funnel = state;
+
+	pq_sendbyte(out, funnel->is_stages);
+	pq_sendbyte(out, funnel->rules.modes);
+	pq_sendint64(out, funnel->rules.within);
+}
+
+static void
+state_read(void *state, StringInfo in)
+{
+	FunnelState *funnel = state;
+
+	funnel->is_stages = pq_getmsgbyte(in);
+	funnel->rules.modes = pq_getmsgbyte(in);
+	funnel->rules.within = pq_getmsgint64(in);
+}
+
+static void
+state_join(void *state, const void *other, bool is_new)
+{
+	FunnelState *funnel = state;
+	const FunnelState *more = other;
+
+	if (is_new)
+	{
+		funnel->rules = more->rules;
+		funnel->is_stages = more->is_stages;
+	}
+	smk_timeline_require_constant(funnel->rules.within == more->rules.within, "within");
+	smk_timeline_require_constant(funnel->rules.modes == more->rules.modes, "mode");
+}
+
+static const SmkTimelineAggregate funnel_aggregate = {.name = "funnel",
+													  .version = 2,
+													  .size = sizeof(FunnelState),
+													  .write = state_write,
+													  .read = state_read,
+													  .join = state_join};
+
+SMK_TIMELINE_FUNCTIONS(smk_funnel, funnel_aggregate)
 
 static const SmkFunnelMode funnel_modes[] = {{"reached", SMK_FUNNEL_REACHED},
 											 {"ordered", SMK_FUNNEL_ORDERED},
@@ -64,8 +107,7 @@ funnel_state(FunctionCallInfo fcinfo, bool is_stages)
 	smk_funnel_arguments(fcinfo, arguments, 4, is_stages ? -1 : 5, smk_funnel_rules_parse);
 	if (unlikely(state == NULL))
 	{
-		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = smk_timeline_kind(fcinfo, 1)},
-								   sizeof(FunnelState));
+		state = smk_timeline_state(&funnel_aggregate, fcinfo, smk_timeline_kind(fcinfo, 1));
 		state->rules.within = arguments->length;
 		state->rules.modes = is_stages ? SMK_FUNNEL_REACHED : arguments->modes;
 		state->is_stages = is_stages;
@@ -119,77 +161,6 @@ smk_funnel_step_transfn(PG_FUNCTION_ARGS)
 		smk_timeline_add_datum(&state->base.timeline, PG_GETARG_DATUM(1),
 							   smk_timeline_word(PG_GETARG_TIMESTAMPTZ(3), (unsigned) (step - 1)));
 	}
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_serialfn);
-
-/* The state for another process: version, how it is read, the events. */
-Datum
-smk_funnel_serialfn(PG_FUNCTION_ARGS)
-{
-	FunnelState *state = (FunnelState *) PG_GETARG_POINTER(0);
-	StringInfoData out;
-
-	(void) smk_timeline_context(fcinfo);
-	pq_begintypsend(&out);
-	pq_sendbyte(&out, FUNNEL_STATE_VERSION);
-	pq_sendbyte(&out, state->is_stages);
-	pq_sendbyte(&out, state->rules.modes);
-	pq_sendint64(&out, state->rules.within);
-	smk_timeline_state_write(&state->base, &out);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_deserialfn);
-
-/* A state as another process wrote it, which only combining understands. */
-Datum
-smk_funnel_deserialfn(PG_FUNCTION_ARGS)
-{
-	bytea *data;
-	FunnelState *state;
-	StringInfoData in;
-
-	(void) smk_timeline_context(fcinfo);
-	data = PG_GETARG_BYTEA_PP(0);
-	state = palloc0(sizeof(FunnelState));
-	smk_timeline_message(&in, data);
-	if (pq_getmsgbyte(&in) != FUNNEL_STATE_VERSION)
-		elog(ERROR, "unknown version of a funnel's state");
-	state->is_stages = pq_getmsgbyte(&in);
-	state->rules.modes = pq_getmsgbyte(&in);
-	state->rules.within = pq_getmsgint64(&in);
-	smk_timeline_state_read(&state->base, &in);
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_funnel_combinefn);
-
-/* Adds the events of the second state to the first, which is made where there is none. */
-Datum
-smk_funnel_combinefn(PG_FUNCTION_ARGS)
-{
-	FunnelState *state = PG_ARGISNULL(0) ? NULL : (FunnelState *) PG_GETARG_POINTER(0);
-	FunnelState *other = PG_ARGISNULL(1) ? NULL : (FunnelState *) PG_GETARG_POINTER(1);
-
-	(void) smk_timeline_context(fcinfo);
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-	{
-		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = other->base.timeline.kind},
-								   sizeof(FunnelState));
-		state->rules = other->rules;
-		state->is_stages = other->is_stages;
-	}
-	smk_timeline_require_constant(state->rules.within == other->rules.within, "within");
-	smk_timeline_require_constant(state->rules.modes == other->rules.modes, "mode");
-	smk_timeline_state_add(&state->base, &other->base);
 	PG_RETURN_POINTER(state);
 }
 

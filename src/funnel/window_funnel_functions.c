@@ -34,7 +34,48 @@ typedef struct WindowCall
 	bool is_array;
 } WindowCall;
 
-#define WINDOW_STATE_VERSION 1
+/* What a state has besides rows, for another process. */
+static void
+state_write(const void *state, StringInfo out)
+{
+	const WindowState *window = state;
+
+	pq_sendint32(out, window->rules.modes);
+	pq_sendint32(out, window->rules.conditions);
+	pq_sendint64(out, window->rules.within);
+}
+
+static void
+state_read(void *state, StringInfo in)
+{
+	WindowState *window = state;
+
+	window->rules.modes = pq_getmsgint(in, 4);
+	window->rules.conditions = pq_getmsgint(in, 4);
+	window->rules.within = pq_getmsgint64(in);
+}
+
+static void
+state_join(void *state, const void *other, bool is_new)
+{
+	WindowState *window = state;
+	const WindowState *more = other;
+
+	if (is_new)
+		window->rules = more->rules;
+	smk_timeline_require_constant(window->rules.within == more->rules.within, "within");
+	smk_timeline_require_constant(window->rules.modes == more->rules.modes, "mode");
+	smk_timeline_require_constant(window->rules.conditions == more->rules.conditions, "conditions");
+}
+
+static const SmkTimelineAggregate window_aggregate = {.name = "window_funnel",
+													  .version = 2,
+													  .size = sizeof(WindowState),
+													  .write = state_write,
+													  .read = state_read,
+													  .join = state_join};
+
+SMK_TIMELINE_FUNCTIONS(smk_window_funnel, window_aggregate)
 
 static const SmkFunnelMode window_modes[] = {
 	{"strict_order", SMK_WINDOW_STRICT_ORDER},	 {"strict_increase", SMK_WINDOW_STRICT_INCREASE},
@@ -163,7 +204,7 @@ smk_window_funnel_transfn(PG_FUNCTION_ARGS)
 	smk_funnel_arguments(fcinfo, &call->arguments, ARGUMENT_WITHIN, ARGUMENT_MODE, modes_parse);
 	if (state == NULL)
 	{
-		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = SMK_KEY_BIGINT}, sizeof(WindowState));
+		state = smk_timeline_state(&window_aggregate, fcinfo, SMK_KEY_BIGINT);
 		state->rules.within = call->arguments.length;
 		state->rules.modes = call->arguments.modes;
 		state->rules.conditions = conditions;
@@ -182,74 +223,6 @@ smk_window_funnel_transfn(PG_FUNCTION_ARGS)
 		if (met != 0 || (state->rules.modes & SMK_WINDOW_STRICT_ORDER))
 			smk_timeline_add_bigint(&state->base.timeline, at, met);
 	}
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_window_funnel_serialfn);
-
-/* The state for another process: version, how it is read, the rows. */
-Datum
-smk_window_funnel_serialfn(PG_FUNCTION_ARGS)
-{
-	WindowState *state = (WindowState *) PG_GETARG_POINTER(0);
-	StringInfoData out;
-
-	(void) smk_timeline_context(fcinfo);
-	pq_begintypsend(&out);
-	pq_sendbyte(&out, WINDOW_STATE_VERSION);
-	pq_sendint32(&out, state->rules.modes);
-	pq_sendint32(&out, state->rules.conditions);
-	pq_sendint64(&out, state->rules.within);
-	smk_timeline_state_write(&state->base, &out);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
-}
-
-PG_FUNCTION_INFO_V1(smk_window_funnel_deserialfn);
-
-/* A state as another process wrote it, which only combining understands. */
-Datum
-smk_window_funnel_deserialfn(PG_FUNCTION_ARGS)
-{
-	WindowState *state;
-	StringInfoData in;
-
-	(void) smk_timeline_context(fcinfo);
-	state = palloc0(sizeof(WindowState));
-	smk_timeline_message(&in, PG_GETARG_BYTEA_PP(0));
-	if (pq_getmsgbyte(&in) != WINDOW_STATE_VERSION)
-		elog(ERROR, "unknown version of a window_funnel's state");
-	state->rules.modes = pq_getmsgint(&in, 4);
-	state->rules.conditions = pq_getmsgint(&in, 4);
-	state->rules.within = pq_getmsgint64(&in);
-	smk_timeline_state_read(&state->base, &in);
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_window_funnel_combinefn);
-
-/* Adds the rows of the second state to the first, which is made where there is none. */
-Datum
-smk_window_funnel_combinefn(PG_FUNCTION_ARGS)
-{
-	WindowState *state = PG_ARGISNULL(0) ? NULL : (WindowState *) PG_GETARG_POINTER(0);
-	WindowState *other = PG_ARGISNULL(1) ? NULL : (WindowState *) PG_GETARG_POINTER(1);
-
-	(void) smk_timeline_context(fcinfo);
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-	{
-		state = smk_timeline_state(fcinfo, (SmkTimelineShape){.kind = SMK_KEY_BIGINT}, sizeof(WindowState));
-		state->rules = other->rules;
-	}
-	smk_timeline_require_constant(state->rules.within == other->rules.within, "within");
-	smk_timeline_require_constant(state->rules.modes == other->rules.modes, "mode");
-	smk_timeline_require_constant(state->rules.conditions == other->rules.conditions, "conditions");
-	smk_timeline_state_add(&state->base, &other->base);
 	PG_RETURN_POINTER(state);
 }
 

@@ -20,8 +20,6 @@
 #include "timeline/summary_call.h"
 #include "timeline/timeline_call.h"
 
-#define RETENTION_STATE_VERSION 1
-
 /* The ten thousand million millions that a value has room for. */
 #define VALUE_LIMIT INT64CONST(10000000000000000)
 /* So many starts of periods are kept with their numbers. */
@@ -217,22 +215,67 @@ require_same_form(const SmkRetentionForm *a, const SmkRetentionForm *b)
 	smk_timeline_require_constant(a->has_as_of == b->has_as_of && a->as_of == b->as_of, "as_of");
 }
 
-/* What events of a retention look like. */
-static SmkTimelineShape
-retention_shape(SmkKeyKind kind)
+/* What a state has besides spans, for another process. */
+static void
+state_write(const void *state, StringInfo out)
 {
-	return (SmkTimelineShape){kind, true, SMK_SPAN_PRODUCT_BITS};
+	const RetentionState *spans = state;
+
+	pq_sendbytes(out, (const char *) &spans->form, sizeof(spans->form));
+	pq_sendbyte(out, spans->is_empty);
+	pq_sendint32(out, spans->scale);
+	pq_sendint32(out, spans->first);
+	pq_sendint32(out, spans->last);
+	pq_sendint32(out, spans->end);
 }
 
-static RetentionState *
-new_state(FunctionCallInfo fcinfo, SmkKeyKind kind, const SmkRetentionForm *form)
+static void
+state_read(void *state, StringInfo in)
 {
-	RetentionState *state = smk_timeline_state(fcinfo, retention_shape(kind), sizeof(RetentionState));
+	RetentionState *spans = state;
 
-	state->form = *form;
-	state->is_empty = true;
-	return state;
+	pq_copymsgbytes(in, (char *) &spans->form, sizeof(spans->form));
+	spans->is_empty = pq_getmsgbyte(in);
+	spans->scale = (int) pq_getmsgint(in, 4);
+	spans->first = (int) pq_getmsgint(in, 4);
+	spans->last = (int) pq_getmsgint(in, 4);
+	spans->end = (int) pq_getmsgint(in, 4);
 }
+
+static void
+state_join(void *state, const void *other, bool is_new)
+{
+	RetentionState *spans = state;
+	const RetentionState *more = other;
+
+	if (is_new)
+	{
+		spans->form = more->form;
+		spans->is_empty = true;
+	}
+	require_same_form(&spans->form, &more->form);
+	if (!more->is_empty)
+	{
+		bool is_empty = spans->is_empty;
+
+		spans->first = is_empty ? more->first : Min(spans->first, more->first);
+		spans->last = is_empty ? more->last : Max(spans->last, more->last);
+		spans->end = is_empty ? more->end : Max(spans->end, more->end);
+		spans->is_empty = false;
+	}
+	spans->scale = Max(spans->scale, more->scale);
+}
+
+static const SmkTimelineAggregate retention_aggregate = {.name = "retention",
+														 .version = 2,
+														 .size = sizeof(RetentionState),
+														 .has_values = true,
+														 .name_bits = SMK_SPAN_PRODUCT_BITS,
+														 .write = state_write,
+														 .read = state_read,
+														 .join = state_join};
+
+SMK_TIMELINE_FUNCTIONS(smk_retention, retention_aggregate)
 
 /* The state of a group, made on its first row; sees that what is no span does not change. */
 static pg_attribute_always_inline RetentionState *
@@ -253,7 +296,11 @@ retention_state(FunctionCallInfo fcinfo, RetentionCall **data, const RetentionAr
 			(at->as_of && (PG_ARGISNULL(at->as_of) || PG_GETARG_TIMESTAMPTZ(at->as_of) != call->form.as_of))))
 		read_arguments(fcinfo, call, at);
 	if (unlikely(state == NULL))
-		state = new_state(fcinfo, smk_timeline_kind(fcinfo, 1), &call->form);
+	{
+		state = smk_timeline_state(&retention_aggregate, fcinfo, smk_timeline_kind(fcinfo, 1));
+		state->form = call->form;
+		state->is_empty = true;
+	}
 	else if (unlikely(state->reading != call->reading))
 		require_same_form(&state->form, &call->form);
 	state->reading = call->reading;
@@ -386,33 +433,6 @@ product_number(FunctionCallInfo fcinfo, int argument, SmkTimeline *timeline)
 	return smk_timeline_name(timeline, VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name));
 }
 
-/* Reads an amount; NULL is none. */
-static inline SmkMoney
-read_amount(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	SmkMoney money = {0};
-	struct varlena *stored;
-
-	if (PG_ARGISNULL(argument))
-		return money;
-	stored = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(argument));
-	switch (
-		smk_money_of_numeric(&money, (unsigned char *) VARDATA_ANY(stored), (int) VARSIZE_ANY_EXHDR(stored)))
-	{
-		case SMK_MONEY_OK:
-			break;
-		case SMK_MONEY_SPECIAL:
-			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-							errmsg("argument \"%s\" must not be NaN or infinite", name),
-							errhint("Leave such rows out with FILTER (WHERE ...).")));
-		case SMK_MONEY_OVERFLOW:
-			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-							errmsg("argument \"%s\" has too many digits", name),
-							errdetail("Amounts may have up to 38 digits.")));
-	}
-	return money;
-}
-
 /* Adds a span of a customer. */
 static inline void
 add_span(FunctionCallInfo fcinfo, RetentionState *state, int period, int64 length, uint64 product,
@@ -461,7 +481,7 @@ smk_retention_transfn(PG_FUNCTION_ARGS)
 
 		(void) smk_timeline_word(at, 0);
 		add_span(fcinfo, state, period_of(call, at), 1, product_number(fcinfo, 2, &state->base.timeline),
-				 read_amount(fcinfo, 4, "amount"));
+				 smk_timeline_amount(fcinfo, 4, "amount"));
 	}
 	PG_RETURN_POINTER(state);
 }
@@ -482,7 +502,7 @@ within_transition(FunctionCallInfo fcinfo, const RetentionArguments *arguments)
 		(void) smk_timeline_word(at, 0);
 		period = period_of(call, at);
 		add_span(fcinfo, state, period, call->has_within ? event_length(fcinfo, call, period, at) : 1,
-				 product_number(fcinfo, 2, &state->base.timeline), read_amount(fcinfo, 4, "amount"));
+				 product_number(fcinfo, 2, &state->base.timeline), smk_timeline_amount(fcinfo, 4, "amount"));
 	}
 	PG_RETURN_POINTER(state);
 }
@@ -532,86 +552,7 @@ smk_retention_subscription_transfn(PG_FUNCTION_ARGS)
 		/* Where clocks went back over midnight, what is later may have an earlier date. */
 		length = Max(0, period_of(call, ends_at) - period);
 	add_span(fcinfo, state, period, length, product_number(fcinfo, 2, &state->base.timeline),
-			 read_amount(fcinfo, 5, "monthly"));
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_retention_serialfn);
-
-/* The state for another process: version, form, scale and periods, the spans. */
-Datum
-smk_retention_serialfn(PG_FUNCTION_ARGS)
-{
-	RetentionState *state = (RetentionState *) PG_GETARG_POINTER(0);
-	StringInfoData out;
-
-	(void) smk_timeline_context(fcinfo);
-	pq_begintypsend(&out);
-	pq_sendbyte(&out, RETENTION_STATE_VERSION);
-	pq_sendbytes(&out, (char *) &state->form, sizeof(state->form));
-	pq_sendbyte(&out, state->is_empty);
-	pq_sendint32(&out, state->scale);
-	pq_sendint32(&out, state->first);
-	pq_sendint32(&out, state->last);
-	pq_sendint32(&out, state->end);
-	smk_timeline_state_write(&state->base, &out);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
-}
-
-PG_FUNCTION_INFO_V1(smk_retention_deserialfn);
-
-/* A state as another process wrote it, which only combining understands. */
-Datum
-smk_retention_deserialfn(PG_FUNCTION_ARGS)
-{
-	RetentionState *state;
-	StringInfoData in;
-
-	(void) smk_timeline_context(fcinfo);
-	state = palloc0(sizeof(RetentionState));
-	smk_timeline_message(&in, PG_GETARG_BYTEA_PP(0));
-	if (pq_getmsgbyte(&in) != RETENTION_STATE_VERSION)
-		elog(ERROR, "unknown version of a state of retention");
-	pq_copymsgbytes(&in, (char *) &state->form, sizeof(state->form));
-	state->is_empty = pq_getmsgbyte(&in);
-	state->scale = (int) pq_getmsgint(&in, 4);
-	state->first = (int) pq_getmsgint(&in, 4);
-	state->last = (int) pq_getmsgint(&in, 4);
-	state->end = (int) pq_getmsgint(&in, 4);
-	smk_timeline_state_read(&state->base, &in);
-	PG_RETURN_POINTER(state);
-}
-
-PG_FUNCTION_INFO_V1(smk_retention_combinefn);
-
-/* Adds the spans of the second state to the first, which is made where there is none. */
-Datum
-smk_retention_combinefn(PG_FUNCTION_ARGS)
-{
-	RetentionState *state = PG_ARGISNULL(0) ? NULL : (RetentionState *) PG_GETARG_POINTER(0);
-	RetentionState *other = PG_ARGISNULL(1) ? NULL : (RetentionState *) PG_GETARG_POINTER(1);
-
-	(void) smk_timeline_context(fcinfo);
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = new_state(fcinfo, other->base.timeline.kind, &other->form);
-	require_same_form(&state->form, &other->form);
-	if (!other->is_empty)
-	{
-		bool is_empty = state->is_empty;
-
-		state->first = is_empty ? other->first : Min(state->first, other->first);
-		state->last = is_empty ? other->last : Max(state->last, other->last);
-		state->end = is_empty ? other->end : Max(state->end, other->end);
-		state->is_empty = false;
-	}
-	state->scale = Max(state->scale, other->scale);
-	smk_timeline_state_add(&state->base, &other->base);
+			 smk_timeline_amount(fcinfo, 5, "monthly"));
 	PG_RETURN_POINTER(state);
 }
 

@@ -315,13 +315,15 @@ run_read(SmkRunReader *reader, uint64 *records, int room, int keys, int values)
 		reader->events--;
 		for (int i = 0; i < keys; i++)
 			records[words++] = reader->key.words[i];
-		records[words] = reader->word;
-		if (reader->names != NULL)
-			records[words] =
-				(reader->word & ~reader->name_mask) | reader->names[reader->word & reader->name_mask];
-		words++;
+		records[words++] = reader->word;
 		if (values && !smk_varint_read(&reader->at, reader->end, &records[words++]))
 			run_malformed();
+		if (reader->names != NULL)
+		{
+			uint64 *named = &records[words - 1 - (values && !reader->names_in_value)];
+
+			*named = (*named & ~reader->name_mask) | reader->names[*named & reader->name_mask];
+		}
 	}
 	return words;
 }

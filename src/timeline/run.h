@@ -29,7 +29,8 @@ typedef struct SmkRunReader
 {
 	SmkKeyKind kind;
 	bool has_values;
-	uint64 name_mask;	 /* of the bits of a word that are a number of this, */
+	uint64 name_mask;	 /* of the bits of a word, */
+	bool names_in_value; /* or of a value, that are a number of this, */
 	const uint32 *names; /* by which others take its place; NULL: they stay */
 	const unsigned char *at;
 	const unsigned char *end;

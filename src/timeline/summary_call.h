@@ -10,6 +10,8 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
+#include "smarketing.h"
+
 /* A type of summaries, by what it can do with a struct of this size. */
 typedef struct SmkSummaryType
 {
@@ -34,23 +36,15 @@ extern Datum smk_summary_merge_combinefn(const SmkSummaryType *type, FunctionCal
 extern Datum smk_summary_merge_deserialfn(const SmkSummaryType *type, FunctionCallInfo fcinfo);
 extern Datum smk_summary_merge_finalfn(const SmkSummaryType *type, FunctionCallInfo fcinfo);
 
-/* A function of SQL that is one of these. */
-#define SMK_SUMMARY_FUNCTION(name, call)                                                                     \
-	PG_FUNCTION_INFO_V1(name);                                                                               \
-	Datum name(PG_FUNCTION_ARGS)                                                                             \
-	{                                                                                                        \
-		return call;                                                                                         \
-	}
-
 /* The functions of a type of summaries, prefix_summary_in and so on: its forms, and the aggregate merge. */
 #define SMK_SUMMARY_FUNCTIONS(prefix, type)                                                                  \
-	SMK_SUMMARY_FUNCTION(prefix##_summary_in, smk_summary_in(&type, fcinfo))                                 \
-	SMK_SUMMARY_FUNCTION(prefix##_summary_out, smk_summary_out(fcinfo))                                      \
-	SMK_SUMMARY_FUNCTION(prefix##_summary_recv, smk_summary_recv(&type, fcinfo))                             \
-	SMK_SUMMARY_FUNCTION(prefix##_summary_send, smk_summary_send(fcinfo))                                    \
-	SMK_SUMMARY_FUNCTION(prefix##_merge_transfn, smk_summary_merge_transfn(&type, fcinfo))                   \
-	SMK_SUMMARY_FUNCTION(prefix##_merge_combinefn, smk_summary_merge_combinefn(&type, fcinfo))               \
-	SMK_SUMMARY_FUNCTION(prefix##_merge_deserialfn, smk_summary_merge_deserialfn(&type, fcinfo))             \
-	SMK_SUMMARY_FUNCTION(prefix##_merge_finalfn, smk_summary_merge_finalfn(&type, fcinfo))
+	SMK_FUNCTION(prefix##_summary_in, smk_summary_in(&type, fcinfo))                                         \
+	SMK_FUNCTION(prefix##_summary_out, smk_summary_out(fcinfo))                                              \
+	SMK_FUNCTION(prefix##_summary_recv, smk_summary_recv(&type, fcinfo))                                     \
+	SMK_FUNCTION(prefix##_summary_send, smk_summary_send(fcinfo))                                            \
+	SMK_FUNCTION(prefix##_merge_transfn, smk_summary_merge_transfn(&type, fcinfo))                           \
+	SMK_FUNCTION(prefix##_merge_combinefn, smk_summary_merge_combinefn(&type, fcinfo))                       \
+	SMK_FUNCTION(prefix##_merge_deserialfn, smk_summary_merge_deserialfn(&type, fcinfo))                     \
+	SMK_FUNCTION(prefix##_merge_finalfn, smk_summary_merge_finalfn(&type, fcinfo))
 
 #endif

@@ -33,6 +33,9 @@
 #define MERGE_LEAST_RECORDS 8
 #define MERGE_MOST_RECORDS 256
 
+/* So many names are found without the dictionary; a power of two. */
+#define RECENT_NAMES 256
+
 /* What a value that is handed on has beside the events, and room for the one that is too many. */
 #define WRITE_SLACK (64 * 1024)
 
@@ -76,8 +79,8 @@ struct SmkLedger
 	LongText *texts;
 	int64 text_count;
 	int64 text_size;
-	int64 last_name; /* the text that was a name last */
-	uint32 **names;	 /* what numbers of names other processes gave are here */
+	uint32 recent_names[RECENT_NAMES]; /* by what hashes of them say */
+	uint32 **names;					   /* what numbers of names other processes gave are here */
 	int names_count;
 	int names_size;
 	uint32 *own; /* of each name its number in the timeline that is being written; else 0 */
@@ -389,20 +392,45 @@ name_of(const SmkLedger *ledger, uint64 text)
 	return text + 1;
 }
 
+/* Where a name is looked for first, from its length, its first and its last bytes. */
+static inline uint64
+recent_place(const char *text, int length)
+{
+	uint64 first = 0;
+	uint64 last = 0;
+
+	memcpy(&first, text, Min(length, (int) sizeof(first)));
+	if (length > (int) sizeof(last))
+		memcpy(&last, text + length - sizeof(last), sizeof(last));
+	return ((first ^ last * 31) + length) * UINT64CONST(0x9E3779B97F4A7C15) /
+		   (PG_UINT64_MAX / RECENT_NAMES + 1);
+}
+
 /* The number of a name in the ledger. */
 uint64
 smk_timeline_name(SmkTimeline *timeline, const char *text, int length)
 {
 	SmkLedger *ledger = timeline->ledger;
-	uint64 number;
+	uint64 place = recent_place(text, length);
+	uint64 number = ledger->recent_names[place];
 
-	/* Mostly there are few, and often the same twice. */
-	if (ledger->last_name < ledger->text_count && ledger->texts[ledger->last_name].length == length &&
-		memcmp(ledger->texts[ledger->last_name].bytes, text, length) == 0)
-		return (uint64) ledger->last_name + 1;
+	/* Mostly there are few. */
+	if (number > 0 && ledger->texts[number - 1].length == length &&
+		memcmp(ledger->texts[number - 1].bytes, text, length) == 0)
+		return number;
 	number = name_of(ledger, ledger_number(ledger, text, length));
-	ledger->last_name = (int64) number - 1;
+	ledger->recent_names[place] = (uint32) number;
 	return number;
+}
+
+/* The text of a name that an event has, and its length; it belongs to the ledger. */
+const char *
+smk_timeline_name_text(const SmkTimeline *timeline, uint64 name, int *length)
+{
+	const LongText *text = &timeline->ledger->texts[name - 1];
+
+	*length = text->length;
+	return text->bytes;
 }
 
 /* The words of a key in the records of a timeline. */
@@ -483,6 +511,7 @@ run_reader(const SmkTimeline *timeline, SmkRunReader *reader, int names)
 	reader->kind = timeline->kind;
 	reader->has_values = ledger->shape.has_values;
 	reader->name_mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
+	reader->names_in_value = ledger->shape.is_named_by_value;
 	reader->names = names > 0 ? ledger->names[names - 1] : NULL;
 	return reader;
 }
@@ -708,7 +737,7 @@ rename_records(Writing *writing, const uint64 *records, int64 count)
 	SmkLedger *ledger = writing->timeline->ledger;
 	int width = writing->timeline->width;
 	uint64 mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
-	uint64 *word = ledger->renamed + timeline_keys(writing->timeline);
+	uint64 *word = ledger->renamed + timeline_keys(writing->timeline) + ledger->shape.is_named_by_value;
 
 	memcpy(ledger->renamed, records, count * width * sizeof(uint64));
 	for (int64 i = 0; i < count; i++, word += width)
@@ -879,6 +908,15 @@ read_names(SmkLedger *ledger, const unsigned char **data, const unsigned char *e
 	return ledger->names_count;
 }
 
+/* A word, or a value, whose name is one of another process, with that of the ledger. */
+static inline uint64
+renamed(const SmkLedger *ledger, int names, uint64 word)
+{
+	uint64 mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
+
+	return (word & ~mask) | ledger->names[names - 1][word & mask];
+}
+
 /* Adds what another timeline has written; the bytes are copied. */
 void
 smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64 size)
@@ -887,7 +925,6 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 	const unsigned char *end = data + size;
 	const unsigned char *run;
 	int names;
-	uint64 name_mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
 	int64 bytes = -1;
 	SmkKey key = {{0}};
 
@@ -929,9 +966,10 @@ smk_timeline_add_written(SmkTimeline *timeline, const unsigned char *data, int64
 				(ledger->shape.has_values && !smk_varint_read(&data, end, &value)))
 				written_malformed();
 			word += distance;
-			add_key(timeline, &key,
-					names > 0 ? (word & ~name_mask) | ledger->names[names - 1][word & name_mask] : word,
-					value);
+			if (names > 0 && ledger->shape.is_named_by_value)
+				add_key(timeline, &key, word, renamed(ledger, names, value));
+			else
+				add_key(timeline, &key, names > 0 ? renamed(ledger, names, word) : word, value);
 		}
 	}
 }

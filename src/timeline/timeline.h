@@ -22,7 +22,8 @@ typedef struct SmkTimelineShape
 {
 	SmkKeyKind kind;
 	bool has_values;
-	int name_bits; /* so many of the lowest bits of a word are the number of a name */
+	int name_bits;			/* so many of the lowest bits of a word are the number of a name, 0: of none; */
+	bool is_named_by_value; /* or of the value */
 } SmkTimelineShape;
 
 typedef struct SmkTimeline
@@ -52,6 +53,7 @@ extern void smk_timeline_init(SmkTimeline *timeline, SmkLedger *ledger);
 extern void smk_timeline_grow(SmkTimeline *timeline);
 extern void smk_timeline_add_text(SmkTimeline *timeline, const char *text, int length, uint64 word,
 								  uint64 value);
+extern const char *smk_timeline_name_text(const SmkTimeline *timeline, uint64 name, int *length);
 extern uint64 smk_timeline_name(SmkTimeline *timeline, const char *text, int length);
 extern void smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state);
 extern void smk_timeline_write(SmkTimeline *timeline, StringInfo out);

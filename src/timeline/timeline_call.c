@@ -126,49 +126,81 @@ call_ledger(FunctionCallInfo fcinfo, SmkTimelineShape shape)
 	return slot->ledger;
 }
 
-/* The state of a new group, zeroed but for its timeline; size is that of the aggregate's own state. */
+/* The state of a new group, zeroed but for its timeline. */
 void *
-smk_timeline_state(FunctionCallInfo fcinfo, SmkTimelineShape shape, Size size)
+smk_timeline_state(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo, SmkKeyKind kind)
 {
-	SmkLedger *ledger = call_ledger(fcinfo, shape);
-	SmkTimelineState *state = smk_ledger_alloc(ledger, size);
+	SmkLedger *ledger =
+		call_ledger(fcinfo, (SmkTimelineShape){kind, aggregate->has_values, aggregate->name_bits,
+											   aggregate->is_named_by_value});
+	SmkTimelineState *state = smk_ledger_alloc(ledger, aggregate->size);
 
 	smk_timeline_init(&state->timeline, ledger);
 	return state;
 }
 
-/* A message to be read, of the bytes that a serialising function has given. */
-void
-smk_timeline_message(StringInfo message, const bytea *data)
+/* A state for another process: version, kind of keys, what it has besides events, the events. */
+Datum
+smk_timeline_serialfn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo)
 {
-	message->data = (char *) VARDATA_ANY(data);
-	message->len = message->maxlen = (int) VARSIZE_ANY_EXHDR(data);
-	message->cursor = 0;
+	SmkTimelineState *state = (SmkTimelineState *) PG_GETARG_POINTER(0);
+	StringInfoData out;
+
+	(void) smk_timeline_context(fcinfo);
+	pq_begintypsend(&out);
+	pq_sendbyte(&out, aggregate->version);
+	pq_sendbyte(&out, state->timeline.kind);
+	if (aggregate->write != NULL)
+		aggregate->write(state, &out);
+	smk_timeline_write(&state->timeline, &out);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
 }
 
-/* Writes the events for another process. */
-void
-smk_timeline_state_write(SmkTimelineState *state, StringInfo out)
+/* A state as another process wrote it, which only combining understands; it points into the bytes. */
+Datum
+smk_timeline_deserialfn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo)
 {
-	pq_sendbyte(out, state->timeline.kind);
-	smk_timeline_write(&state->timeline, out);
-}
+	bytea *data;
+	SmkTimelineState *state;
+	StringInfoData in;
 
-/* Takes what is left of a message as events that another process wrote; the bytes must stay. */
-void
-smk_timeline_state_read(SmkTimelineState *state, StringInfo in)
-{
-	state->timeline.kind = pq_getmsgbyte(in);
+	(void) smk_timeline_context(fcinfo);
+	data = PG_GETARG_BYTEA_PP(0);
+	state = palloc0(aggregate->size);
+	in.data = (char *) VARDATA_ANY(data);
+	in.len = in.maxlen = (int) VARSIZE_ANY_EXHDR(data);
+	in.cursor = 0;
+	if (pq_getmsgbyte(&in) != aggregate->version)
+		elog(ERROR, "unknown version of a state of %s", aggregate->name);
+	state->timeline.kind = pq_getmsgbyte(&in);
 	if (state->timeline.kind > SMK_KEY_TEXT_KIND)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("malformed run of events")));
-	state->written = (unsigned char *) in->data + in->cursor;
-	state->written_size = in->len - in->cursor;
+	if (aggregate->read != NULL)
+		aggregate->read(state, &in);
+	state->written = (unsigned char *) in.data + in.cursor;
+	state->written_size = in.len - in.cursor;
+	PG_RETURN_POINTER(state);
 }
 
-/* Adds the events of another state to one of this process. */
-void
-smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other)
+/* Adds the events of the second state to the first, which is made where there is none. */
+Datum
+smk_timeline_combinefn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo)
 {
+	SmkTimelineState *state = PG_ARGISNULL(0) ? NULL : (SmkTimelineState *) PG_GETARG_POINTER(0);
+	SmkTimelineState *other = PG_ARGISNULL(1) ? NULL : (SmkTimelineState *) PG_GETARG_POINTER(1);
+	bool is_new = state == NULL;
+
+	(void) smk_timeline_context(fcinfo);
+	if (other == NULL)
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (is_new)
+		state = smk_timeline_state(aggregate, fcinfo, other->timeline.kind);
+	if (aggregate->join != NULL)
+		aggregate->join(state, other, is_new);
 	if (other->written != NULL)
 		smk_timeline_add_written(&state->timeline, other->written, other->written_size);
 	else
@@ -180,6 +212,7 @@ smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other)
 		smk_timeline_add_written(&state->timeline, (unsigned char *) written.data, written.len);
 		pfree(written.data);
 	}
+	PG_RETURN_POINTER(state);
 }
 
 /* Raises the error for an argument that must not be NULL. */
@@ -227,7 +260,7 @@ smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word, uint64 
 
 /* The length of a window in microseconds: positive, and of a fixed length. */
 int64
-smk_timeline_window(const Interval *within)
+smk_timeline_window(const Interval *within, const char *name)
 {
 	int64 days;
 	int64 length;
@@ -236,16 +269,43 @@ smk_timeline_window(const Interval *within)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"within\" must not have months or years, or be infinite"),
+			 errmsg("argument \"%s\" must not have months or years, or be infinite", name),
 			 errhint("A month has no fixed length: give days and hours, for example interval '30 days'.")));
 	if (pg_mul_s64_overflow(within->day, USECS_PER_DAY, &days) ||
 		pg_add_s64_overflow(days, within->time, &length) || length > 2 * SMK_WORD_MAX_TIME)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"within\" is too long"),
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"%s\" is too long", name),
 						errdetail("It may have up to 9,000 years.")));
 	if (length <= 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"within\" must be positive")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"%s\" must be positive", name)));
 	return length;
+}
+
+/* Reads an amount; NULL is none. */
+SmkMoney
+smk_timeline_amount(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	SmkMoney money = {0};
+	struct varlena *stored;
+
+	if (PG_ARGISNULL(argument))
+		return money;
+	stored = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(argument));
+	switch (
+		smk_money_of_numeric(&money, (unsigned char *) VARDATA_ANY(stored), (int) VARSIZE_ANY_EXHDR(stored)))
+	{
+		case SMK_MONEY_OK:
+			break;
+		case SMK_MONEY_SPECIAL:
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("argument \"%s\" must not be NaN or infinite", name),
+							errhint("Leave such rows out with FILTER (WHERE ...).")));
+		case SMK_MONEY_OVERFLOW:
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("argument \"%s\" has too many digits", name),
+							errdetail("Amounts may have up to 38 digits.")));
+	}
+	return money;
 }
 
 /* Raises the error for a time that has no room in a word. */

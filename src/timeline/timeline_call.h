@@ -8,6 +8,8 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "smarketing.h"
+#include "timeline/money.h"
 #include "timeline/timeline.h"
 
 /* What a function keeps from one call to the next, for each use of it in a query. */
@@ -25,16 +27,32 @@ typedef struct SmkTimelineState
 	int64 written_size;
 } SmkTimelineState;
 
+/* An aggregate over timelines, by what its state has besides events; functions may be NULL. */
+typedef struct SmkTimelineAggregate
+{
+	const char *name;
+	int version; /* of what one process hands to another */
+	Size size;	 /* of a state, which begins with an SmkTimelineState */
+	bool has_values;
+	int name_bits;
+	bool is_named_by_value;
+	void (*write)(const void *state, StringInfo out);
+	void (*read)(void *state, StringInfo in);
+	/* Takes what another state has to a new one, or to one that must have been made alike: else an error. */
+	void (*join)(void *state, const void *other, bool is_new);
+} SmkTimelineAggregate;
+
 extern MemoryContext smk_timeline_context(FunctionCallInfo fcinfo);
 extern void *smk_timeline_new_call_data(FunctionCallInfo fcinfo, Size size);
 extern SmkKeyKind smk_timeline_kind(FunctionCallInfo fcinfo, int argument);
-extern void *smk_timeline_state(FunctionCallInfo fcinfo, SmkTimelineShape shape, Size size);
-extern void smk_timeline_message(StringInfo message, const bytea *data);
-extern void smk_timeline_state_write(SmkTimelineState *state, StringInfo out);
-extern void smk_timeline_state_read(SmkTimelineState *state, StringInfo in);
-extern void smk_timeline_state_add(SmkTimelineState *state, SmkTimelineState *other);
+extern void *smk_timeline_state(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo,
+								SmkKeyKind kind);
+extern Datum smk_timeline_serialfn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo);
+extern Datum smk_timeline_deserialfn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo);
+extern Datum smk_timeline_combinefn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo);
 extern void smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word, uint64 value);
-extern int64 smk_timeline_window(const Interval *within);
+extern int64 smk_timeline_window(const Interval *within, const char *name);
+extern SmkMoney smk_timeline_amount(FunctionCallInfo fcinfo, int argument, const char *name);
 extern void smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
 pg_noreturn extern void smk_timeline_constant_error(const char *name);
 pg_noreturn extern void smk_timeline_time_error(TimestampTz at);
@@ -90,5 +108,11 @@ smk_timeline_add_valued(SmkTimeline *timeline, Datum entity, uint64 word, uint64
 	else
 		smk_timeline_add_other(timeline, entity, word, value);
 }
+
+/* The functions of an aggregate that hand its states from process to process: prefix_serialfn and so on. */
+#define SMK_TIMELINE_FUNCTIONS(prefix, aggregate)                                                            \
+	SMK_FUNCTION(prefix##_serialfn, smk_timeline_serialfn(&aggregate, fcinfo))                               \
+	SMK_FUNCTION(prefix##_deserialfn, smk_timeline_deserialfn(&aggregate, fcinfo))                           \
+	SMK_FUNCTION(prefix##_combinefn, smk_timeline_combinefn(&aggregate, fcinfo))
 
 #endif
