@@ -1,0 +1,243 @@
+/*
+ * attribution.h: which touches a conversion is credited to: the paths that lead to conversions, and the
+ * models that share the credit out.
+ *
+ * A summary holds each path with its conversions, so that any model that reads paths can be asked for later;
+ * what a model needs of times and milestones is summed up by channel.
+ */
+#ifndef SMK_ATTRIBUTION_H
+#define SMK_ATTRIBUTION_H
+
+#include "lib/stringinfo.h"
+
+#include "timeline/sketch.h"
+#include "timeline/sort.h"
+
+#define SMK_ATTRIBUTION_VERSION 1
+/* The credit for a conversion is shared out in 2^48 parts of it, so that sums are exact. */
+#define SMK_SHARE_BITS 48
+#define SMK_SHARE_ONE (UINT64CONST(1) << SMK_SHARE_BITS)
+/* The most channels of a summary: their numbers have 22 bits. */
+#define SMK_ATTRIBUTION_MAX_CHANNELS ((1 << 22) - 1)
+/* Bytes that all paths of a summary may take. */
+#define SMK_ATTRIBUTION_MAX_BYTES (INT64CONST(1) << 30)
+
+/* The codes of events: at one time they come in this order. */
+typedef enum SmkAttributionCode
+{
+	SMK_ATTRIBUTION_TOUCH,
+	SMK_ATTRIBUTION_DIRECT,
+	SMK_ATTRIBUTION_LEAD,
+	SMK_ATTRIBUTION_OPPORTUNITY,
+	SMK_ATTRIBUTION_CONVERSION,
+	SMK_ATTRIBUTION_VALUE /* more of the value of the conversions at this time */
+} SmkAttributionCode;
+
+/*
+ * The value of an event: of a touch the number of its channel's name; of a conversion, above the bits of
+ * that, an amount in units of a power of ten, which has room for 10 decimal digits.
+ */
+#define SMK_ATTRIBUTION_NAME_BITS 20
+#define SMK_ATTRIBUTION_VALUE_DIGITS 10
+#define SMK_ATTRIBUTION_SCALE_BITS 7
+#define SMK_ATTRIBUTION_SCALE_ZERO 64
+
+static inline uint64
+smk_attribution_value(int64 units, int scale)
+{
+	uint64 bits = (uint64) units << 1 ^ (uint64) (units >> 63);
+
+	return (bits << SMK_ATTRIBUTION_SCALE_BITS | (uint64) (scale + SMK_ATTRIBUTION_SCALE_ZERO))
+		   << SMK_ATTRIBUTION_NAME_BITS;
+}
+
+/* A product of an amount and a share: 64 bits more than high has. */
+typedef struct SmkWide
+{
+	int128 high;
+	uint64 low;
+} SmkWide;
+
+/* What is credited, in parts of a conversion and of a unit of its value. */
+typedef struct SmkCredit
+{
+	int128 conversions;
+	SmkWide value;
+} SmkCredit;
+
+typedef enum SmkAttributionModelKind
+{
+	/* These read more than the channels of a path: a summary has their credits. */
+	SMK_MODEL_TIME_DECAY,
+	SMK_MODEL_W_SHAPED,
+	SMK_MODEL_FULL_PATH,
+	SMK_MODEL_FIRST,
+	SMK_MODEL_LAST,
+	SMK_MODEL_LAST_NON_DIRECT,
+	SMK_MODEL_LINEAR,
+	SMK_MODEL_POSITION,
+	/* Known by name, not yet there. */
+	SMK_MODEL_LATER,
+	SMK_MODEL_UNKNOWN
+} SmkAttributionModelKind;
+
+#define SMK_SUMMED_MODELS (SMK_MODEL_FULL_PATH + 1)
+
+typedef struct SmkAttributionModel
+{
+	SmkAttributionModelKind kind;
+	double shares[3]; /* of position: first, between, last; they sum to 100 */
+} SmkAttributionModel;
+
+/* A channel that a converting or other path has. */
+typedef struct SmkAttributionChannel
+{
+	const char *name;
+	int length;
+	bool is_direct;
+	SmkCredit credits[SMK_SUMMED_MODELS];
+} SmkAttributionChannel;
+
+/* A path, known by its channels as bytes. */
+typedef struct SmkAttributionPath
+{
+	int64 key; /* where its channels lie in keys, */
+	int size;  /* and how many bytes they take */
+	uint32 hash;
+	int64 conversions;
+	int64 nulls; /* accounts that went this path and never converted */
+	int128 value;
+	union
+	{
+		int64 one; /* of one conversion, from the first touch to it, in microseconds */
+		SmkSketch *many;
+	} time;
+} SmkAttributionPath;
+
+typedef struct SmkAttributionSummary
+{
+	int64 lookback; /* in microseconds */
+	int64 half_life;
+	int scale; /* of all values */
+	int64 unattributed;
+	int128 unattributed_value;
+	SmkAttributionChannel *channels;
+	int channel_count;
+	int channel_size;
+	uint32 *channel_slots; /* a table of them by name, of a power of two of slots; 0: free */
+	int channel_slot_count;
+	SmkAttributionPath *paths;
+	int64 path_count;
+	int64 path_size;
+	uint32 *path_slots;
+	int64 path_slot_count;
+	unsigned char *keys;
+	int64 keys_used;
+	int64 keys_size;
+} SmkAttributionSummary;
+
+typedef enum SmkAttributionResult
+{
+	SMK_ATTRIBUTION_OK,
+	SMK_ATTRIBUTION_OVERFLOW,
+	SMK_ATTRIBUTION_TOO_LARGE
+} SmkAttributionResult;
+
+/* The text of a name by its number in a timeline. */
+typedef const char *(*SmkAttributionName)(const void *timeline, uint64 number, int *length);
+
+/* What reading needs from account to account, zeroed before the first one; it allocates in the context. */
+typedef struct SmkAttributionReader
+{
+	MemoryContext context;
+	SmkAttributionSummary *summary;
+	SmkAttributionName name;
+	const void *timeline;
+	uint32 reading;	  /* counts the summaries, from 1 on */
+	uint32 *readings; /* of which one the channel is that a name, and a direct one, has */
+	int *channels;
+	int64 names_size;
+	int64 *times; /* of the touches of an account */
+	int *touches;
+	double *weights;
+	uint64 *shares;
+	unsigned char *key;
+	int64 size; /* how many touches have room */
+} SmkAttributionReader;
+
+extern SmkAttributionModel smk_attribution_model(const char *name);
+extern void smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSummary *summary,
+								   const int *path, int64 count, double *weights, uint64 *shares);
+extern void smk_attribution_normalise(const double *weights, int64 count, uint64 *shares);
+
+extern void smk_attribution_init(SmkAttributionSummary *summary, int64 lookback, int64 half_life, int scale);
+extern int smk_attribution_channel(SmkAttributionSummary *summary, const char *name, int length,
+								   bool is_direct);
+extern SmkAttributionPath *smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key,
+												int64 size);
+extern void smk_attribution_path_time(SmkAttributionPath *path, int64 micros, int64 conversions);
+extern bool smk_wide_scale_up(SmkWide *number, int places);
+extern bool smk_credit_add(SmkCredit *credit, uint64 share, int64 conversions, int128 value);
+extern bool smk_credit_merge(SmkCredit *credit, const SmkCredit *other);
+extern SmkAttributionResult smk_attribution_merge(SmkAttributionSummary *into,
+												  const SmkAttributionSummary *other);
+extern bool smk_attribution_read(SmkAttributionSummary *summary, const unsigned char *data, int64 size);
+extern SmkAttributionResult smk_attribution_write(const SmkAttributionSummary *summary, StringInfo out);
+
+extern void smk_attribution_start(SmkAttributionReader *reader, SmkAttributionSummary *summary);
+extern SmkAttributionResult smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count);
+
+extern bool smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributionModel *model,
+									SmkCredit *credits);
+
+/* Writes a channel of a path: bytes that compare as channels do; returns the first byte after it. */
+static inline unsigned char *
+smk_path_write(unsigned char *to, int channel)
+{
+	if (channel < 0x80)
+		*to++ = (unsigned char) channel;
+	else if (channel < 0x4000)
+	{
+		*to++ = (unsigned char) (0x80 | channel >> 8);
+		*to++ = (unsigned char) channel;
+	}
+	else
+	{
+		*to++ = (unsigned char) (0xC0 | channel >> 16);
+		*to++ = (unsigned char) (channel >> 8);
+		*to++ = (unsigned char) channel;
+	}
+	return to;
+}
+
+/* The most bytes of a channel of a path. */
+#define SMK_PATH_CHANNEL 3
+
+/* Reads a channel of a path and moves on. */
+static inline int
+smk_path_read(const unsigned char **from)
+{
+	const unsigned char *p = *from;
+
+	if (p[0] < 0x80)
+	{
+		*from = p + 1;
+		return p[0];
+	}
+	if (p[0] < 0xC0)
+	{
+		*from = p + 2;
+		return (p[0] & 0x3F) << 8 | p[1];
+	}
+	*from = p + 3;
+	return (p[0] & 0x3F) << 16 | p[1] << 8 | p[2];
+}
+
+/* The summary's bytes of a path. */
+static inline const unsigned char *
+smk_path_bytes(const SmkAttributionSummary *summary, const SmkAttributionPath *path)
+{
+	return summary->keys + path->key;
+}
+
+#endif

@@ -1,0 +1,775 @@
+/*
+ * attribution_functions.c: the aggregate attribution, the type attribution_summary, credits and paths.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "attribution/attribution.h"
+#include "attribution/attribution_arguments.h"
+#include "compat.h"
+#include "timeline/summary_call.h"
+#include "timeline/timeline_call.h"
+
+/* What has room in one event. */
+#define VALUE_LIMIT INT64CONST(10000000000)
+
+/* Where the arguments of attribution stand. */
+enum
+{
+	ARGUMENT_ACCOUNT = 1,
+	ARGUMENT_EVENT,
+	ARGUMENT_AT,
+	ARGUMENT_CHANNEL,
+	ARGUMENT_VALUE,
+	ARGUMENT_LOOKBACK,
+	ARGUMENT_HALF_LIFE
+};
+
+/* A name and how long it is. */
+#define NAME(text) (text), (int) sizeof(text) - 1
+
+/* The state of a group. */
+typedef struct AttributionState
+{
+	SmkTimelineState base;
+	int64 lookback; /* in microseconds */
+	int64 half_life;
+	int scale;			/* the largest of a value */
+	int64 unattributed; /* conversions of no account */
+	SmkMoney unattributed_value;
+} AttributionState;
+
+/* What is kept from row to row. */
+typedef struct AttributionCall
+{
+	bool is_known;
+	Interval lookback;
+	Interval half_life;
+	int64 lookback_length;
+	int64 half_life_length;
+} AttributionCall;
+
+/* Raises the error for a sum of values that has no room. */
+pg_noreturn static void
+overflow_error(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("a sum of values has too many digits")));
+}
+
+/* Raises the error for what a summary cannot hold. */
+static void
+check_result(SmkAttributionResult result)
+{
+	switch (result)
+	{
+		case SMK_ATTRIBUTION_OK:
+			break;
+		case SMK_ATTRIBUTION_OVERFLOW:
+			overflow_error();
+		case SMK_ATTRIBUTION_TOO_LARGE:
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("an attribution_summary would be larger than 1 GB"),
+							errdetail("It has every path that led to a conversion."),
+							errhint("Take a shorter lookback, or make a summary for each period.")));
+	}
+}
+
+static void
+add_money(SmkMoney *sum, const SmkMoney *money)
+{
+	if (smk_money_add(sum, money) != SMK_MONEY_OK)
+		overflow_error();
+}
+
+/* What a state has besides events, for another process. */
+static void
+state_write(const void *state, StringInfo out)
+{
+	const AttributionState *events = state;
+
+	pq_sendint64(out, events->lookback);
+	pq_sendint64(out, events->half_life);
+	pq_sendint32(out, events->scale);
+	pq_sendint64(out, events->unattributed);
+	pq_sendint32(out, events->unattributed_value.scale);
+	pq_sendint64(out, (int64) (events->unattributed_value.units >> 64));
+	pq_sendint64(out, (int64) events->unattributed_value.units);
+}
+
+static void
+state_read(void *state, StringInfo in)
+{
+	AttributionState *events = state;
+
+	events->lookback = pq_getmsgint64(in);
+	events->half_life = pq_getmsgint64(in);
+	events->scale = (int) pq_getmsgint(in, 4);
+	events->unattributed = pq_getmsgint64(in);
+	events->unattributed_value.scale = (int) pq_getmsgint(in, 4);
+	events->unattributed_value.units = (int128) ((uint128) (uint64) pq_getmsgint64(in) << 64);
+	events->unattributed_value.units |= (uint64) pq_getmsgint64(in);
+}
+
+static void
+state_join(void *state, const void *other, bool is_new)
+{
+	AttributionState *events = state;
+	const AttributionState *more = other;
+
+	if (is_new)
+	{
+		events->lookback = more->lookback;
+		events->half_life = more->half_life;
+	}
+	smk_timeline_require_constant(events->lookback == more->lookback, "lookback");
+	smk_timeline_require_constant(events->half_life == more->half_life, "half_life");
+	events->scale = Max(events->scale, more->scale);
+	events->unattributed += more->unattributed;
+	add_money(&events->unattributed_value, &more->unattributed_value);
+}
+
+static const SmkTimelineAggregate attribution_aggregate = {.name = "attribution",
+														   .version = 1,
+														   .size = sizeof(AttributionState),
+														   .has_values = true,
+														   .name_bits = SMK_ATTRIBUTION_NAME_BITS,
+														   .is_named_by_value = true,
+														   .write = state_write,
+														   .read = state_read,
+														   .join = state_join};
+
+SMK_TIMELINE_FUNCTIONS(smk_attribution, attribution_aggregate)
+
+/* Reads the windows of a row, unless they are as in the row before. */
+static inline void
+read_windows(FunctionCallInfo fcinfo, AttributionCall *call)
+{
+	if (likely(call->is_known && !PG_ARGISNULL(ARGUMENT_LOOKBACK) && !PG_ARGISNULL(ARGUMENT_HALF_LIFE) &&
+			   memcmp(&call->lookback, PG_GETARG_INTERVAL_P(ARGUMENT_LOOKBACK), sizeof(Interval)) == 0 &&
+			   memcmp(&call->half_life, PG_GETARG_INTERVAL_P(ARGUMENT_HALF_LIFE), sizeof(Interval)) == 0))
+		return;
+	call->is_known = false;
+	smk_timeline_require_not_null(fcinfo, ARGUMENT_LOOKBACK, "lookback");
+	smk_timeline_require_not_null(fcinfo, ARGUMENT_HALF_LIFE, "half_life");
+	call->lookback = *PG_GETARG_INTERVAL_P(ARGUMENT_LOOKBACK);
+	call->half_life = *PG_GETARG_INTERVAL_P(ARGUMENT_HALF_LIFE);
+	call->lookback_length = smk_timeline_window(&call->lookback, "lookback");
+	call->half_life_length = smk_timeline_window(&call->half_life, "half_life");
+	call->is_known = true;
+}
+
+static inline bool
+text_is(const text *value, const char *name, int length)
+{
+	return (int) VARSIZE_ANY_EXHDR(value) == length && memcmp(VARDATA_ANY(value), name, length) == 0;
+}
+
+/* True where a touch says nothing of where it came from. */
+static inline bool
+is_direct(const char *channel, int length)
+{
+	return (length == 6 &&
+			(pg_strncasecmp(channel, "direct", 6) == 0 || memcmp(channel, "(none)", 6) == 0)) ||
+		   (length == 8 && pg_strncasecmp(channel, "(direct)", 8) == 0);
+}
+
+/* The code of an event. */
+static inline SmkAttributionCode
+read_event(const text *event)
+{
+	if (likely(text_is(event, NAME("touch"))))
+		return SMK_ATTRIBUTION_TOUCH;
+	if (text_is(event, NAME("conversion")))
+		return SMK_ATTRIBUTION_CONVERSION;
+	if (text_is(event, NAME("lead")))
+		return SMK_ATTRIBUTION_LEAD;
+	if (text_is(event, NAME("opportunity")))
+		return SMK_ATTRIBUTION_OPPORTUNITY;
+	if (text_is(event, NAME("direct")))
+		return SMK_ATTRIBUTION_DIRECT;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("unknown event: \"%s\"", text_to_cstring(event)),
+					errhint("Events are touch, direct (a touch without a source), lead, opportunity and "
+							"conversion; rows that are none may have NULL: they are skipped.")));
+}
+
+/* Adds a touch; a channel that is NULL is (none). */
+static inline void
+add_touch(FunctionCallInfo fcinfo, AttributionState *state, TimestampTz at, SmkAttributionCode code)
+{
+	const text *channel = PG_ARGISNULL(ARGUMENT_CHANNEL) ? NULL : PG_GETARG_TEXT_PP(ARGUMENT_CHANNEL);
+	const char *name = channel ? VARDATA_ANY(channel) : SMK_NO_CHANNEL;
+	int length = channel ? (int) VARSIZE_ANY_EXHDR(channel) : (int) strlen(SMK_NO_CHANNEL);
+
+	if (is_direct(name, length))
+		code = SMK_ATTRIBUTION_DIRECT;
+	smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT),
+							smk_timeline_word(at, code),
+							smk_timeline_name(&state->base.timeline, name, length));
+}
+
+/* Adds a conversion; one of no account has no touches. */
+static void
+add_conversion(FunctionCallInfo fcinfo, AttributionState *state, TimestampTz at)
+{
+	SmkMoney money = smk_timeline_amount(fcinfo, ARGUMENT_VALUE, "value");
+	uint64 word = smk_timeline_word(at, SMK_ATTRIBUTION_CONVERSION);
+	int scale = money.scale;
+
+	state->scale = Max(state->scale, scale);
+	if (PG_ARGISNULL(ARGUMENT_ACCOUNT))
+	{
+		state->unattributed++;
+		add_money(&state->unattributed_value, &money);
+		return;
+	}
+	/* What has no room in one event makes several. */
+	while (unlikely(money.units >= VALUE_LIMIT || money.units <= -VALUE_LIMIT))
+	{
+		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT),
+								smk_timeline_word(at, SMK_ATTRIBUTION_VALUE),
+								smk_attribution_value((int64) (money.units % VALUE_LIMIT), scale));
+		money.units /= VALUE_LIMIT;
+		scale -= SMK_ATTRIBUTION_VALUE_DIGITS;
+	}
+	smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT), word,
+							smk_attribution_value((int64) money.units, scale));
+}
+
+PG_FUNCTION_INFO_V1(smk_attribution_transfn);
+
+/*
+ * Transition of attribution: (state, account, event, at, channel, value, lookback, half_life). Rows without
+ * event or time are skipped, and touches and milestones of no account.
+ */
+Datum
+smk_attribution_transfn(PG_FUNCTION_ARGS)
+{
+	AttributionState *state = PG_ARGISNULL(0) ? NULL : (AttributionState *) PG_GETARG_POINTER(0);
+	AttributionCall *call = smk_timeline_call_data(fcinfo, sizeof(AttributionCall));
+	SmkAttributionCode code;
+	TimestampTz at;
+
+	read_windows(fcinfo, call);
+	if (unlikely(state == NULL))
+	{
+		state =
+			smk_timeline_state(&attribution_aggregate, fcinfo, smk_timeline_kind(fcinfo, ARGUMENT_ACCOUNT));
+		state->lookback = call->lookback_length;
+		state->half_life = call->half_life_length;
+	}
+	smk_timeline_require_constant(state->lookback == call->lookback_length, "lookback");
+	smk_timeline_require_constant(state->half_life == call->half_life_length, "half_life");
+	if (PG_ARGISNULL(ARGUMENT_EVENT) || PG_ARGISNULL(ARGUMENT_AT))
+		PG_RETURN_POINTER(state);
+	code = read_event(PG_GETARG_TEXT_PP(ARGUMENT_EVENT));
+	at = PG_GETARG_TIMESTAMPTZ(ARGUMENT_AT);
+	if (code == SMK_ATTRIBUTION_CONVERSION)
+		add_conversion(fcinfo, state, at);
+	else if (PG_ARGISNULL(ARGUMENT_ACCOUNT))
+		PG_RETURN_POINTER(state);
+	else if (code <= SMK_ATTRIBUTION_DIRECT)
+		add_touch(fcinfo, state, at, code);
+	else
+		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT),
+								smk_timeline_word(at, code), 0);
+	PG_RETURN_POINTER(state);
+}
+
+static bool
+type_read(void *summary, const unsigned char *data, int64 size)
+{
+	return smk_attribution_read(summary, data, size);
+}
+
+static void
+type_write(const void *summary, StringInfo out)
+{
+	check_result(smk_attribution_write(summary, out));
+}
+
+static void
+type_start(void *summary, const void *like)
+{
+	const SmkAttributionSummary *other = like;
+
+	smk_attribution_init(summary, other->lookback, other->half_life, other->scale);
+}
+
+static char *
+window_text(int64 window)
+{
+	Interval interval = {.time = window};
+
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&interval)));
+}
+
+static const char *
+type_difference(const void *a, const void *b, char **detail)
+{
+	const SmkAttributionSummary *one = a;
+	const SmkAttributionSummary *other = b;
+
+	if (one->lookback != other->lookback)
+	{
+		*detail = psprintf("One looks back %s, the other %s.", window_text(one->lookback),
+						   window_text(other->lookback));
+		return "lookbacks";
+	}
+	if (one->half_life != other->half_life)
+	{
+		*detail = psprintf("In one a touch counts half after %s, in the other after %s.",
+						   window_text(one->half_life), window_text(other->half_life));
+		return "half-lives";
+	}
+	return NULL;
+}
+
+static bool
+type_merge(void *into, const void *other)
+{
+	check_result(smk_attribution_merge(into, other));
+	return true;
+}
+
+static const SmkSummaryType attribution_summary = {"attribution_summary",
+												   sizeof(SmkAttributionSummary),
+												   type_read,
+												   type_write,
+												   type_start,
+												   type_difference,
+												   type_merge};
+
+/* The text of a name of a timeline. */
+static const char *
+channel_text(const void *timeline, uint64 number, int *length)
+{
+	return smk_timeline_name_text(timeline, number, length);
+}
+
+/* What visiting an account gave. */
+static void
+visit_account(void *reader, const SmkKey *key, uint64 *words, int64 count)
+{
+	(void) key;
+	check_result(smk_attribution_add(reader, words, count));
+}
+
+PG_FUNCTION_INFO_V1(smk_attribution_finalfn);
+
+/* The summary of a state, which stays as it is but for the order of its events. */
+Datum
+smk_attribution_finalfn(PG_FUNCTION_ARGS)
+{
+	AttributionState *state = PG_ARGISNULL(0) ? NULL : (AttributionState *) PG_GETARG_POINTER(0);
+	SmkAttributionReader *reader;
+	SmkAttributionSummary *summary;
+	SmkMoney unattributed;
+
+	(void) smk_timeline_context(fcinfo);
+	if (state == NULL)
+		PG_RETURN_NULL();
+	reader = smk_timeline_call_data(fcinfo, sizeof(SmkAttributionReader));
+	reader->context = fcinfo->flinfo->fn_mcxt;
+	reader->name = channel_text;
+	reader->timeline = &state->base.timeline;
+	summary = palloc(sizeof(SmkAttributionSummary));
+	smk_attribution_init(summary, state->lookback, state->half_life, state->scale);
+	unattributed = state->unattributed_value;
+	if (!smk_money_scale_up(&unattributed.units, state->scale - unattributed.scale))
+		overflow_error();
+	summary->unattributed = state->unattributed;
+	summary->unattributed_value = unattributed.units;
+	smk_attribution_start(reader, summary);
+	smk_timeline_read(&state->base.timeline, visit_account, reader);
+	return smk_summary_datum(&attribution_summary, summary);
+}
+
+SMK_SUMMARY_FUNCTIONS(smk_attribution, attribution_summary)
+
+/* The model of a name; an error where there is none. */
+SmkAttributionModel
+smk_attribution_model_argument(const char *name)
+{
+	static const char *const later = "Later versions add markov(1) to markov(4) and shapley.";
+	SmkAttributionModel model = smk_attribution_model(name);
+
+	if (model.kind == SMK_MODEL_LATER)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("attribution model \"%s\" is not there yet", name),
+						errdetail_internal("%s", later), errhint("Models: %s.", SMK_ATTRIBUTION_MODELS)));
+	if (model.kind == SMK_MODEL_UNKNOWN)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unknown attribution model: \"%s\"", name), errdetail_internal("%s", later),
+						errhint("Models: %s; position(30/40/30) has shares of its own, which sum to 100.",
+								SMK_ATTRIBUTION_MODELS)));
+	return model;
+}
+
+/* A row of credits: a channel, or what is not attributed. */
+typedef struct CreditRow
+{
+	const char *name;
+	int length;
+	SmkCredit credit;
+	int128 units;	  /* of the value, rounded down, */
+	uint64 remainder; /* and what is left */
+} CreditRow;
+
+/* The rows of a summary: its converting channels by name, and what is not attributed. */
+typedef struct CreditRows
+{
+	const SmkAttributionSummary *summary;
+	int *of_channel; /* the row of each channel, -1: of none */
+	CreditRow *rows;
+	int count;
+	CreditRow **order; /* by remainders */
+	SmkCredit *credits;
+	SmkCredit whole;
+} CreditRows;
+
+/* Makes the rows; the last one is that of what is not attributed. */
+static void
+start_rows(CreditRows *rows, const SmkAttributionSummary *summary)
+{
+	int channels = summary->channel_count;
+
+	rows->summary = summary;
+	rows->of_channel = palloc_extended((channels + 1) * sizeof(int), MCXT_ALLOC_HUGE);
+	rows->rows = palloc_extended((channels + 1) * sizeof(CreditRow), MCXT_ALLOC_HUGE);
+	rows->order = palloc_extended((channels + 1) * sizeof(CreditRow *), MCXT_ALLOC_HUGE);
+	rows->credits = palloc_extended((channels + 1) * sizeof(SmkCredit), MCXT_ALLOC_HUGE);
+	memset(rows->of_channel, -1, (channels + 1) * sizeof(int));
+	for (int64 i = 0; i < summary->path_count; i++)
+	{
+		const SmkAttributionPath *path = &summary->paths[i];
+		const unsigned char *at = smk_path_bytes(summary, path);
+		const unsigned char *end = at + path->size;
+
+		if (path->conversions == 0)
+			continue;
+		while (at < end)
+			rows->of_channel[smk_path_read(&at)] = 0;
+		if (!smk_credit_add(&rows->whole, SMK_SHARE_ONE, path->conversions, path->value))
+			overflow_error();
+	}
+	if (!smk_credit_add(&rows->whole, SMK_SHARE_ONE, summary->unattributed, summary->unattributed_value))
+		overflow_error();
+	/* They come in the order of names: one that is direct and not is two with the same. */
+	for (int i = 0; i < channels; i++)
+	{
+		const SmkAttributionChannel *channel = &summary->channels[i];
+		const CreditRow *last = rows->count > 0 ? &rows->rows[rows->count - 1] : NULL;
+
+		if (rows->of_channel[i] < 0)
+			continue;
+		if (channel->length == (int) strlen(SMK_UNATTRIBUTED) &&
+			memcmp(channel->name, SMK_UNATTRIBUTED, channel->length) == 0)
+		{
+			rows->of_channel[i] = -1;
+			continue;
+		}
+		if (last == NULL || last->length != channel->length ||
+			memcmp(last->name, channel->name, channel->length) != 0)
+		{
+			rows->rows[rows->count].name = channel->name;
+			rows->rows[rows->count++].length = channel->length;
+		}
+		rows->of_channel[i] = rows->count - 1;
+	}
+	rows->rows[rows->count].name = SMK_UNATTRIBUTED;
+	rows->rows[rows->count++].length = (int) strlen(SMK_UNATTRIBUTED);
+}
+
+/* A value in units of its last place, rounded down; what is left goes to the remainder. */
+static int128
+wide_units(const SmkWide *value, int places, uint64 *remainder)
+{
+	SmkWide scaled = *value;
+	int128 limit = (int128) 1 << (127 - (64 - SMK_SHARE_BITS));
+
+	if (!smk_wide_scale_up(&scaled, places) || scaled.high >= limit || scaled.high < -limit)
+		overflow_error();
+	*remainder = scaled.low & (SMK_SHARE_ONE - 1);
+	return (int128) ((uint128) scaled.high << (64 - SMK_SHARE_BITS)) | scaled.low >> SMK_SHARE_BITS;
+}
+
+/* The larger remainder first, then the order of names. */
+static int
+compare_remainders(const void *a, const void *b)
+{
+	const CreditRow *left = *(CreditRow *const *) a;
+	const CreditRow *right = *(CreditRow *const *) b;
+
+	if (left->remainder != right->remainder)
+		return left->remainder > right->remainder ? -1 : 1;
+	return (left > right) - (left < right);
+}
+
+/* Fills in the credits under a model; the units of all rows sum to those of all values. */
+static void
+fill_rows(CreditRows *rows, const SmkAttributionModel *model, int places)
+{
+	const SmkAttributionSummary *summary = rows->summary;
+	CreditRow *unattributed = &rows->rows[rows->count - 1];
+	uint64 remainder;
+	int128 missing;
+
+	memset(rows->credits, 0, summary->channel_count * sizeof(SmkCredit));
+	if (!smk_attribution_credits(summary, model, rows->credits))
+		overflow_error();
+	for (int i = 0; i < rows->count; i++)
+		memset(&rows->rows[i].credit, 0, sizeof(SmkCredit));
+	if (!smk_credit_add(&unattributed->credit, SMK_SHARE_ONE, summary->unattributed,
+						summary->unattributed_value))
+		overflow_error();
+	for (int i = 0; i < summary->channel_count; i++)
+	{
+		CreditRow *row = rows->of_channel[i] < 0 ? unattributed : &rows->rows[rows->of_channel[i]];
+
+		if (!smk_credit_merge(&row->credit, &rows->credits[i]))
+			overflow_error();
+	}
+	missing = wide_units(&rows->whole.value, places, &remainder);
+	for (int i = 0; i < rows->count; i++)
+	{
+		CreditRow *row = &rows->rows[i];
+
+		row->units = wide_units(&row->credit.value, places, &row->remainder);
+		missing -= row->units;
+		rows->order[i] = row;
+	}
+	qsort(rows->order, rows->count, sizeof(CreditRow *), compare_remainders);
+	for (int i = 0; i < missing; i++)
+		rows->order[i]->units++;
+}
+
+static Datum
+units_datum(int128 units, int scale)
+{
+	SmkMoney money = {units, scale};
+	char text[SMK_MONEY_TEXT];
+
+	return DirectFunctionCall3(numeric_in, CStringGetDatum(smk_money_text(&money, text)),
+							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}
+
+PG_FUNCTION_INFO_V1(smk_credits);
+
+/* credits(summary, models): for each model a row for each channel that led to a conversion, and one for those
+ * to which none did. */
+Datum
+smk_credits(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	SmkAttributionSummary *summary;
+	CreditRows rows = {0};
+	int scale;
+	Datum *names;
+	bool *nulls;
+	int count;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	smk_timeline_require_not_null(fcinfo, 1, "models");
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("argument \"models\" must not have null elements")));
+		(void) smk_attribution_model_argument(TextDatumGetCString(names[i]));
+	}
+	summary = smk_summary_argument(&attribution_summary, fcinfo, 0);
+	start_rows(&rows, summary);
+	scale = Max(summary->scale, SMK_CENTS);
+	for (int i = 0; i < count; i++)
+	{
+		SmkAttributionModel model = smk_attribution_model_argument(TextDatumGetCString(names[i]));
+
+		fill_rows(&rows, &model, scale - summary->scale);
+		for (int r = 0; r < rows.count; r++)
+		{
+			const CreditRow *row = &rows.rows[r];
+			Datum values[4];
+			bool is_null[4] = {false};
+
+			CHECK_FOR_INTERRUPTS();
+			values[0] = names[i];
+			values[1] = PointerGetDatum(cstring_to_text_with_len(row->name, row->length));
+			/* Shares are cut at 15 decimals: what lies beyond 12 says nothing. */
+			values[2] =
+				Float8GetDatum(rint((double) row->credit.conversions / (double) SMK_SHARE_ONE * 1e12) / 1e12);
+			values[3] = units_datum(row->units, scale);
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, is_null);
+		}
+	}
+	return (Datum) 0;
+}
+
+/* A row of paths. */
+typedef struct PathRow
+{
+	const char *text;
+	int length;
+	int64 count;
+	int128 value;
+	SmkSketch *times; /* NULL: none */
+} PathRow;
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	const PathRow *left = a;
+	const PathRow *right = b;
+	int order = memcmp(left->text, right->text, Min(left->length, right->length));
+
+	return order != 0 ? order : left->length - right->length;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const PathRow *left = a;
+	const PathRow *right = b;
+
+	return left->count != right->count ? (left->count < right->count ? 1 : -1) : compare_texts(a, b);
+}
+
+/* The channels of a path, in words. */
+static void
+path_text(const SmkAttributionSummary *summary, const SmkAttributionPath *path, PathRow *row)
+{
+	const unsigned char *at = smk_path_bytes(summary, path);
+	const unsigned char *end = at + path->size;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	while (at < end)
+	{
+		const SmkAttributionChannel *channel = &summary->channels[smk_path_read(&at)];
+
+		if (text.len > 0)
+			appendStringInfoString(&text, " > ");
+		appendBinaryStringInfo(&text, channel->name, channel->length);
+	}
+	row->length = text.len;
+	row->text = pnstrdup(text.data, text.len);
+	pfree(text.data);
+}
+
+/* Adds a row to one that has the same text. */
+static void
+join_rows(PathRow *row, const PathRow *same)
+{
+	if (__builtin_add_overflow(row->count, same->count, &row->count) ||
+		__builtin_add_overflow(row->value, same->value, &row->value))
+		overflow_error();
+	if (row->times != NULL && same->times != NULL)
+		smk_sketch_merge(row->times, same->times);
+}
+
+/* The times of a path, as a distribution. */
+static SmkSketch *
+path_times(const SmkAttributionPath *path)
+{
+	SmkSketch *times = path->time.many;
+
+	if (path->conversions == 1)
+	{
+		times = palloc(sizeof(SmkSketch));
+		smk_sketch_init(times);
+		smk_sketch_add(times, path->time.one);
+	}
+	return times;
+}
+
+PG_FUNCTION_INFO_V1(smk_paths);
+
+/* paths(summary, outcome): the paths that led to conversions, or to none, the most frequent first. */
+Datum
+smk_paths(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	SmkAttributionSummary *summary;
+	const text *outcome;
+	bool is_null_path;
+	PathRow *rows;
+	int64 count = 0;
+	int64 unique = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	smk_timeline_require_not_null(fcinfo, 1, "outcome");
+	outcome = PG_GETARG_TEXT_PP(1);
+	is_null_path = text_is(outcome, NAME("null"));
+	if (!is_null_path && !text_is(outcome, NAME("conversion")))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown outcome of a path: \"%s\"", text_to_cstring(outcome)),
+				 errhint("Outcomes are conversion, and null: the paths of accounts that never converted.")));
+	summary = smk_summary_argument(&attribution_summary, fcinfo, 0);
+	rows = palloc_extended((summary->path_count + 1) * sizeof(PathRow), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int64 i = 0; i < summary->path_count; i++)
+	{
+		const SmkAttributionPath *path = &summary->paths[i];
+		PathRow *row = &rows[count];
+
+		CHECK_FOR_INTERRUPTS();
+		row->count = is_null_path ? path->nulls : path->conversions;
+		if (row->count == 0)
+			continue;
+		path_text(summary, path, row);
+		row->value = path->value;
+		row->times = is_null_path ? NULL : path_times(path);
+		count++;
+	}
+	if (!is_null_path && summary->unattributed > 0)
+	{
+		rows[count].text = SMK_UNATTRIBUTED;
+		rows[count].length = (int) strlen(SMK_UNATTRIBUTED);
+		rows[count].count = summary->unattributed;
+		rows[count++].value = summary->unattributed_value;
+	}
+	qsort(rows, count, sizeof(PathRow), compare_texts);
+	for (int64 i = 0; i < count; i++)
+	{
+		if (unique > 0 && compare_texts(&rows[unique - 1], &rows[i]) == 0)
+			join_rows(&rows[unique - 1], &rows[i]);
+		else
+			rows[unique++] = rows[i];
+	}
+	qsort(rows, unique, sizeof(PathRow), compare_rows);
+	for (int64 i = 0; i < unique; i++)
+	{
+		Datum values[4] = {0};
+		bool nulls[4] = {false};
+		double micros;
+
+		CHECK_FOR_INTERRUPTS();
+		values[0] = PointerGetDatum(cstring_to_text_with_len(rows[i].text, rows[i].length));
+		values[1] = Int64GetDatum(rows[i].count);
+		nulls[2] = is_null_path;
+		if (!is_null_path)
+			values[2] = units_datum(rows[i].value, summary->scale);
+		nulls[3] = rows[i].times == NULL || !smk_sketch_quantile(rows[i].times, 0.5, &micros);
+		if (!nulls[3])
+			values[3] = Float8GetDatum(micros / USECS_PER_HOUR);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,205 @@
+/*
+ * attribution_model.c: how much of a conversion each touch of its path is credited with.
+ *
+ * Shares of 40, 20 and 40, halves of what lies between for two touches: Snowplow's attribution package. A
+ * summary's own credits, which need times and milestones, are added up in attribution.c.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "attribution/attribution.h"
+
+/* Reads the numbers of position(a/b/c); false where they are none, or do not sum to 100. */
+static bool
+read_position(const char *text, double *shares)
+{
+	double sum = 0;
+
+	if (*text++ != '(')
+		return false;
+	for (int i = 0; i < 3; i++)
+	{
+		char *end;
+
+		/* No signs, blanks, exponents or names of numbers. */
+		if (strspn(text, "0123456789.") == 0 || strspn(text, "0123456789.") > 10)
+			return false;
+		shares[i] = strtod(text, &end);
+		if (end == text || *end != (i < 2 ? '/' : ')'))
+			return false;
+		sum += shares[i];
+		text = end + 1;
+	}
+	return *text == '\0' && fabs(sum - 100) < 1e-9;
+}
+
+/* The model of a name. */
+SmkAttributionModel
+smk_attribution_model(const char *name)
+{
+	static const struct
+	{
+		const char *name;
+		SmkAttributionModelKind kind;
+	} names[] = {{"first", SMK_MODEL_FIRST},
+				 {"last", SMK_MODEL_LAST},
+				 {"last_non_direct", SMK_MODEL_LAST_NON_DIRECT},
+				 {"linear", SMK_MODEL_LINEAR},
+				 {"time_decay", SMK_MODEL_TIME_DECAY},
+				 {"position", SMK_MODEL_POSITION},
+				 {"w_shaped", SMK_MODEL_W_SHAPED},
+				 {"full_path", SMK_MODEL_FULL_PATH},
+				 {"markov(1)", SMK_MODEL_LATER},
+				 {"markov(2)", SMK_MODEL_LATER},
+				 {"markov(3)", SMK_MODEL_LATER},
+				 {"markov(4)", SMK_MODEL_LATER},
+				 {"shapley", SMK_MODEL_LATER}};
+	SmkAttributionModel model = {SMK_MODEL_UNKNOWN, {40, 20, 40}};
+
+	for (size_t i = 0; i < lengthof(names); i++)
+		if (strcmp(name, names[i].name) == 0)
+			model.kind = names[i].kind;
+	if (strncmp(name, "position(", strlen("position(")) == 0 &&
+		read_position(name + strlen("position"), model.shares))
+		model.kind = SMK_MODEL_POSITION;
+	return model;
+}
+
+/* Shares in proportion to weights, which are not all 0; their sum is SMK_SHARE_ONE. */
+void
+smk_attribution_normalise(const double *weights, int64 count, uint64 *shares)
+{
+	double sum = 0;
+	int64 missing = (int64) SMK_SHARE_ONE;
+
+	for (int64 i = 0; i < count; i++)
+		sum += weights[i];
+	for (int64 i = 0; i < count; i++)
+	{
+		shares[i] = (uint64) (weights[i] / sum * (double) SMK_SHARE_ONE);
+		missing -= (int64) shares[i];
+	}
+	/* What rounding left: less than a part for each touch. */
+	for (int64 i = 0; missing != 0; i = (i + 1) % count)
+	{
+		if (missing > 0 && weights[i] > 0)
+		{
+			shares[i]++;
+			missing--;
+		}
+		else if (missing < 0 && shares[i] > 0)
+		{
+			shares[i]--;
+			missing++;
+		}
+	}
+}
+
+/* The whole to one touch. */
+static void
+give_all(uint64 *shares, int64 count, int64 touch)
+{
+	memset(shares, 0, count * sizeof(uint64));
+	shares[touch] = SMK_SHARE_ONE;
+}
+
+/* The last touch that has a source; where none has, the last one. */
+static int64
+last_non_direct(const SmkAttributionSummary *summary, const int *path, int64 count)
+{
+	for (int64 i = count - 1; i >= 0; i--)
+		if (!summary->channels[path[i]].is_direct)
+			return i;
+	return count - 1;
+}
+
+/* The shares of the touches of a path, under a model that reads nothing else; weights is room to work in. */
+void
+smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSummary *summary,
+					   const int *path, int64 count, double *weights, uint64 *shares)
+{
+	double middle = model->shares[1];
+
+	switch (model->kind)
+	{
+		case SMK_MODEL_FIRST:
+			give_all(shares, count, 0);
+			break;
+		case SMK_MODEL_LAST:
+			give_all(shares, count, count - 1);
+			break;
+		case SMK_MODEL_LAST_NON_DIRECT:
+			give_all(shares, count, last_non_direct(summary, path, count));
+			break;
+		case SMK_MODEL_LINEAR:
+			for (int64 i = 0; i < count; i++)
+				shares[i] = SMK_SHARE_ONE / count + ((uint64) i < SMK_SHARE_ONE % count);
+			break;
+		case SMK_MODEL_POSITION:
+			if (count == 1)
+			{
+				give_all(shares, count, 0);
+				break;
+			}
+			if (count > 2)
+				for (int64 i = 1; i < count - 1; i++)
+					weights[i] = middle / (double) (count - 2);
+			weights[0] = model->shares[0] + (count == 2 ? middle / 2 : 0);
+			weights[count - 1] = model->shares[2] + (count == 2 ? middle / 2 : 0);
+			smk_attribution_normalise(weights, count, shares);
+			break;
+		default:
+			Assert(false);
+			give_all(shares, count, 0);
+	}
+}
+
+/* The credit of each channel of a summary under a model, in zeroed room; false where a sum has no room. */
+bool
+smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributionModel *model,
+						SmkCredit *credits)
+{
+	int64 size = 0;
+	int *path = NULL;
+	double *weights = NULL;
+	uint64 *shares = NULL;
+	bool has_room = true;
+
+	if (model->kind < SMK_SUMMED_MODELS)
+	{
+		for (int i = 0; i < summary->channel_count; i++)
+			credits[i] = summary->channels[i].credits[model->kind];
+		return true;
+	}
+	for (int64 i = 0; i < summary->path_count && has_room; i++)
+	{
+		const SmkAttributionPath *of = &summary->paths[i];
+		const unsigned char *at = smk_path_bytes(summary, of);
+		const unsigned char *end = at + of->size;
+		int64 count = 0;
+
+		if (of->conversions == 0)
+			continue;
+		if (of->size > size)
+		{
+			if (size > 0)
+			{
+				pfree(path);
+				pfree(weights);
+				pfree(shares);
+			}
+			size = Max(64, (int64) of->size * 2);
+			path = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(int));
+			weights = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(double));
+			shares = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
+		}
+		while (at < end)
+			path[count++] = smk_path_read(&at);
+		smk_attribution_shares(model, summary, path, count, weights, shares);
+		for (int64 touch = 0; touch < count && has_room; touch++)
+			if (shares[touch] > 0)
+				has_room = smk_credit_add(&credits[path[touch]], shares[touch], of->conversions, of->value);
+	}
+	return has_room;
+}
