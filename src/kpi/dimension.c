@@ -314,6 +314,18 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 	return NULL;
 }
 
+/* SQL for the label of a record's account; NULL where accounts have none. */
+char *
+smk_records_account_label(SmkRecords *records)
+{
+	SmkBy label = {.name = "label"};
+	Way way;
+
+	if (!records_find_way(records, &label, "account", &way) || way.length > 1)
+		return NULL;
+	return records_reference(records, &label, &way);
+}
+
 /*
  * The record's own column from which a dimension is found: the dimension itself, or the link that the way to
  * it begins with; NULL where there is none. palloc'd.

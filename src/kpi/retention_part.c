@@ -388,22 +388,41 @@ in_range(const SmkRequest *request)
 	return sql.data;
 }
 
+/* SQL for the label of held.customer: that of its account, else its key; and the join that it needs. */
+static char *
+label_of_held(const SmkRecords *records, StringInfo joins)
+{
+	SmkRecords *customers = smk_records(records->request, records->set, records->binding);
+	char *label = smk_records_account_label(customers);
+	SmkJoin *join;
+
+	if (label == NULL)
+		return pstrdup("held.customer::text");
+	join = linitial(customers->joins);
+	join->left_key = "held.customer";
+	smk_dimension_join(join, joins);
+	return psprintf("coalesce(%s, held.customer::text)", label);
+}
+
 /* The customers behind a measure over the whole range, as rows of kpi_rows: a row a movement. */
 char *
 smk_retention_rows(SmkRecords *records, const SmkColumn *measure)
 {
 	const SmkRequest *request = records->request;
+	StringInfoData joins;
+	char *label;
 
-	return psprintf(
-		"SELECT 'customer'::text AS entity, held.customer::text AS record_id, held.customer::text AS "
-		"label,\n       %s AS at, %s AS amount, 1::numeric AS weight\n"
-		"FROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement\n"
-		"WHERE %s AND movement.movement IN (%s) AND movement.customers > 0",
-		smk_timestamp_literal(last_close(request)),
-		may_lack_rates(records) ? "CASE WHEN " IS_UNRATED " THEN NULL ELSE movement.amount END"
-								: "movement.amount",
-		smk_sql_indent(summaries(records, measure->name, ", part.customer"), 5), in_range(request),
-		measure->value);
+	initStringInfo(&joins);
+	label = label_of_held(records, &joins);
+	return psprintf("SELECT 'customer'::text AS entity, held.customer::text AS record_id, %s AS "
+					"label,\n       %s AS at, %s AS amount, 1::numeric AS weight\n"
+					"FROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement%s\n"
+					"WHERE %s AND movement.movement IN (%s) AND movement.customers > 0",
+					label, smk_timestamp_literal(last_close(request)),
+					may_lack_rates(records) ? "CASE WHEN " IS_UNRATED " THEN NULL ELSE movement.amount END"
+											: "movement.amount",
+					smk_sql_indent(summaries(records, measure->name, ", part.customer"), 5), joins.data,
+					in_range(request), measure->value);
 }
 
 /* The part of a record set of payments: the movements of its customers. */

@@ -6,6 +6,7 @@
 #include "kpi/allocation.h"
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
+#include "kpi/dimension.h"
 #include "kpi/lump.h"
 #include "kpi/measure.h"
 #include "kpi/part.h"
@@ -38,9 +39,14 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 
 	initStringInfo(&condition);
 	initStringInfo(&sql);
-	/* A customer without an account is known by its first won opportunity. */
-	if (strcmp(entity->name, "customer") == 0 && smk_records_column(records, "opportunity_id"))
-		key = psprintf("coalesce(%s::text, %s::text)", key, smk_records_column(records, "opportunity_id"));
+	if (strcmp(entity->name, "customer") == 0)
+	{
+		label = smk_records_account_label(records);
+		/* A customer without an account is known by its first won opportunity. */
+		if (smk_records_column(records, "opportunity_id"))
+			key =
+				psprintf("coalesce(%s::text, %s::text)", key, smk_records_column(records, "opportunity_id"));
+	}
 	if (smk_column_is_at_close(measure))
 		appendStringInfo(&condition, "\n   AND %s", smk_stock_condition(records, measure));
 	if (measure->records->condition)

@@ -328,6 +328,12 @@ SELECT is_empty($$SELECT w.* FROM smarketing.customer_retention('2025-02-01', '2
 -- kpi_rows: cut, and of what there is none.
 SELECT is((SELECT count(*) FROM smarketing.kpi_rows('customers_start', '2026-01-01', '2026-02-01', max_rows => 3)), 3::bigint, 'kpi_rows cuts');
 SELECT is((SELECT array_agg(DISTINCT entity) || array_agg(DISTINCT weight::text) FROM smarketing.kpi_rows('customer_retention.revenue_end', '2026-01-01', '2026-02-01')), '{customer,1}', 'customers, each whole');
+SELECT is((SELECT array_agg(DISTINCT label) = array_agg(DISTINCT record_id) FROM smarketing.kpi_rows('customer_retention.revenue_end', '2026-01-01', '2026-02-01')), true, 'labelled by their accounts'' keys');
+SELECT smarketing.bind('account', 'firm', '{"label": "nullif(''Firm '' || account_id, ''Firm 2'')"}') \gset
+INSERT INTO firm VALUES (1, 'S', 'x');
+SELECT results_eq('SELECT record_id, label FROM smarketing.kpi_rows(''customer_retention.revenue_end'', ''2025-01-01'', ''2025-02-01'', ''{"account": ["1", "2", "3"]}'') ORDER BY 1', $$VALUES ('1', 'Firm 1'), ('2', '2')$$, 'or by their names, where accounts have any');
+DELETE FROM firm WHERE ctid = (SELECT max(ctid) FROM firm);
+SELECT smarketing.bind('account', 'firm') \gset
 SELECT throws_ok('SELECT * FROM smarketing.kpi_rows(''retention_rate'')', '22023', NULL, 'a rate has no rows');
 SELECT ok((SELECT count(*) > 10 FROM smarketing.kpi_explain('customer_retention', '2025-01-01', '2026-01-01', 'month', '{segment}')), 'kpi_explain');
 -- What it was before: of a range that begins in the last days of a month, to a month that has fewer.
