@@ -209,6 +209,7 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 		measure->shift = shift;
 		measure->name =
 			shift == SMK_SHIFT_NONE ? column->name : psprintf("%s_%s", smk_shift_name(shift), column->name);
+		measure->entity = column->records ? smk_customer_source(request, column->records->entity) : NULL;
 		measure->is_available = shift == SMK_SHIFT_GOAL ? smk_goal_is_available(request)
 														: smk_measure_is_available(statement, column);
 		if (shift == SMK_SHIFT_GOAL)

@@ -408,6 +408,24 @@ payment_entity(const SmkRequest *request)
 	return NULL;
 }
 
+/*
+ * The entity that can be bound for one that is made here; other names stay. NULL: any that makes customers.
+ */
+const char *
+smk_customer_source(const SmkRequest *request, const char *entity)
+{
+	const char *basis;
+
+	if (strncmp(entity, "customer", strlen("customer")) != 0)
+		return entity;
+	if (strcmp(entity, "customer_revenue") == 0)
+		return payment_entity(request);
+	basis = customer_basis(request);
+	if (basis == NULL && strcmp(request->config->customer_basis, "auto") != 0)
+		basis = request->config->customer_basis;
+	return basis;
+}
+
 /* SQL for the instant twelve months after a customer's acquisition, on the clocks of the reporting zone. */
 static char *
 year_after(const SmkRequest *request)

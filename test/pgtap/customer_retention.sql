@@ -254,6 +254,7 @@ CREATE FUNCTION hint_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE 
 -- Nothing bound, or not enough.
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention()', '55000', 'customer_retention needs what customers pay, and nothing that is bound tells it', 'nothing is bound');
 SELECT matches(hint_of('SELECT * FROM smarketing.kpi(''retention_rate'')'), '"subscription".*"opportunity".*"revenue".*"account_id".*customer_basis', 'the hint says what to bind');
+SELECT is(hint_of(format('SELECT * FROM smarketing.kpi_rows(%L)', m)), 'SELECT * FROM smarketing.bindings shows what is bound; entity "subscription", "opportunity" or "revenue" is what it counts.', 'so does that of rows: ' || m) FROM unnest('{customers_start,new_customers}'::text[]) AS m;
 SELECT smarketing.bind('opportunity', 'opp', '{"account_id": null}') \gset
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention()', '55000', NULL, 'won opportunities without account_id');
 SELECT smarketing.bind('opportunity', 'opp', '{"won": null}') \gset
@@ -303,6 +304,17 @@ SELECT is((SELECT value FROM smarketing.kpi('revenue_upsell', '2025-02-01', '202
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention(by => ''{product}'')', '22023', 'measure "customers_start" of customer_retention has no dimension "product"', 'the product of the first won opportunity is none of a payment');
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention(filter => ''{"product": "sold"}'')', '22023', NULL, 'nor for a filter');
 SELECT throws_ok('SELECT * FROM smarketing.kpi_rows(''customers_upsold'')', '55000', NULL, 'nor for its rows');
+-- Hints name what can be bound.
+SELECT is(hint_of('SELECT * FROM smarketing.kpi_rows(''customers_upsold'')'), 'SELECT * FROM smarketing.bindings shows what is bound; entity "revenue" is what it counts.', 'rows count the basis');
+SELECT is(hint_of(call), 'Bind column "product" of entity "revenue".', call) FROM unnest(ARRAY['SELECT * FROM smarketing.customer_retention(by => ''{product}'')', 'SELECT * FROM smarketing.retention_cohorts(filter => ''{"product": "sold"}'')']) AS call;
+SELECT smarketing.define_dimension('region', '{"opportunity": "channel"}'), smarketing.bind('opportunity', 'opp', '{"account_id": null}') \gset
+SELECT is(hint_of(format('SELECT * FROM smarketing.%s(filter => %L)', f, jsonb_build_object(dim, 'x'))), 'Customers have what their first won opportunity, else their first lead, else their account has: ' || what || '. Opportunities and leads are found by their "account_id".', f || ' by ' || dim)
+FROM (VALUES ('channel', 'bind column "channel" of entity "opportunity" or "lead"'), ('segment', 'bind column "segment" of entity "opportunity", "lead" or "account"'), ('team', 'bind column "owner" of entity "opportunity", "lead" or "account", and column "team" of entity "owner"'), ('region', 'define dimension "region" for entity "opportunity", "lead" or "account"')) AS t (dim, what),
+    unnest('{customer_retention,retention_cohorts,customer_acquisition_cost}'::text[]) AS f;
+SELECT smarketing.define_dimension('region', NULL), smarketing.bind('opportunity', 'opp') \gset
+INSERT INTO rev VALUES (1, '2025-01-05', 'NaN', 'p');
+SELECT throws_ok(format('SELECT * FROM smarketing.kpi(%L, ''2025-01-01'', ''2025-02-01'')', m), '22003', 'column "amount" of entity "revenue" has NaN or infinite values', 'NaN is in revenue: ' || m) FROM unnest('{revenue_per_customer,revenue_end}'::text[]) AS m;
+DELETE FROM rev WHERE amount = 'NaN';
 SELECT results_eq('SELECT by_1, customers_new FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'', by => ''{channel}'')', $$VALUES ('(none)', 1::bigint), ('web', 1)$$, 'but its channel is the customer''s');
 SELECT smarketing.bind('revenue', 'rev') \gset
 SELECT smarketing.map_value('product', 'p', 'P'), smarketing.map_value('product', 'q', 'P') \gset
