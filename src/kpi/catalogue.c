@@ -425,6 +425,14 @@ smk_column_is_money(const SmkColumn *column)
 	return column->aggregate == SMK_SUM || column->aggregate == SMK_LEVEL;
 }
 
+/* True for a measure that amounts decide: money, and who took more of a product. */
+bool
+smk_column_is_of_amounts(const SmkColumn *column)
+{
+	return smk_column_is_money(column) || (column->aggregate == SMK_MOVEMENT &&
+										   (column->unit == SMK_UNIT_MONEY || column->condition != NULL));
+}
+
 /* True for a measure of what is there at the period's end. */
 bool
 smk_column_is_at_close(const SmkColumn *column)

@@ -97,6 +97,7 @@ extern const SmkKpi *smk_metric_resolve(const char *metric, const SmkColumn **co
 extern const char *smk_measure_list(const SmkKpi *kpi);
 extern const char *smk_unit_type(SmkUnit unit);
 extern bool smk_column_is_money(const SmkColumn *column);
+extern bool smk_column_is_of_amounts(const SmkColumn *column);
 extern bool smk_column_is_at_close(const SmkColumn *column);
 extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);
 

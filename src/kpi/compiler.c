@@ -209,6 +209,7 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 		measure->shift = shift;
 		measure->name =
 			shift == SMK_SHIFT_NONE ? column->name : psprintf("%s_%s", smk_shift_name(shift), column->name);
+		measure->entity = column->records ? smk_customer_source(request, column->records->entity) : NULL;
 		measure->is_available = shift == SMK_SHIFT_GOAL ? smk_goal_is_available(request)
 														: smk_measure_is_available(statement, column);
 		if (shift == SMK_SHIFT_GOAL)
@@ -350,8 +351,9 @@ compile_cells(const SmkStatement *statement)
 			appendStringInfo(&sql, ",\n       max(part.%s) AS %s", name, name);
 		else if (measure->column->aggregate == SMK_SUMMARY)
 			appendStringInfo(&sql, ",\n       smarketing.merge(part.%s) AS %s", name, name);
-		else if (statement->has_currencies && smk_column_is_money(measure->column))
-			appendStringInfo(&sql, ",\n       %s::numeric AS %s", smk_currency_sum(statement, measure), name);
+		else if (statement->has_currencies && smk_column_is_of_amounts(measure->column))
+			appendStringInfo(&sql, ",\n       %s::%s AS %s", smk_currency_sum(statement, measure),
+							 smk_measure_type(measure), name);
 		else
 			appendStringInfo(&sql, ",\n       coalesce(sum(part.%s), 0)::%s AS %s", name,
 							 smk_unit_type(measure->column->unit), name);

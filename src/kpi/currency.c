@@ -190,26 +190,21 @@ smk_currency_rows(const SmkRequest *request, const char *rows)
 
 /*
  * Payments with the factor that converts each, as FROM and WHERE over the alias part, from rows that have so
- * many columns before currency, rate_on and rate. A payment without a rate is an error also where figures may
- * be NULL: it would be taken for nothing.
+ * many columns before currency, rate_on and rate.
  */
 char *
 smk_currency_payments(const SmkRequest *request, const char *rows, int columns)
 {
-	SmkConfig config = *request->config;
-	SmkRequest strict = *request;
 	char *rates = currency_rates(request);
 	StringInfoData sql;
 
-	config.missing_rate_is_null = false;
-	strict.config = &config;
 	if (rates == NULL)
-		return convertible(&strict, rows, NULL, "part.amount IS NOT NULL");
+		return convertible(request, rows, NULL, "part.amount IS NOT NULL");
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	for (int i = 0; i < columns; i++)
 		appendStringInfoString(&sql, "NULL, ");
 	appendStringInfo(&sql, "rate.currency, rate.rate_on, rate.rate\nFROM (\n    %s) AS rate",
 					 smk_sql_indent(rates, 4));
-	return convertible(&strict, rows, sql.data, "part.amount IS NOT NULL");
+	return convertible(request, rows, sql.data, "part.amount IS NOT NULL");
 }

@@ -15,39 +15,32 @@
 #include "kpi/measure.h"
 #include "kpi/source.h"
 
-static const SmkEntityColumn customer_columns[] = {{"account_id", SMK_TYPE_KEY, false, false},
-												   {"opportunity_id", SMK_TYPE_KEY, false, false},
-												   {"lead_id", SMK_TYPE_KEY, false, false},
-												   {"at", SMK_TYPE_TIME, true, false},
-												   {"lead_channel", SMK_TYPE_TEXT, false, false},
-												   {"lead_campaign", SMK_TYPE_TEXT, false, false},
-												   {"lead_owner", SMK_TYPE_KEY, false, false},
-												   {"lead_segment", SMK_TYPE_TEXT, false, false},
-												   {NULL, SMK_TYPE_TEXT, false, false}};
+/* What is known of every customer. */
+#define CUSTOMER_COLUMNS                                                                                     \
+	{"account_id", SMK_TYPE_KEY, false, false}, {"opportunity_id", SMK_TYPE_KEY, false, false},              \
+		{"lead_id", SMK_TYPE_KEY, false, false}, {"at", SMK_TYPE_TIME, true, false},                         \
+		{"lead_channel", SMK_TYPE_TEXT, false, false}, {"lead_campaign", SMK_TYPE_TEXT, false, false},       \
+		{"lead_owner", SMK_TYPE_KEY, false, false},                                                          \
+	{                                                                                                        \
+		"lead_segment", SMK_TYPE_TEXT, false, false                                                          \
+	}
+
+static const SmkEntityColumn customer_columns[] = {CUSTOMER_COLUMNS, {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntity customer_entity = {"customer", customer_columns, "account_id", {NULL, NULL}, false};
 
 /* The same with what each customer paid: a row a payment. */
-static const SmkEntityColumn customer_revenue_columns[] = {
-	{"account_id", SMK_TYPE_KEY, false, false},	   {"opportunity_id", SMK_TYPE_KEY, false, false},
-	{"lead_id", SMK_TYPE_KEY, false, false},	   {"at", SMK_TYPE_TIME, true, false},
-	{"lead_channel", SMK_TYPE_TEXT, false, false}, {"lead_campaign", SMK_TYPE_TEXT, false, false},
-	{"lead_owner", SMK_TYPE_KEY, false, false},	   {"lead_segment", SMK_TYPE_TEXT, false, false},
-	{"amount", SMK_TYPE_NUMBER, true, false},	   {"currency", SMK_TYPE_TEXT, false, false},
-	{"paid_at", SMK_TYPE_TIME, true, false},	   {NULL, SMK_TYPE_TEXT, false, false}};
+static const SmkEntityColumn customer_revenue_columns[] = {CUSTOMER_COLUMNS,
+														   {"amount", SMK_TYPE_NUMBER, true, false},
+														   {"currency", SMK_TYPE_TEXT, false, false},
+														   {"paid_at", SMK_TYPE_TIME, true, false},
+														   {NULL, SMK_TYPE_TEXT, false, false}};
 
 static const SmkEntity customer_revenue_entity = {
 	"customer", customer_revenue_columns, "account_id", {NULL, NULL}, false};
 
 /* What each customer pays, whenever it was: a row a payment, or a subscription, which recurs. */
-static const SmkEntityColumn customer_payment_columns[] = {{"account_id", SMK_TYPE_KEY, false, false},
-														   {"opportunity_id", SMK_TYPE_KEY, false, false},
-														   {"lead_id", SMK_TYPE_KEY, false, false},
-														   {"at", SMK_TYPE_TIME, true, false},
-														   {"lead_channel", SMK_TYPE_TEXT, false, false},
-														   {"lead_campaign", SMK_TYPE_TEXT, false, false},
-														   {"lead_owner", SMK_TYPE_KEY, false, false},
-														   {"lead_segment", SMK_TYPE_TEXT, false, false},
+static const SmkEntityColumn customer_payment_columns[] = {CUSTOMER_COLUMNS,
 														   {"amount", SMK_TYPE_NUMBER, true, false},
 														   {"currency", SMK_TYPE_TEXT, false, false},
 														   {"ends_at", SMK_TYPE_TIME, true, false},
@@ -406,6 +399,24 @@ payment_entity(const SmkRequest *request)
 			return entities[i];
 	}
 	return NULL;
+}
+
+/*
+ * The entity that can be bound for one that is made here; other names stay. NULL: any that makes customers.
+ */
+const char *
+smk_customer_source(const SmkRequest *request, const char *entity)
+{
+	const char *basis;
+
+	if (strncmp(entity, "customer", strlen("customer")) != 0)
+		return entity;
+	if (strcmp(entity, "customer_revenue") == 0)
+		return payment_entity(request);
+	basis = customer_basis(request);
+	if (basis == NULL && strcmp(request->config->customer_basis, "auto") != 0)
+		basis = request->config->customer_basis;
+	return basis;
 }
 
 /* SQL for the instant twelve months after a customer's acquisition, on the clocks of the reporting zone. */

@@ -9,6 +9,7 @@
 extern SmkBinding *smk_customer_binding(const SmkRequest *request);
 extern SmkBinding *smk_customer_revenue_binding(const SmkRequest *request);
 extern SmkBinding *smk_customer_payment_binding(const SmkRequest *request);
+extern const char *smk_customer_source(const SmkRequest *request, const char *entity);
 extern char *smk_customer_is_ripe(SmkRecords *customers);
 extern char *smk_customer_is_paid(SmkRecords *customers);
 

@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "kpi/customer.h"
 #include "kpi/dimension.h"
 #include "kpi/source.h"
 
@@ -136,6 +137,55 @@ records_join(SmkRecords *records, const Way *way, int depth)
 	return join;
 }
 
+/* True for the product of payments that tell none: that of the first won opportunity is another matter. */
+static bool
+lacks_own_product(const SmkRecords *records, const SmkBy *by)
+{
+	int column = smk_entity_column(records->binding->entity, "product");
+
+	return strcmp(by->name, "product") == 0 && strcmp(records->binding->entity->name, "customer") == 0 &&
+		   column >= 0 && records->binding->columns[column].text == NULL;
+}
+
+/* What to bind or define so that customers, which nobody can bind, have a dimension. */
+static char *
+customers_need(const SmkRecords *records, const SmkBy *by)
+{
+	static const char *const givers[] = {"opportunity", "lead", "account"};
+	const char *column = dimension_column(by);
+	bool is_of_owner =
+		smk_entity_column(smk_entity_find("owner"), column) >= 0 && strcmp(column, "owner") != 0;
+	StringInfoData entities;
+	int count = 0;
+
+	if (lacks_own_product(records, by))
+		return psprintf("Bind column \"product\" of entity \"%s\".",
+						smk_customer_source(records->request, records->set->entity));
+	initStringInfo(&entities);
+	for (int i = lengthof(givers) - 1; i >= 0; i--)
+		if (by->defined || is_of_owner || smk_entity_column(smk_entity_find(givers[i]), column) >= 0)
+		{
+			char *others = pstrdup(entities.data);
+
+			resetStringInfo(&entities);
+			appendStringInfo(&entities, "\"%s\"%s%s", givers[i],
+							 count == 0	  ? ""
+							 : count == 1 ? " or "
+										  : ", ",
+							 others);
+			count++;
+		}
+	return psprintf(
+		"Customers have what their first won opportunity, else their first lead, else their account has: "
+		"%s \"%s\" %s entity %s%s. Opportunities and leads are found by their \"account_id\".",
+		by->defined ? "define dimension" : "bind column",
+		by->defined	  ? by->name
+		: is_of_owner ? "owner"
+					  : column,
+		by->defined ? "for" : "of", entities.data,
+		is_of_owner && !by->defined ? psprintf(", and column \"%s\" of entity \"owner\"", column) : "");
+}
+
 /* Raises the error for a dimension that the record set cannot have. */
 static void
 records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *measure)
@@ -143,7 +193,9 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 	const char *entity = records->binding->entity->name;
 	const char *what;
 
-	if (by->defined)
+	if (strcmp(entity, "customer") == 0)
+		what = customers_need(records, by);
+	else if (by->defined)
 		what = psprintf("Define dimension \"%s\" for entity \"%s\" too, or for one that it is linked with "
 						"(lead, opportunity, account, owner).",
 						by->name, entity);
@@ -274,16 +326,6 @@ customer_dimension(SmkRecords *records, const SmkBy *by)
 	return sql.len ? psprintf("CASE%s END", sql.data) : NULL;
 }
 
-/* True for the product of payments that tell none: that of the first won opportunity is another matter. */
-static bool
-lacks_own_product(const SmkRecords *records, const SmkBy *by)
-{
-	int column = smk_entity_column(records->binding->entity, "product");
-
-	return strcmp(by->name, "product") == 0 && strcmp(records->binding->entity->name, "customer") == 0 &&
-		   column >= 0 && records->binding->columns[column].text == NULL;
-}
-
 /*
  * SQL for a dimension's raw value on a record, of type text, bigint or uuid. Where there is no way to it: an
  * error that names the measure and what to bind; NULL for spend where the setting says so, and for entered
@@ -312,6 +354,18 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 		return pstrdup("NULL::text");
 	records_lack_dimension(records, by, measure);
 	return NULL;
+}
+
+/* SQL for the label of a record's account; NULL where accounts have none. */
+char *
+smk_records_account_label(SmkRecords *records)
+{
+	SmkBy label = {.name = "label"};
+	Way way;
+
+	if (!records_find_way(records, &label, "account", &way) || way.length > 1)
+		return NULL;
+	return records_reference(records, &label, &way);
 }
 
 /*

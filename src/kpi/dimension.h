@@ -8,6 +8,7 @@
 
 extern char *smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure);
 extern bool smk_records_have_dimension(const SmkRecords *records, const SmkBy *by);
+extern char *smk_records_account_label(SmkRecords *records);
 extern char *smk_dimension_first_column(const SmkRecords *records, const SmkBy *by);
 extern char *smk_dimension_text(const SmkRequest *request, const SmkBy *by, const char *raw);
 extern char *smk_dimension_labels(const SmkBy *by, List *values);

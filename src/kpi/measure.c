@@ -77,13 +77,18 @@ smk_measure_is_available(const SmkStatement *statement, const SmkColumn *column)
 	return false;
 }
 
-/* True where the measure is a sum of money, and what it adds up has a currency. */
+/*
+ * True where the measure is a sum of money, and what it adds up has a currency. Movements are converted
+ * before they are found; what is left to them is that a rate may be missing.
+ */
 bool
 smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column)
 {
+	const SmkConfig *config = statement->request->config;
 	ListCell *cell;
 
-	if (!smk_column_is_money(column))
+	if (!smk_column_is_of_amounts(column) ||
+		(column->aggregate == SMK_MOVEMENT && !(config->currency && config->missing_rate_is_null)))
 		return false;
 	foreach (cell, smk_measure_records(statement, statement->request, column->records))
 		if (smk_records_column(lfirst(cell), "currency") != NULL)

@@ -104,8 +104,7 @@ write_additive(const SmkMeasure *given)
 		return psprintf("smarketing.funnel(%s)%s", record_template(measure->value), filter);
 	/* [amount] of the entity: NaN and infinity must not become a figure. */
 	return psprintf("smarketing.finite_amount(sum(%s)%s, '%s', '%s')", record_template(measure->value),
-					filter, measure->records->entity,
-					(char *) linitial(smk_template_names(NIL, measure->value)));
+					filter, given->entity, (char *) linitial(smk_template_names(NIL, measure->value)));
 }
 
 static char *

@@ -12,7 +12,8 @@ typedef struct SmkMeasure
 {
 	const SmkColumn *column;
 	SmkShift shift;
-	const char *name; /* under which the statement carries it */
+	const char *name;	/* under which the statement carries it */
+	const char *entity; /* that errors name for its records */
 	bool is_available;
 } SmkMeasure;
 

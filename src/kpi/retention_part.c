@@ -22,6 +22,9 @@
 /* Decimals of converted amounts: the aggregate takes 38 digits, and quotients have many. */
 #define CONVERTED_SCALE 15
 
+/* In the place of a rate that is missing: of each currency another, so that none makes up for another. */
+#define STAND_IN "1.000001 + (hashtext(part.currency) & 1048575) * 0.000001"
+
 /* The instant at which the last period closes. */
 static TimestampTz
 last_close(const SmkRequest *request)
@@ -52,12 +55,39 @@ window_start(const SmkRequest *request, TimestampTz close)
 			: DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, zone, TimestampGetDatum(local))));
 }
 
-/* SQL for what a measure takes of a movement. */
+/* True where amounts are converted, and a rate may be missing. */
+static bool
+may_lack_rates(SmkRecords *records)
+{
+	const SmkConfig *config = records->request->config;
+
+	return config->currency != NULL && config->missing_rate_is_null &&
+		   smk_records_column(records, "currency") != NULL;
+}
+
+/* The condition that a rate is missing to the amounts of a movement. */
+#define IS_UNRATED "movement.period_start >= held.unrated_from"
+
+/* SQL for what a measure takes of a movement, besides a last case. */
+static char *
+movement_case(const SmkMeasure *measure, const char *last)
+{
+	return psprintf("CASE WHEN movement.movement IN (%s) THEN movement.%s%s END", measure->column->value,
+					measure->column->unit == SMK_UNIT_COUNT ? "customers" : "amount", last);
+}
+
 static char *
 write_movement(const SmkMeasure *measure)
 {
-	return psprintf("CASE WHEN movement.movement IN (%s) THEN movement.%s END", measure->column->value,
-					measure->column->unit == SMK_UNIT_COUNT ? "customers" : "amount");
+	return movement_case(measure, "");
+}
+
+/* The same where a rate may be missing: then every movement is a row of the figure, which is thus unknown. */
+static char *
+write_unsure_movement(const SmkMeasure *measure)
+{
+	return movement_case(measure,
+						 smk_column_is_of_amounts(measure->column) ? " WHEN " IS_UNRATED " THEN 0" : "");
 }
 
 /* SQL for a payment's product by the name under which it is shown; NULL where it has none. */
@@ -268,22 +298,49 @@ payments_by_age(SmkRecords *records, const char *source, const char *groups)
 		"           ((smarketing.period_start('%s', part.first_at, %s%s) + %s * interval '%s') AT TIME "
 		"ZONE %s) AS at\n    FROM (\n        SELECT part.*, min(part.at) OVER (PARTITION BY "
 		"part.customer%s) AS first_at\n        FROM %s) AS part) AS part",
-		smk_records_column(records, "currency") && request->config->currency ? ", part.factor" : "", groups,
-		smk_period_name(request->period), zone, smk_request_first_month(request), elapsed_periods(request),
-		smk_period_step(request->period), zone, groups, smk_sql_indent(source, 8));
+		may_lack_rates(records) ? ", part.currency, part.factor"
+		: smk_records_column(records, "currency") && request->config->currency ? ", part.factor"
+																			   : "",
+		groups, smk_period_name(request->period), zone, smk_request_first_month(request),
+		elapsed_periods(request), smk_period_step(request->period), zone, groups, smk_sql_indent(source, 8));
+}
+
+/* Adds the period from which on amounts lack a rate, and a currency that does. */
+static void
+append_unrated(SmkRecords *records, StringInfo sql)
+{
+	const SmkRequest *request = records->request;
+	char *is_unrated = psprintf("FILTER (WHERE part.amount IS NOT NULL AND part.factor IS NULL%s)",
+								smk_records_column(records, "ends_at")
+									? " AND (part.ends_at IS NULL OR part.ends_at > part.at)"
+									: "");
+
+	if (request->is_all)
+		appendStringInfo(sql, ",\n           min(date '2002-01-01') %s AS unrated_from", is_unrated);
+	else
+		appendStringInfo(sql,
+						 ",\n           smarketing.period_start('%s', min(%s)\n           %s, %s%s) AS "
+						 "unrated_from",
+						 smk_period_name(request->period), finite_time(request), is_unrated,
+						 quote_literal_cstr(request->time_zone), smk_request_first_month(request));
+	appendStringInfo(sql, ",\n           min(part.currency) %s AS unrated_currency", is_unrated);
 }
 
 /*
  * The aggregate over payments by groups (SQL after part., begun by a comma, or empty) as a subselect that
- * gives it as summary, with the groups, and first_at where the call wants it.
+ * gives it as summary, with the groups, first_at where the call wants it, and where rates may be missing
+ * unrated_from and unrated_currency.
  */
 static char *
 summaries(SmkRecords *records, const char *measure, const char *groups)
 {
 	const SmkRequest *request = records->request;
 	bool is_converted = smk_records_column(records, "currency") != NULL && request->config->currency != NULL;
+	bool may_lack = may_lack_rates(records);
 	const char *amount =
-		is_converted ? psprintf("round(part.amount * part.factor, %d)", CONVERTED_SCALE) : "part.amount";
+		may_lack ? psprintf("round(part.amount * coalesce(part.factor, " STAND_IN "), %d)", CONVERTED_SCALE)
+		: is_converted ? psprintf("round(part.amount * part.factor, %d)", CONVERTED_SCALE)
+					   : "part.amount";
 	char *source = payments(records, measure);
 	char *aggregate;
 	StringInfoData closes;
@@ -295,13 +352,18 @@ summaries(SmkRecords *records, const char *measure, const char *groups)
 		source = payments_by_age(records, source, groups);
 	aggregate =
 		request->is_all ? retention_of_range(records, amount, &closes) : retention_by_period(records, amount);
-	appendStringInfo(&sql, "(\n    SELECT %s AS summary%s", aggregate, groups);
+	/* A payment that counts nowhere in the range may still lack its rate. */
+	appendStringInfo(&sql, "(\n    SELECT %s%s AS summary%s", aggregate,
+					 may_lack && closes.len ? " FILTER (WHERE close.counts)" : "", groups);
 	if (smk_part_wants_first(request))
-		appendStringInfoString(&sql, ", min(part.at) FILTER (WHERE isfinite(part.at)) AS first_at");
+		appendStringInfo(&sql, ", min(part.at) FILTER (WHERE isfinite(part.at)%s) AS first_at",
+						 may_lack ? " AND close.counts" : "");
+	if (may_lack)
+		append_unrated(records, &sql);
 	/* The source ends with a condition where it converts. */
 	appendStringInfo(&sql, "\n    FROM (SELECT part.*\n          FROM %s) AS part%s",
 					 smk_sql_indent(source, 10), smk_sql_indent(closes.data, 4));
-	if (closes.len)
+	if (closes.len && !may_lack)
 		appendStringInfoString(&sql, "\n    WHERE close.counts");
 	if (groups[0] != '\0')
 		appendStringInfo(&sql, "\n    GROUP BY %s", groups + 2);
@@ -326,20 +388,41 @@ in_range(const SmkRequest *request)
 	return sql.data;
 }
 
+/* SQL for the label of held.customer: that of its account, else its key; and the join that it needs. */
+static char *
+label_of_held(const SmkRecords *records, StringInfo joins)
+{
+	SmkRecords *customers = smk_records(records->request, records->set, records->binding);
+	char *label = smk_records_account_label(customers);
+	SmkJoin *join;
+
+	if (label == NULL)
+		return pstrdup("held.customer::text");
+	join = linitial(customers->joins);
+	join->left_key = "held.customer";
+	smk_dimension_join(join, joins);
+	return psprintf("coalesce(%s, held.customer::text)", label);
+}
+
 /* The customers behind a measure over the whole range, as rows of kpi_rows: a row a movement. */
 char *
 smk_retention_rows(SmkRecords *records, const SmkColumn *measure)
 {
 	const SmkRequest *request = records->request;
+	StringInfoData joins;
+	char *label;
 
-	return psprintf(
-		"SELECT 'customer'::text AS entity, held.customer::text AS record_id, held.customer::text AS "
-		"label,\n       %s AS at, movement.amount AS amount, 1::numeric AS weight\n"
-		"FROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement\n"
-		"WHERE %s AND movement.movement IN (%s) AND movement.customers > 0",
-		smk_timestamp_literal(last_close(request)),
-		smk_sql_indent(summaries(records, measure->name, ", part.customer"), 5), in_range(request),
-		measure->value);
+	initStringInfo(&joins);
+	label = label_of_held(records, &joins);
+	return psprintf("SELECT 'customer'::text AS entity, held.customer::text AS record_id, %s AS "
+					"label,\n       %s AS at, %s AS amount, 1::numeric AS weight\n"
+					"FROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement%s\n"
+					"WHERE %s AND movement.movement IN (%s) AND movement.customers > 0",
+					label, smk_timestamp_literal(last_close(request)),
+					may_lack_rates(records) ? "CASE WHEN " IS_UNRATED " THEN NULL ELSE movement.amount END"
+											: "movement.amount",
+					smk_sql_indent(summaries(records, measure->name, ", part.customer"), 5), joins.data,
+					in_range(request), measure->value);
 }
 
 /* The part of a record set of payments: the movements of its customers. */
@@ -357,9 +440,20 @@ smk_retention_part(SmkStatement *statement, SmkRecords *records, List *given)
 	appendStringInfo(&sql, "-- %s\n%s", records->set->name,
 					 request->is_all ? "SELECT NULL::date AS period_start" : "SELECT movement.period_start");
 	smk_part_append_by(request, "held.", &sql);
-	smk_part_append_measures(statement, given, write_movement, &sql);
-	smk_part_append_tail(statement, smk_part_wants_first(request) ? "held.first_at" : "NULL::timestamptz",
-						 &sql);
+	smk_part_append_measures(statement, given,
+							 may_lack_rates(records) ? write_unsure_movement : write_movement, &sql);
+	if (statement->has_currencies && may_lack_rates(records))
+	{
+		if (smk_part_wants_first(request))
+			appendStringInfoString(&sql, ",\n       held.first_at");
+		/* What is converted already has no currency; before all days there is no rate. */
+		appendStringInfoString(&sql, ",\n       CASE WHEN " IS_UNRATED
+									 " THEN held.unrated_currency END AS currency,"
+									 "\n       date '-infinity' AS rate_on, NULL::numeric AS rate");
+	}
+	else
+		smk_part_append_tail(statement, smk_part_wants_first(request) ? "held.first_at" : "NULL::timestamptz",
+							 &sql);
 	appendStringInfo(&sql,
 					 "\nFROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement\n"
 					 "WHERE %s",
@@ -378,6 +472,7 @@ smk_compile_retention_cohorts(const SmkRequest *request, bool own_names)
 	SmkStatement statement = {0};
 	SmkRecords *records;
 	const char *customers = request->is_rolling ? "cohort.customers_since" : "cohort.customers";
+	const char *amounts[] = {"cohort.amount", "cohort.amount_rate"};
 	StringInfoData groups;
 	StringInfoData by;
 	StringInfoData order;
@@ -408,18 +503,24 @@ smk_compile_retention_cohorts(const SmkRequest *request, bool own_names)
 		else if (!is_there && !own_names)
 			appendStringInfo(&by, ", NULL::text AS by_%d", i + 1);
 	}
+	for (size_t i = 0; may_lack_rates(records) && i < lengthof(amounts); i++)
+		amounts[i] =
+			psprintf("CASE WHEN cohort.cohort + cohort.age * interval '%s' >= held.unrated_from THEN "
+					 "NULL ELSE %s END",
+					 smk_period_step(request->period), amounts[i]);
 	{
 		StringInfoData sql;
 
 		initStringInfo(&sql);
 		appendStringInfo(&sql,
 						 "SELECT cohort.cohort%s, cohort.age, cohort.cohort_size,\n       %s AS customers, "
-						 "smarketing.money(cohort.amount) AS amount,\n"
+						 "smarketing.money(%s) AS amount,\n"
 						 "       %s::double precision / nullif(cohort.cohort_size, 0) AS retention_rate, "
-						 "cohort.amount_rate\n"
+						 "%s%s\n"
 						 "FROM %s AS held\nCROSS JOIN LATERAL smarketing.cohorts(held.summary) AS cohort\n"
 						 "WHERE cohort.cohort >= %s AND cohort.cohort < %s",
-						 by.data, customers, customers,
+						 by.data, customers, amounts[0], customers, amounts[1],
+						 may_lack_rates(records) ? " AS amount_rate" : "",
 						 smk_sql_indent(summaries(records, measure->name, groups.data), 5),
 						 smk_date_literal(request->first), smk_date_literal(request->end));
 		foreach (cell, request->skipped)

@@ -6,6 +6,8 @@
 #include "kpi/allocation.h"
 #include "kpi/compiler.h"
 #include "kpi/currency.h"
+#include "kpi/customer.h"
+#include "kpi/dimension.h"
 #include "kpi/lump.h"
 #include "kpi/measure.h"
 #include "kpi/part.h"
@@ -38,9 +40,14 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 
 	initStringInfo(&condition);
 	initStringInfo(&sql);
-	/* A customer without an account is known by its first won opportunity. */
-	if (strcmp(entity->name, "customer") == 0 && smk_records_column(records, "opportunity_id"))
-		key = psprintf("coalesce(%s::text, %s::text)", key, smk_records_column(records, "opportunity_id"));
+	if (strcmp(entity->name, "customer") == 0)
+	{
+		label = smk_records_account_label(records);
+		/* A customer without an account is known by its first won opportunity. */
+		if (smk_records_column(records, "opportunity_id"))
+			key =
+				psprintf("coalesce(%s::text, %s::text)", key, smk_records_column(records, "opportunity_id"));
+	}
 	if (smk_column_is_at_close(measure))
 		appendStringInfo(&condition, "\n   AND %s", smk_stock_condition(records, measure));
 	if (measure->records->condition)
@@ -109,13 +116,17 @@ smk_compile_rows(const SmkRequest *request, const SmkColumn *measure, bool has_l
 	statement.request = request;
 	statement.spend_entry = smk_config_entered("spend");
 	if (!smk_measure_is_available(&statement, measure))
+	{
+		const char *entity = smk_customer_source(request, measure->records->entity);
+
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("nothing that is bound gives measure \"%s\" of %s", measure->name, request->kpi->name),
-			 errhint(
-				 "SELECT * FROM smarketing.bindings shows what is bound; entity \"%s\" is what it counts.",
-				 measure->records->entity)));
+			 errhint("SELECT * FROM smarketing.bindings shows what is bound; entity %s is what it counts.",
+					 entity ? psprintf("\"%s\"", entity)
+							: "\"subscription\", \"opportunity\" or \"revenue\"")));
+	}
 	if (measure->aggregate == SMK_MOVEMENT)
 		return psprintf(
 			"%s\nORDER BY at, record_id, label%s",

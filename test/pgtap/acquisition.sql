@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(12);
+SELECT plan(14);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -151,6 +151,9 @@ INSERT INTO deal VALUES (1, '2026-01-05', '2026-01-10', true, 2), (2, '2026-01-0
 INSERT INTO firm VALUES ('00000000-0000-0000-0000-000000000009', '2026-01-20');
 SELECT smarketing.configure('time_zone', 'UTC'), smarketing.unbind('spend'), smarketing.bind('lead', 'lead'), smarketing.bind('opportunity', 'deal'), smarketing.bind('account', 'firm') \gset
 SELECT results_eq($$SELECT by_1, value FROM smarketing.kpi('new_customers', '2026-01-01', '2026-02-01', 'all', '{channel}')$$, $$VALUES ('(none)', 1::numeric), ('b', 2)$$, 'accounts through the lead');
+SELECT results_eq($$SELECT record_id, label FROM smarketing.kpi_rows('new_customers', '2026-01-01', '2026-02-01') ORDER BY 1$$, $$VALUES ('00000000-0000-0000-0000-000000000001', NULL), ('00000000-0000-0000-0000-000000000009', NULL), ('3', NULL)$$, 'without accounts'' labels rows have none');
+SELECT smarketing.bind('account', 'firm', '{"label": "''Firm '' || right(account_id::text, 1)"}') \gset
+SELECT results_eq($$SELECT record_id, label FROM smarketing.kpi_rows('new_customers', '2026-01-01', '2026-02-01') ORDER BY 1$$, $$VALUES ('00000000-0000-0000-0000-000000000001', NULL), ('00000000-0000-0000-0000-000000000009', 'Firm 9'), ('3', NULL)$$, 'and else those');
 SELECT smarketing.bind('opportunity', 'deal', '{"lead_id": null}') \gset
 SELECT results_eq($$SELECT value FROM smarketing.kpi('new_customers', '2026-01-01', '2026-02-01', 'all')$$, 'VALUES (4::numeric)', 'opportunities that know neither');
 SELECT * FROM finish();

@@ -254,6 +254,7 @@ CREATE FUNCTION hint_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE 
 -- Nothing bound, or not enough.
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention()', '55000', 'customer_retention needs what customers pay, and nothing that is bound tells it', 'nothing is bound');
 SELECT matches(hint_of('SELECT * FROM smarketing.kpi(''retention_rate'')'), '"subscription".*"opportunity".*"revenue".*"account_id".*customer_basis', 'the hint says what to bind');
+SELECT is(hint_of(format('SELECT * FROM smarketing.kpi_rows(%L)', m)), 'SELECT * FROM smarketing.bindings shows what is bound; entity "subscription", "opportunity" or "revenue" is what it counts.', 'so does that of rows: ' || m) FROM unnest('{customers_start,new_customers}'::text[]) AS m;
 SELECT smarketing.bind('opportunity', 'opp', '{"account_id": null}') \gset
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention()', '55000', NULL, 'won opportunities without account_id');
 SELECT smarketing.bind('opportunity', 'opp', '{"won": null}') \gset
@@ -303,6 +304,17 @@ SELECT is((SELECT value FROM smarketing.kpi('revenue_upsell', '2025-02-01', '202
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention(by => ''{product}'')', '22023', 'measure "customers_start" of customer_retention has no dimension "product"', 'the product of the first won opportunity is none of a payment');
 SELECT throws_ok('SELECT * FROM smarketing.customer_retention(filter => ''{"product": "sold"}'')', '22023', NULL, 'nor for a filter');
 SELECT throws_ok('SELECT * FROM smarketing.kpi_rows(''customers_upsold'')', '55000', NULL, 'nor for its rows');
+-- Hints name what can be bound.
+SELECT is(hint_of('SELECT * FROM smarketing.kpi_rows(''customers_upsold'')'), 'SELECT * FROM smarketing.bindings shows what is bound; entity "revenue" is what it counts.', 'rows count the basis');
+SELECT is(hint_of(call), 'Bind column "product" of entity "revenue".', call) FROM unnest(ARRAY['SELECT * FROM smarketing.customer_retention(by => ''{product}'')', 'SELECT * FROM smarketing.retention_cohorts(filter => ''{"product": "sold"}'')']) AS call;
+SELECT smarketing.define_dimension('region', '{"opportunity": "channel"}'), smarketing.bind('opportunity', 'opp', '{"account_id": null}') \gset
+SELECT is(hint_of(format('SELECT * FROM smarketing.%s(filter => %L)', f, jsonb_build_object(dim, 'x'))), 'Customers have what their first won opportunity, else their first lead, else their account has: ' || what || '. Opportunities and leads are found by their "account_id".', f || ' by ' || dim)
+FROM (VALUES ('channel', 'bind column "channel" of entity "opportunity" or "lead"'), ('segment', 'bind column "segment" of entity "opportunity", "lead" or "account"'), ('team', 'bind column "owner" of entity "opportunity", "lead" or "account", and column "team" of entity "owner"'), ('region', 'define dimension "region" for entity "opportunity", "lead" or "account"')) AS t (dim, what),
+    unnest('{customer_retention,retention_cohorts,customer_acquisition_cost}'::text[]) AS f;
+SELECT smarketing.define_dimension('region', NULL), smarketing.bind('opportunity', 'opp') \gset
+INSERT INTO rev VALUES (1, '2025-01-05', 'NaN', 'p');
+SELECT throws_ok(format('SELECT * FROM smarketing.kpi(%L, ''2025-01-01'', ''2025-02-01'')', m), '22003', 'column "amount" of entity "revenue" has NaN or infinite values', 'NaN is in revenue: ' || m) FROM unnest('{revenue_per_customer,revenue_end}'::text[]) AS m;
+DELETE FROM rev WHERE amount = 'NaN';
 SELECT results_eq('SELECT by_1, customers_new FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'', by => ''{channel}'')', $$VALUES ('(none)', 1::bigint), ('web', 1)$$, 'but its channel is the customer''s');
 SELECT smarketing.bind('revenue', 'rev') \gset
 SELECT smarketing.map_value('product', 'p', 'P'), smarketing.map_value('product', 'q', 'P') \gset
@@ -328,6 +340,12 @@ SELECT is_empty($$SELECT w.* FROM smarketing.customer_retention('2025-02-01', '2
 -- kpi_rows: cut, and of what there is none.
 SELECT is((SELECT count(*) FROM smarketing.kpi_rows('customers_start', '2026-01-01', '2026-02-01', max_rows => 3)), 3::bigint, 'kpi_rows cuts');
 SELECT is((SELECT array_agg(DISTINCT entity) || array_agg(DISTINCT weight::text) FROM smarketing.kpi_rows('customer_retention.revenue_end', '2026-01-01', '2026-02-01')), '{customer,1}', 'customers, each whole');
+SELECT is((SELECT array_agg(DISTINCT label) = array_agg(DISTINCT record_id) FROM smarketing.kpi_rows('customer_retention.revenue_end', '2026-01-01', '2026-02-01')), true, 'labelled by their accounts'' keys');
+SELECT smarketing.bind('account', 'firm', '{"label": "nullif(''Firm '' || account_id, ''Firm 2'')"}') \gset
+INSERT INTO firm VALUES (1, 'S', 'x');
+SELECT results_eq('SELECT record_id, label FROM smarketing.kpi_rows(''customer_retention.revenue_end'', ''2025-01-01'', ''2025-02-01'', ''{"account": ["1", "2", "3"]}'') ORDER BY 1', $$VALUES ('1', 'Firm 1'), ('2', '2')$$, 'or by their names, where accounts have any');
+DELETE FROM firm WHERE ctid = (SELECT max(ctid) FROM firm);
+SELECT smarketing.bind('account', 'firm') \gset
 SELECT throws_ok('SELECT * FROM smarketing.kpi_rows(''retention_rate'')', '22023', NULL, 'a rate has no rows');
 SELECT ok((SELECT count(*) > 10 FROM smarketing.kpi_explain('customer_retention', '2025-01-01', '2026-01-01', 'month', '{segment}')), 'kpi_explain');
 -- What it was before: of a range that begins in the last days of a month, to a month that has fewer.
@@ -445,9 +463,72 @@ SELECT is((SELECT sum(customers_new) FROM smarketing.customer_retention('2025-01
 RESET ROLE;
 DROP OWNED BY cr_reader; DROP ROLE cr_reader;
 
--- A missing rate is an error also where it may be NULL: a payment without an amount would be taken for nothing.
-SELECT smarketing.bind('subscription', 'sub'), smarketing.configure('currency', 'EUR'), smarketing.configure('on_missing_rate', 'null') \gset
-TRUNCATE smarketing.exchange_rate_entry;
-SELECT throws_ok('SELECT * FROM smarketing.customer_retention(''2025-01-01'', ''2025-04-01'')', '55000');
-SELECT smarketing.unbind('subscription'), smarketing.configure('currency', NULL), smarketing.configure('on_missing_rate', NULL) \gset
+-- A missing rate may give NULL: counts stay, money is NULL from the period of the first payment without one on, by group.
+SELECT smarketing.unbind('revenue'), smarketing.bind('subscription', 'sub'), smarketing.configure('currency', 'EUR'), smarketing.configure('on_missing_rate', 'null') \gset
+TRUNCATE smarketing.exchange_rate_entry; INSERT INTO smarketing.exchange_rate_entry VALUES ('USD', '2025-01-01', 0.5);
+TRUNCATE sub; INSERT INTO sub VALUES (1, '2025-01-10', NULL, 10, 'p', 'EUR'), (2, '2025-01-10', '2025-03-15', 20, 'p', 'USD'), (3, '2025-03-01', NULL, 10, 'q', ' gbp '), (3, '2025-03-01', NULL, -10, 'q', 'EUR'), (4, '2025-03-20', NULL, 1, 'p', NULL), (6, '2024-12-01', '2025-01-03', 4, 'r', 'USD'), (6, '2024-12-01', '2025-01-03', -4, 'r', 'USD');
+SELECT results_eq('SELECT customers_start, customers_new, customers_lost, churn_rate, customers_upsold, revenue_start, revenue_contraction, revenue_end, net_revenue_retention FROM smarketing.customer_retention(''2025-01-01'', ''2025-05-01'', filter => ''{"product": {"not": "r"}}'')',
+    'VALUES (0::bigint, 2::bigint, 0::bigint, NULL::float8, 0::bigint, 0::numeric, 0::numeric, 20::numeric, NULL::float8), (2, 0, 0, 0, 0, 20, 0, 20, 1), (2, 2, 1, 0.5, NULL, NULL, NULL, NULL, NULL), (3, 0, 0, 0, NULL, NULL, NULL, NULL, NULL)', 'a payment at midnight lacks its rate from its own month on');
+SELECT results_eq('SELECT by_1, customers_new, customers_cross_sold, revenue_new FROM smarketing.customer_retention(''2025-01-01'', ''2025-05-01'', ''all'', ''{product}'')', $$VALUES ('p', 2::bigint, 0::bigint, 11::numeric), ('q', 1, NULL, NULL), ('r', 0, NULL, NULL)$$, 'by product in one row');
+SELECT results_eq('SELECT period_start, customers_new, revenue_new FROM smarketing.customer_retention(period => ''all'', filter => ''{"product": "q"}'')', 'VALUES (date ''2025-03-01'', 1::bigint, NULL::numeric)', 'over all time');
+SELECT results_eq('SELECT record_id, amount FROM smarketing.kpi_rows(''customer_retention.' || m || ''', ''2025-01-01'', ''2025-04-01'')', $$VALUES ('1', 10::numeric), ('3', NULL), ('4', 1)$$, 'kpi_rows lists who lacks a rate without an amount: ' || m) FROM unnest('{revenue_end,revenue_new,customers_new}'::text[]) AS m;
+SELECT results_eq('SELECT value FROM smarketing.kpi(''revenue_end'', ''2025-02-01'', ''2025-04-01'', filter => ''{"product": {"not": "r"}}'')', 'VALUES (20::numeric), (NULL)', 'as a metric');
+SELECT results_eq('SELECT value, other FROM smarketing.kpi_compare(''revenue_end'', ''2025-03-01'', ''2025-05-01'', filter => ''{"product": {"not": "r"}}'', options => ''{"against": "previous"}'')', 'VALUES (NULL::numeric, 20::numeric), (NULL, NULL)', 'and beside the one before');
+SELECT results_eq('SELECT cohort, age, customers, amount, amount_rate FROM smarketing.retention_cohorts(''2025-01-01'', ''2025-04-01'', filter => ''{"product": ["p", "q"]}'')', $$VALUES (date '2025-01-01', 0, 2::bigint, 20::numeric, 1::float8), ('2025-01-01', 1, 2, 20, 1), ('2025-01-01', 2, 1, NULL, NULL), ('2025-03-01', 0, 2, NULL, NULL)$$, 'cohorts');
+-- What a lifetime is worth counts who left.
+DELETE FROM sub WHERE account_id IN (3, 6);
+CREATE TABLE cost (at date, amount numeric); INSERT INTO cost VALUES ('2025-03-05', 30);
+SELECT smarketing.bind('spend', 'cost') \gset
+SELECT results_eq('SELECT new_customers, revenue_per_customer, lifetime_value FROM smarketing.customer_acquisition_cost(''2025-03-01'', ''2025-04-01'')', 'VALUES (1::bigint, 1::numeric, 2::numeric)', 'lifetime_value');
+UPDATE sub SET currency = 'CHF' WHERE account_id = 2;
+SELECT results_eq('SELECT new_customers, revenue_per_customer, lifetime_value FROM smarketing.customer_acquisition_cost(''2025-03-01'', ''2025-04-01'')', 'VALUES (1::bigint, 1::numeric, 2::numeric)', 'the same where who left paid at no rate');
+SELECT smarketing.unbind('spend') \gset
+-- By the age of customers: the second payment of each is a month old, whatever its date.
+CREATE TABLE paid (account_id int, at timestamptz, amount numeric, currency text);
+INSERT INTO paid VALUES (1, '2025-01-20', 10, 'EUR'), (1, '2025-02-25', 10, 'CHF'), (2, '2025-01-25', 20, 'EUR'), (2, '2025-02-20', 5, NULL);
+SELECT smarketing.unbind('subscription'), smarketing.bind('revenue', 'paid') \gset
+SELECT results_eq('SELECT age, customers, amount, amount_rate FROM smarketing.retention_cohorts(''2025-01-01'', ''2025-03-01'', options => ''{"age": "elapsed"}'')', 'VALUES (0, 2::bigint, 35::numeric, 1::float8), (1, 1, NULL, NULL)', 'cohorts by elapsed age');
+SELECT smarketing.configure('on_missing_rate', NULL) \gset
+SELECT throws_ok('SELECT * FROM smarketing.customer_retention(''2025-01-01'', ''2025-04-01'')', '55000', 'exchange rates to EUR are missing: CHF from 2025-02-25', 'without the setting it is an error');
+-- Random CRMs: with rates that begin later, or never, against what their payments gave at all rates.
+SET search_path = public; TRUNCATE smarketing.exchange_rate_entry;
+CREATE TABLE late (currency text, at date, rate numeric);
+CREATE TABLE without_rate (g text, unrated_from date);
+CREATE TABLE full_figure (g text, period_start date, r jsonb);
+CREATE FUNCTION try_missing(first int, last int) RETURNS TABLE (what text) LANGUAGE plpgsql AS $$
+DECLARE i int; basis text; period text; since timestamptz; until timestamptz; dim text; begins_on date; call text; m text; x record; y record; z record;
+BEGIN
+    FOR i IN first .. last LOOP
+        PERFORM set_config('test.zone', pick('{UTC,America/Havana,Australia/Lord_Howe}'::text[]), true); PERFORM set_config('TimeZone', zone(), true), smarketing.configure('time_zone', zone()), fill(), smarketing.configure('active_within', pick('{12 months,3 months,45 days}'::text[]));
+        UPDATE contract SET amount = abs(amount), currency = CASE currency WHEN 'USD' THEN ' usd' ELSE currency END;
+        basis := (ARRAY['subscription', 'opportunity', 'revenue'])[1 + i % 3]; PERFORM smarketing.configure('customer_basis', basis);
+        period := pick('{day,week,month,month,quarter,year,all,all,fiscal_year}'::text[]); dim := pick('{none,account,product}'::text[]);
+        since := day_begins((now() - random() * interval '500 days')::date, zone()); until := least(now(), since + CASE period WHEN 'day' THEN 20 ELSE 250 END * random() * interval '1 day' + interval '3 hours');
+        begins_on := now() + (random() * 1400 - 900) * interval '1 day';
+        call := format('%s: %s in %s, %L, %L, %L by %s, rates from %s', i, basis, zone(), since, until, period, dim, begins_on);
+        TRUNCATE late, without_rate, full_figure; INSERT INTO late SELECT * FROM fx WHERE at >= begins_on;
+        INSERT INTO without_rate SELECT coalesce(CASE dim WHEN 'account' THEN p.account WHEN 'product' THEN coalesce(p.product, '(none)') END, ''), min(begins(CASE period WHEN 'all' THEN 'day' ELSE period END, p.at, zone()))
+            FROM (SELECT account_id::text AS account, starts_at AS at, product, amount, currency FROM contract WHERE basis = 'subscription' AND (ends_at IS NULL OR ends_at > starts_at)
+                  UNION ALL SELECT account_id::text, closed_at, product, amount, currency FROM deal WHERE basis = 'opportunity' AND won UNION ALL SELECT account_id, sale.at, product, amount, currency FROM sale WHERE basis = 'revenue') AS p
+            WHERE account IS NOT NULL AND p.at < until AND amount IS NOT NULL AND upper(btrim(currency)) = 'USD' AND NOT EXISTS (SELECT FROM late AS l WHERE l.at <= (p.at AT TIME ZONE zone())::date) GROUP BY 1;
+        PERFORM smarketing.bind('exchange_rate', 'fx');
+        INSERT INTO full_figure SELECT coalesce(by_1, ''), f.period_start, to_jsonb(f) FROM smarketing.customer_retention(since, until, period, array_remove(ARRAY[dim], 'none')) AS f;
+        m := pick('{customers_start,customers_lost,revenue_new,revenue_expansion,revenue_end}'::text[]);
+        SELECT count(*) AS n, sum(amount) AS amount INTO x FROM smarketing.kpi_rows('customer_retention.' || m, since, until, max_rows => NULL);
+        PERFORM smarketing.bind('exchange_rate', 'late'), smarketing.configure('on_missing_rate', 'null');
+        RETURN QUERY SELECT format('%s: %s %s %s: %s, at all rates %s, without from %s', call, period_start, g, f.key, f.value, r -> f.key, w.unrated_from)
+            FROM (SELECT coalesce(by_1, '') AS g, c.period_start, e.* FROM smarketing.customer_retention(since, until, period, array_remove(ARRAY[dim], 'none')) AS c, jsonb_each(to_jsonb(c)) AS e) AS f
+            FULL JOIN full_figure USING (g, period_start) LEFT JOIN without_rate AS w USING (g)
+            WHERE CASE WHEN f.key IS NULL OR r IS NULL THEN true
+                WHEN f.key ~ 'revenue|sold' AND (period = 'all' AND w.unrated_from IS NOT NULL OR w.unrated_from <= period_start) THEN f.value <> 'null' AND (period <> 'all' OR r @? '$.* ? (@.type() == "number" && @ <> 0)')
+                ELSE f.value IS DISTINCT FROM r -> f.key END;
+        SELECT count(*) AS n, sum(amount) AS amount, bool_and(amount IS NOT NULL) AS is_known INTO y FROM smarketing.kpi_rows('customer_retention.' || m, since, until, max_rows => NULL);
+        RETURN QUERY SELECT format('%s: rows of %s: %s, at all rates %s', call, m, y, x) WHERE m <> 'revenue_expansion' AND x.n <> y.n OR y.is_known AND x.amount IS DISTINCT FROM y.amount AND NOT (m = 'revenue_expansion' AND x.n <> y.n);
+        PERFORM smarketing.configure('on_missing_rate', NULL);
+    END LOOP;
+END $$;
+SELECT bool_and(smarketing.bind(e, s::regclass) IS NULL) AS done FROM (VALUES ('lead', 'lead'), ('opportunity', 'deal'), ('subscription', 'contract'), ('revenue', 'sale'), ('account', 'firm')) AS t (e, s) \gset
+SET client_min_messages = error;
+SELECT is((SELECT string_agg(what, E'\n') FROM (SELECT what FROM try_missing(1, 90) LIMIT 5) AS t), NULL, '90 CRMs without some rates');
+SET client_min_messages = warning;
 SELECT * FROM finish();
