@@ -61,6 +61,16 @@ static const SmkRecordSet subscriptions_running = {"subscriptions at the close o
 static const SmkRecordSet customer_payments = {
 	"payments of customers", "customer_payment", "at", SMK_KIND_ANY, false, NULL, NULL};
 
+static const SmkRecordSet credits_of_won = {
+	"credits of opportunities won", "credit", "at", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet credits_of_open = {"credits of opportunities open at the end of the period",
+											 "open_credit",
+											 "at",
+											 SMK_KIND_ANY,
+											 false,
+											 NULL,
+											 NULL};
+
 /* From creation to closing; an infinite time has no distance. */
 #define CYCLE                                                                                                \
 	"CASE WHEN isfinite([@created_at]) AND isfinite([@closed_at]) THEN [@closed_at] - [@created_at] END"
@@ -80,6 +90,7 @@ static const SmkRecordSet customer_payments = {
 #define REVENUE "revenue"
 #define OPPORTUNITY "opportunity"
 #define SUBSCRIPTION "subscription"
+#define TOUCHED "touched"
 
 /* Measures. */
 #define COUNT_OF(name, basis, better, records, condition)                                                    \
@@ -97,6 +108,10 @@ static const SmkRecordSet customer_payments = {
 #define HIDDEN_SUM_OF(name, basis, records, value, condition)                                                \
 	{                                                                                                        \
 		name, basis, SMK_SUM, SMK_UNIT_MONEY, true, true, &(records), value, condition, NULL, NULL           \
+	}
+#define SHARE_OF(name, basis, better, records, value, condition)                                             \
+	{                                                                                                        \
+		name, basis, SMK_SHARE, SMK_UNIT_QUOTIENT, better, false, &(records), value, condition, NULL, NULL   \
 	}
 #define MEDIAN_HOURS_OF(name, basis, better, records, value, condition)                                      \
 	{                                                                                                        \
@@ -144,6 +159,10 @@ static const SmkRecordSet customer_payments = {
 #define COMPUTED(name, unit, better, expression, numerator, denominator)                                     \
 	{                                                                                                        \
 		name, ANY, SMK_RATIO, unit, better, false, NULL, expression, NULL, numerator, denominator            \
+	}
+#define HIDDEN_COMPUTED(name, unit, better, expression)                                                      \
+	{                                                                                                        \
+		name, ANY, SMK_RATIO, unit, better, true, NULL, expression, NULL, NULL, NULL                         \
 	}
 /* A column that is no metric. */
 #define HIDDEN_TRUTH(name, expression)                                                                       \
@@ -269,6 +288,19 @@ static const SmkColumn revenue_evolution_columns[] = {
 	HIDDEN_TRUTH("is_projection", "false"),
 	END_OF_COLUMNS};
 
+static const SmkColumn marketing_roi_columns[] = {
+	SUM_OF("spend", ANY, false, spend_of_marketing, "[amount]", NULL),
+	SHARE_OF("attributed_conversions", ANY, true, credits_of_won, "[conversions]", "[is_attributed]"),
+	SUM_OF("attributed_revenue", ANY, true, credits_of_won, "[amount]", "[is_attributed]"),
+	QUOTIENT_OF("return_on_ad_spend", true, "attributed_revenue", "spend"),
+	COMPUTED("roi", SMK_UNIT_QUOTIENT, true,
+			 "(([attributed_revenue] * [margin] - [spend]) / nullif([spend], 0))::double precision",
+			 "net_return", "spend"),
+	SUM_OF("open_pipeline", ANY, true, credits_of_open, "[amount]", "[is_attributed]"),
+	SUM_OF("unattributed_revenue", ANY, false, credits_of_won, "[amount]", "NOT [is_attributed]"),
+	HIDDEN_COMPUTED("net_return", SMK_UNIT_MONEY, true, "[attributed_revenue] * [margin] - [spend]"),
+	END_OF_COLUMNS};
+
 static const SmkColumn customer_retention_columns[] = {
 	CUSTOMERS_OF("customers_start", true, "'opening'", NULL),
 	COMPUTED("customers_kept", SMK_UNIT_COUNT, true, "[customers_start] - [customers_lost]", NULL, NULL),
@@ -347,6 +379,7 @@ static const SmkColumn lead_funnel_columns[] = {
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const flow_or_cohort[] = {FLOW, COHORT, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
+static const char *const closed_or_touched[] = {CLOSED, TOUCHED, NULL};
 
 static const char *const spend_kinds[] = {ALL, MARKETING, SALES, NULL};
 static const char *const customer_acquisition_cost_options[] = {"spend_kind", "lag", "margin", "time_zone",
@@ -359,6 +392,8 @@ static const char *const cost_per_opportunity_options[] = {"kind", "lag", "time_
 static const char *const sales_qualified_leads_options[] = {"basis", "within", "time_zone", NULL};
 static const char *const customer_retention_options[] = {"basis", "time_zone", NULL};
 static const char *const lead_funnel_options[] = {"mode", "within", "as_of", "time_zone", NULL};
+static const char *const marketing_roi_options[] = {"model", "lookback", "half_life", "basis",
+													"kind",	 "margin",	 "time_zone", NULL};
 static const char *const opportunity_win_rate_options[] = {"basis", "kind", "time_zone", NULL};
 
 const SmkKpi smk_kpis[] = {
@@ -374,6 +409,8 @@ const SmkKpi smk_kpis[] = {
 	 revenue_evolution_options},
 	{"sales_qualified_leads", 6, "lead_to_won_rate", "lead", sales_qualified_leads_columns, cohort_or_period,
 	 "basis", sales_qualified_leads_options},
+	{"marketing_roi", 7, "roi", "credit", marketing_roi_columns, closed_or_touched, "basis",
+	 marketing_roi_options},
 	{"opportunity_win_rate", 8, "win_rate", "opportunity", opportunity_win_rate_columns, closed_or_created,
 	 "basis", opportunity_win_rate_options}};
 
@@ -438,6 +475,15 @@ bool
 smk_column_is_at_close(const SmkColumn *column)
 {
 	return column->aggregate == SMK_STOCK || column->aggregate == SMK_LEVEL;
+}
+
+/* True for a measure whose figures of periods and of dimensions add up. */
+bool
+smk_column_is_additive(const SmkColumn *column)
+{
+	return (column->aggregate == SMK_COUNT || column->aggregate == SMK_SUM ||
+			column->aggregate == SMK_SHARE) &&
+		   strcmp(column->records->entity, "open_credit") != 0;
 }
 
 /* The names of the KPIs, palloc'd, for an error that lists them. */
@@ -605,6 +651,9 @@ smk_unit_type(SmkUnit unit)
 char *
 smk_column_template(const SmkKpi *kpi, const SmkColumn *column)
 {
+	if (column->aggregate == SMK_SHARE)
+		/* Thirds and sixths of a record sum to whole ones. */
+		return psprintf("round([%s], 9)::%s", column->name, smk_unit_type(column->unit));
 	if (column->aggregate != SMK_RATIO)
 		return psprintf(column->unit == SMK_UNIT_MONEY ? "smarketing.money([%s])" : "[%s]", column->name);
 	if (column->value != NULL)

@@ -35,6 +35,7 @@ typedef enum SmkAggregate
 {
 	SMK_COUNT,	  /* the records for which the condition holds */
 	SMK_SUM,	  /* the sum of value over them */
+	SMK_SHARE,	  /* likewise, of shares of records */
 	SMK_MEDIAN,	  /* its median; not additive */
 	SMK_SUMMARY,  /* a funnel of events: value is the arguments of smarketing.funnel */
 	SMK_STOCK,	  /* how many are there at the period's end: from value until the set's ends */
@@ -99,6 +100,7 @@ extern const char *smk_unit_type(SmkUnit unit);
 extern bool smk_column_is_money(const SmkColumn *column);
 extern bool smk_column_is_of_amounts(const SmkColumn *column);
 extern bool smk_column_is_at_close(const SmkColumn *column);
+extern bool smk_column_is_additive(const SmkColumn *column);
 extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);
 
 /* What a person reads about a metric, in one language. */

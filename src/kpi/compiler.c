@@ -7,7 +7,9 @@
 #include "utils/builtins.h"
 
 #include "kpi/allocation.h"
+#include "attribution/attribution_arguments.h"
 #include "kpi/compiler.h"
+#include "kpi/credit.h"
 #include "kpi/currency.h"
 #include "kpi/customer.h"
 #include "kpi/goal.h"
@@ -246,6 +248,27 @@ typedef struct Outer
 	SmkShift shift;
 } Outer;
 
+/* SQL for a sum of spend where a cell may be what is not attributed: there is none there, which is not 0. */
+static char *
+in_attributed_cell(const SmkRequest *request, const SmkColumn *column, char *value)
+{
+	StringInfoData sql;
+	int n = 0;
+	ListCell *cell;
+
+	if (strcmp(request->kpi->entity ? request->kpi->entity : "", "credit") != 0 ||
+		strcmp(column->records ? column->records->entity : "", "spend") != 0)
+		return value;
+	initStringInfo(&sql);
+	foreach (cell, request->by)
+	{
+		n++;
+		if (smk_credit_is_of_touch(lfirst(cell)))
+			appendStringInfo(&sql, "%scell.by_%d = '" SMK_UNATTRIBUTED "'", sql.len ? " OR " : "", n);
+	}
+	return sql.len ? psprintf("CASE WHEN NOT (%s) OR %s <> 0 THEN %s END", sql.data, value, value) : value;
+}
+
 /* A measure in the last level of the statement: its column, or NULL where nothing that is bound gives it. */
 static char *
 replace_measure(void *state, const char *written)
@@ -273,7 +296,7 @@ replace_measure(void *state, const char *written)
 		if (measure->column != column || measure->shift != inner.shift || !measure->is_available)
 			continue;
 		if (measure->shift == SMK_SHIFT_NONE || measure->shift == SMK_SHIFT_GOAL)
-			return psprintf("cell.%s", measure->name);
+			return in_attributed_cell(request, column, psprintf("cell.%s", measure->name));
 		return psprintf(
 			"CASE WHEN %s THEN cell.%s END",
 			smk_shift_known(request, measure->shift,
@@ -356,7 +379,7 @@ compile_cells(const SmkStatement *statement)
 							 smk_measure_type(measure), name);
 		else
 			appendStringInfo(&sql, ",\n       coalesce(sum(part.%s), 0)::%s AS %s", name,
-							 smk_unit_type(measure->column->unit), name);
+							 smk_measure_type(measure), name);
 	}
 	if (smk_part_wants_first(request) && parts.len)
 		appendStringInfoString(&sql, ",\n       min(part.first_at) AS first_at");
@@ -391,7 +414,8 @@ smk_compile_lacking_entity(const SmkRequest *request)
 
 	if (smk_config_binding(request->config, entity) != NULL ||
 		(strcmp(entity, "customer") == 0 && smk_customer_binding(request) != NULL) ||
-		(strcmp(entity, "customer_payment") == 0 && smk_customer_payment_binding(request) != NULL))
+		(strcmp(entity, "customer_payment") == 0 && smk_customer_payment_binding(request) != NULL) ||
+		(strcmp(entity, "credit") == 0 && smk_credit_binding(request) != NULL))
 		return NULL;
 	return entity;
 }
@@ -420,6 +444,12 @@ smk_compile_require_entity(const SmkRequest *request)
 			 errmsg("%s needs customers, and nothing that is bound makes any", request->kpi->name),
 			 errhint("Bind entity \"subscription\", \"opportunity\" with \"won\", \"revenue\", or "
 					 "\"account\" with \"customer_since\"; setting \"customer_basis\" says which counts.")));
+	if (strcmp(entity, "credit") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s needs won opportunities and touches, and not both are bound", request->kpi->name),
+				 errhint("Bind entity \"opportunity\" with \"won\" and \"closed_at\", and \"touch\", or "
+						 "\"lead\" with \"channel\", whose creation is a touch where no others are known.")));
 	initStringInfo(&others);
 	if (request->kpi->entity == NULL)
 		for (int i = 2; request->kpi->bases[i] != NULL; i++)

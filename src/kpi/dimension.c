@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "kpi/credit.h"
 #include "kpi/customer.h"
 #include "kpi/dimension.h"
 #include "kpi/source.h"
@@ -47,6 +48,9 @@ way_ends(Way *way, const SmkBy *by)
 		return !way->binding->is_own &&
 			   by->defined->columns[way->binding->entity - smk_entities].text != NULL;
 	}
+	/* What originated an opportunity is not what a credit of it was a touch of. */
+	if (strcmp(by->name, "origin") == 0 && strcmp(way->binding->entity->name, "credit") == 0)
+		return false;
 	way->column = smk_entity_column(way->binding->entity, dimension_column(by));
 	return way->column >= 0 && way->binding->columns[way->column].text != NULL;
 }
@@ -345,7 +349,11 @@ smk_records_dimension(SmkRecords *records, const SmkBy *by, const char *measure)
 	if (strcmp(entity, "customer") == 0 && (of_customer = customer_dimension(records, by)) != NULL)
 		return of_customer;
 	if (records_way(records, by, &way))
-		return records_reference(records, by, &way);
+	{
+		char *reference = records_reference(records, by, &way);
+
+		return strcmp(entity, "credit") == 0 ? smk_credit_dimension(records, by, reference) : reference;
+	}
 	if (is_spend && strcmp(records->request->config->spend_without_dimension, "none") == 0)
 		return pstrdup("NULL::text");
 	/* What was entered by hand has fewer columns than what is bound beside it. */

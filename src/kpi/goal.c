@@ -129,13 +129,6 @@ clocks_literal(const SmkRequest *request, TimestampTz at)
 					strchr(smk_timestamp_literal(DatumGetTimestamp(clocks)), '\'')); /* its text is in UTC */
 }
 
-/* True where the figure of a quarter is the sum of those of its months. */
-static bool
-adds_up_over_time(const SmkColumn *column)
-{
-	return column->aggregate == SMK_COUNT || column->aggregate == SMK_SUM;
-}
-
 /* SQL for the share of goal.value that falls on a period, from begins until ends; NULL where it does not
  * count. */
 static char *
@@ -151,7 +144,7 @@ goal_share(const SmkRequest *request, const SmkColumn *column)
 					 : psprintf("least(%s, %s)", smk_request_period_end_of(request, "period.period_start"),
 								clocks_literal(request, cut));
 
-	if (adds_up_over_time(column))
+	if (smk_column_is_additive(column))
 		return psprintf("goal.value * greatest(extract(epoch FROM least(%s, goal.ends_on) - greatest(%s, "
 						"goal.begins_on)), 0)\n        / extract(epoch FROM goal.ends_on::timestamp - "
 						"goal.begins_on::timestamp)",
@@ -208,7 +201,7 @@ goals_by_period(const SmkRequest *request, const SmkColumn *column, const char *
 	StringInfoData sql;
 
 	/* What adds up over time must not be set twice for a day; the rest has a goal for each kind of period. */
-	if (adds_up_over_time(column))
+	if (smk_column_is_additive(column))
 		overlaps = "goal.begins_on < max(goal.ends_on) OVER (PARTITION BY goal.dimensions\n"
 				   "            ORDER BY goal.begins_on, goal.ends_on ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
 				   "PRECEDING)";
@@ -334,7 +327,7 @@ smk_goal_part(SmkStatement *statement, const SmkMeasure *measure)
 	const SmkRequest *request = statement->request;
 	const SmkColumn *column = measure->column;
 	bool adds_up =
-		column->aggregate == SMK_COUNT || smk_column_is_money(column) || smk_column_is_at_close(column);
+		smk_column_is_additive(column) || smk_column_is_money(column) || smk_column_is_at_close(column);
 	int alone = (int) lengthof(goal_dimensions) + list_length(request->config->dimensions);
 	int last = !adds_up ? 1 : request->by == NIL && request->filters == NIL ? alone + 2 : 2;
 	StringInfoData variants;

@@ -383,6 +383,33 @@ AS 'MODULE_PATHNAME', 'smk_lead_funnel';
 COMMENT ON FUNCTION smarketing.lead_funnel(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'the leads created in each period step by step: how many came how far, and how long each step took, also as of an earlier day';
 
+CREATE TYPE smarketing.marketing_roi_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    spend pg_catalog.numeric,
+    attributed_conversions pg_catalog.float8,
+    attributed_revenue pg_catalog.numeric,
+    return_on_ad_spend pg_catalog.float8,
+    roi pg_catalog.float8,
+    open_pipeline pg_catalog.numeric,
+    unattributed_revenue pg_catalog.numeric
+);
+
+COMMENT ON TYPE smarketing.marketing_roi_row IS 'a row of smarketing.marketing_roi()';
+
+CREATE FUNCTION smarketing.marketing_roi(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.marketing_roi_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_kpi_function';
+
+COMMENT ON FUNCTION smarketing.marketing_roi(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'KPI 7: what won opportunities are credited to under an attribution model, and what comes back for the marketing spend';
+
 CREATE TYPE smarketing.opportunity_win_rate_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

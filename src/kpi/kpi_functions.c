@@ -667,7 +667,7 @@ smk_metric_catalogue(PG_FUNCTION_ARGS)
 			values[7] = nulls[7] ? (Datum) 0 : CStringGetTextDatum(column->numerator);
 			nulls[8] = column->denominator == NULL;
 			values[8] = nulls[8] ? (Datum) 0 : CStringGetTextDatum(column->denominator);
-			values[9] = BoolGetDatum(column->aggregate == SMK_COUNT || column->aggregate == SMK_SUM);
+			values[9] = BoolGetDatum(smk_column_is_additive(column));
 			values[10] = CStringGetTextDatum(en->definition);
 			values[11] = CStringGetTextDatum(fr->definition);
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);

@@ -107,6 +107,18 @@ const SmkLabel smk_labels_en[] = {
 	 "customers kept with an upsell in the period; NULL without products"},
 	{"customers_cross_sold", "Customers cross-sold",
 	 "customers kept with a cross-sell in the period; NULL without products"},
+	{"attributed_conversions", "Attributed conversions",
+	 "won opportunities as shares of the touches before them; those without a touch, or that sales or "
+	 "partners "
+	 "originated, are not attributed"},
+	{"attributed_revenue", "Attributed revenue",
+	 "amount of won opportunities credited to the touches before them, under the attribution model"},
+	{"return_on_ad_spend", "Return on ad spend", "attributed revenue / marketing spend"},
+	{"roi", "Marketing ROI", "(attributed revenue x margin - marketing spend) / marketing spend"},
+	{"open_pipeline", "Open pipeline",
+	 "amount of opportunities open at the period's close, credited as if they were won then"},
+	{"unattributed_revenue", "Unattributed revenue",
+	 "amount of won opportunities that no touch led to, or that sales or partners originated"},
 	{"sals", "Sales accepted leads",
 	 "cohort: leads created in the period that became SAL by now; period: leads that became SAL in it"},
 	{"sales_qualified_leads.opportunities", "Leads with an opportunity",

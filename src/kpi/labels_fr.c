@@ -116,6 +116,20 @@ const SmkLabel smk_labels_fr[] = {
 	 "clients conservés avec une montée en gamme dans la période ; NULL sans produits"},
 	{"customers_cross_sold", "Clients en vente croisée",
 	 "clients conservés avec une vente croisée dans la période ; NULL sans produits"},
+	{"attributed_conversions", "Conversions attribuées",
+	 "opportunités gagnées, en parts des contacts qui les ont précédées ; sans contact, ou venues des ventes "
+	 "ou "
+	 "des partenaires, elles ne sont pas attribuées"},
+	{"attributed_revenue", "Chiffre d'affaires attribué",
+	 "montant des opportunités gagnées attribué aux contacts qui les ont précédées, selon le modèle"},
+	{"return_on_ad_spend", "Retour sur dépenses publicitaires",
+	 "chiffre d'affaires attribué / dépenses marketing"},
+	{"roi", "ROI du marketing",
+	 "(chiffre d'affaires attribué x marge - dépenses marketing) / dépenses marketing"},
+	{"open_pipeline", "Pipeline ouvert",
+	 "montant des opportunités ouvertes à la clôture de la période, attribué comme si elles étaient gagnées"},
+	{"unattributed_revenue", "Chiffre d'affaires non attribué",
+	 "montant des opportunités gagnées sans contact, ou venues des ventes ou des partenaires"},
 	{"sals", "Leads acceptés par les ventes (SAL)",
 	 "cohorte : leads créés dans la période devenus SAL à ce jour ; période : leads devenus SAL dans "
 	 "celle-ci"},

@@ -5,6 +5,7 @@
 
 #include "utils/builtins.h"
 
+#include "kpi/credit.h"
 #include "kpi/customer.h"
 #include "kpi/lump.h"
 #include "kpi/measure.h"
@@ -26,6 +27,10 @@ smk_measure_records(const SmkStatement *statement, const SmkRequest *request, co
 		bindings[0] = smk_customer_revenue_binding(request);
 	else if (strcmp(set->entity, "customer_payment") == 0)
 		bindings[0] = smk_customer_payment_binding(request);
+	else if (strcmp(set->entity, "credit") == 0)
+		bindings[0] = smk_credit_binding(request);
+	else if (strcmp(set->entity, "open_credit") == 0)
+		bindings[0] = smk_open_credit_binding(request);
 	else
 		bindings[0] = smk_config_binding(request->config, set->entity);
 	bindings[1] = strcmp(set->entity, "spend") == 0 ? statement->spend_entry : NULL;
@@ -108,6 +113,7 @@ smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
 	ListCell *cell;
 
 	whole.filters = NIL;
+	set = smk_credit_source(set);
 	initStringInfo(&sql);
 	foreach (cell, smk_measure_records(statement, &whole, set))
 	{

@@ -30,7 +30,9 @@ record_template(const char *template)
 const char *
 smk_measure_type(const SmkMeasure *measure)
 {
-	return measure->shift == SMK_SHIFT_GOAL ? "numeric" : smk_unit_type(measure->column->unit);
+	return measure->shift == SMK_SHIFT_GOAL || measure->column->aggregate == SMK_SHARE
+			   ? "numeric"
+			   : smk_unit_type(measure->column->unit);
 }
 
 /* Adds "name AS by_1, ..." for the dimensions of the request, and their text or raw value. */
@@ -102,6 +104,8 @@ write_additive(const SmkMeasure *given)
 		return psprintf("count(*)%s", filter);
 	if (measure->aggregate == SMK_SUMMARY)
 		return psprintf("smarketing.funnel(%s)%s", record_template(measure->value), filter);
+	if (measure->aggregate == SMK_SHARE)
+		return psprintf("sum(%s)%s", record_template(measure->value), filter);
 	/* [amount] of the entity: NaN and infinity must not become a figure. */
 	return psprintf("smarketing.finite_amount(sum(%s)%s, '%s', '%s')", record_template(measure->value),
 					filter, given->entity, (char *) linitial(smk_template_names(NIL, measure->value)));

@@ -14,6 +14,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "kpi/credit.h"
 #include "kpi/customer.h"
 #include "kpi/dimension.h"
 #include "kpi/lead_steps.h"
@@ -39,9 +40,10 @@ smk_records(const SmkRequest *request, const SmkRecordSet *set, SmkBinding *bind
 static int
 records_position(const SmkRecords *records)
 {
-	/* Customers are no entity of the CRM's, and have no dimension of the user's themselves. */
-	return strcmp(records->binding->entity->name, "customer") == 0 ? 0
-																   : records->binding->entity - smk_entities;
+	const SmkEntity *entity = records->binding->entity;
+
+	/* Customers and credits are no entities of the CRM's, and have no dimension of the user's themselves. */
+	return entity >= smk_entities && entity < smk_entities + smk_entity_count ? entity - smk_entities : 0;
 }
 
 /* The position of a column that is bound, or -1. */
@@ -64,6 +66,8 @@ smk_records_column(SmkRecords *records, const char *name)
 		return smk_lead_step(records, name);
 	if (strcmp(name, "is_ripe") == 0)
 		return smk_customer_is_ripe(records);
+	if (strcmp(name, "is_attributed") == 0)
+		return smk_credit_is_attributed(records);
 	if (strcmp(name, "is_paid") == 0)
 		return smk_customer_is_paid(records);
 	if (strcmp(name, "period_cut") == 0)

@@ -17,12 +17,17 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "attribution/attribution_arguments.h"
 #include "compat.h"
 #include "crm/reserved.h"
 #include "funnel/funnel.h"
 #include "funnel/funnel_arguments.h"
 #include "kpi/request.h"
 #include "smarketing.h"
+
+/* How long a touch counts for a conversion, and after which time half, unless options say otherwise. */
+#define DEFAULT_LOOKBACK (90 * USECS_PER_DAY)
+#define DEFAULT_HALF_LIFE (7 * USECS_PER_DAY)
 
 /* A timestamptz literal in UTC, palloc'd: the same text whatever the session's settings. */
 char *
@@ -353,6 +358,28 @@ option_within(SmkRequest *request, const JsonbValue *value)
 	request->has_within = true;
 }
 
+/* A length of time that must be positive; a day has 24 hours. */
+static int64
+option_length(const char *key, const JsonbValue *value)
+{
+	const char *text = option_text(key, value);
+	Interval *interval = option_interval(key, text);
+	int64 length = interval->day * USECS_PER_DAY + interval->time;
+
+	if (length <= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" must be positive: \"%s\"", key, text)));
+	return length;
+}
+
+/* The model by which conversions are credited. */
+static void
+option_model(SmkRequest *request, const JsonbValue *value)
+{
+	request->model = option_text("model", value);
+	(void) smk_attribution_model_argument(request->model);
+}
+
 /* The time as of which is looked: request_settle_as_of reads on when the zone is known. */
 static void
 option_as_of(SmkRequest *request, const JsonbValue *value)
@@ -518,6 +545,12 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		request->time_zone = option_text(key, value);
 	else if (strcmp(key, "margin") == 0)
 		option_margin(request, value);
+	else if (strcmp(key, "model") == 0)
+		option_model(request, value);
+	else if (strcmp(key, "lookback") == 0)
+		request->lookback = option_length(key, value);
+	else if (strcmp(key, "half_life") == 0)
+		request->half_life = option_length(key, value);
 	else if (strcmp(key, "horizon") == 0)
 		option_horizon(value);
 	else if (strcmp(key, "method") == 0)
@@ -611,12 +644,20 @@ request_default_range(SmkRequest *request, const SmkArguments *arguments)
 								  smk_timestamp_literal(request->until))));
 }
 
+/* The instant up to which a period is complete: where credits are booked by touch, conversions may follow. */
+static TimestampTz
+complete_until(const SmkRequest *request)
+{
+	return request->basis && strcmp(request->basis, "touched") == 0 ? request->now - request->lookback
+																	: request->now;
+}
+
 /* Lays the periods out over the range, and marks those that it clips or that still run. */
 void
 smk_request_lay(SmkRequest *request)
 {
 	DateADT date;
-	TimestampTz cut = Min(request->until, request->now);
+	TimestampTz cut = Min(request->until, complete_until(request));
 	int count = 0;
 
 	request->skipped = NIL;
@@ -625,7 +666,7 @@ smk_request_lay(SmkRequest *request)
 	{
 		request->first = request->has_since ? smk_zone_local_date(request->zone, request->since) : 0;
 		request->end = request->first + 1;
-		request->partial_from = request->until > request->now ? request->first : request->end;
+		request->partial_from = request->until > complete_until(request) ? request->first : request->end;
 		return;
 	}
 	request->first = request_start_of(request, smk_zone_local_date(request->zone, request->since));
@@ -698,6 +739,10 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 	request->margin = config->gross_margin;
 	request->basis = kpi->bases ? kpi->bases[0] : NULL;
 	request->kinds = list_make1("new");
+	request->all_kinds = kpi->entity && strcmp(kpi->entity, "credit") == 0;
+	request->model = "linear";
+	request->lookback = DEFAULT_LOOKBACK;
+	request->half_life = DEFAULT_HALF_LIFE;
 	request->now = GetCurrentTransactionStartTimestamp();
 	request_each(request, arguments->options, "options", request_visit_option);
 	request->zone = smk_zone_lookup(request->time_zone);

@@ -73,6 +73,9 @@ typedef struct SmkRequest
 	TimestampTz as_of;	/* nothing that happened at this instant or later is seen */
 	bool is_rolling;	/* options.rolling: who is active then or later counts */
 	const char *mode;	/* of a funnel; NULL: reached */
+	const char *model;	/* of attribution */
+	int64 lookback;		/* in microseconds: how long before its closing a touch counts for an opportunity */
+	int64 half_life;	/* after which one counts half under the model time_decay */
 	bool has_kind;		/* options.kind was given */
 	bool all_kinds;
 	List *kinds; /* of char * */

@@ -33,7 +33,10 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 	char *campaign = smk_records_column(records, "campaign");
 	char *channel = smk_records_column(records, "channel");
 	char *at = smk_records_dated_at(records);
-	char *weight = records->lumps == SMK_LUMPS_ONLY ? smk_lump_weight(records) : "1::numeric";
+	bool is_credit = strcmp(entity->name, "credit") == 0;
+	char *weight = records->lumps == SMK_LUMPS_ONLY ? smk_lump_weight(records)
+				   : is_credit						? smk_records_column(records, "conversions")
+													: "1::numeric";
 	char *currency = with_currency ? smk_records_column(records, "currency") : NULL;
 	StringInfoData condition;
 	StringInfoData sql;
@@ -65,7 +68,8 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 	appendStringInfo(&sql,
 					 "SELECT '%s'::text AS entity, %s::text AS record_id, %s::text AS label, %s AS at,\n"
 					 "       %s::numeric AS amount, %s AS weight",
-					 entity->name, key ? key : "NULL", label, at, amount ? amount : "NULL", weight);
+					 is_credit ? "opportunity" : entity->name, key ? key : "NULL", label, at,
+					 amount ? amount : "NULL", weight);
 	if (currency)
 		appendStringInfo(&sql, ",\n       %s AS currency, %s AS rate_on, NULL::numeric AS rate",
 						 psprintf(SMK_CURRENCY_CODE("%s"), currency),

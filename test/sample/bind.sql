@@ -3,6 +3,7 @@ select smarketing.bind('lead','crm.contact_with_campaign','{"lead_id":"id","crea
 select smarketing.bind('stage_change','crm.phase_history','{"lead_id":"contact_id","opportunity_id":"deal_id","at":"changed_at","stage":"phase"}');
 select smarketing.bind('opportunity','crm.deal_with_product','{"currency":"currency","opportunity_id":"id","lead_id":"contact_id","account_id":"company_id","label":"title","amount":"value","created_at":"opened_on","closed_at":"closed_on","won":"is_won","expected_close_at":"expected_close","kind":"deal_type","owner":"rep_id","product":"product"}');
 select smarketing.bind('spend','crm.ad_cost','{"at":"day","ends_at":"period_end","amount":"cost","currency":"currency","kind":"cost_type"}');
+select smarketing.bind('touch','crm.web_visit','{"at":"visited_at","lead_id":"contact_id","account_id":"company_id"}');
 select smarketing.bind('revenue','crm.invoice','{"account_id":"company_id","at":"issued_on","owner":"rep_id"}');
 select smarketing.bind('subscription','crm.contract','{"account_id":"company_id","starts_at":"start_on","ends_at":"end_on","amount":"mrr","owner":"rep_id"}');
 select smarketing.bind('goal','crm.quota','{"owner":"owner_id"}');
@@ -14,4 +15,5 @@ select smarketing.define_dimension('rep','{"owner":"name"}');
 select smarketing.define_dimension('country','{"account":"country"}');
 select smarketing.map_stage(l, s::smarketing.funnel_stage) from (values ('New','lead'),('Working','lead'),('Marketing Qualified','mql'),('Sales Accepted','sal'),('Sales Qualified','sql'),('Converted','opportunity'),('Customer','won'),('Disqualified','disqualified'),('Recycled','recycled'),('Closed Won','won'),('Closed Lost','lost'),('Discovery','opportunity'),('Proposal','opportunity'),('Negotiation','opportunity')) v(l,s);
 select smarketing.map_value('channel',l,v) from (values ('google / cpc','Google Ads'),('linkedin','LinkedIn Ads'),('facebook','Meta Ads'),('webinar','Events'),('newsletter','Email'),('partner','Partners'),('referral','Partners')) x(l,v);
+select smarketing.map_value('origin','Partners','partner');
 select smarketing.map_value('kind',l,v) from (values ('New business','new'),('Upsell','upsell'),('Cross-sell','cross_sell'),('Renewal','renewal')) x(l,v);

@@ -1,0 +1,553 @@
+/*
+ * credit.c: credits as one more entity, made of opportunities and of the touches before them: the aggregate
+ * attribution for each opportunity, read by credits(). A journey is known by the opportunity's account, else
+ * by its lead's, else by the lead; where no touches are bound, a lead's own channel is one, at its creation.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "attribution/attribution_arguments.h"
+#include "kpi/credit.h"
+#include "kpi/dimension.h"
+#include "kpi/source.h"
+
+/* Decimals of a share of an amount: figures have as many. */
+#define SHARE_SCALE "0.000000"
+
+static const SmkEntityColumn credit_columns[] = {{"opportunity_id", SMK_TYPE_KEY, false, false},
+												 {"label", SMK_TYPE_TEXT, false, false},
+												 {"at", SMK_TYPE_TIME, true, false},
+												 {"paid_at", SMK_TYPE_TIME, true, false},
+												 {"channel", SMK_TYPE_TEXT, false, false},
+												 {"campaign", SMK_TYPE_TEXT, false, false},
+												 {"conversions", SMK_TYPE_NUMBER, true, false},
+												 {"amount", SMK_TYPE_NUMBER, true, false},
+												 {"currency", SMK_TYPE_TEXT, false, false},
+												 {"is_touched", SMK_TYPE_BOOLEAN, true, false},
+												 {NULL, SMK_TYPE_TEXT, false, false}};
+
+static const SmkEntity credit_entity = {"credit", credit_columns, "opportunity_id", {NULL, NULL}, false};
+
+static const SmkRecordSet won_set = {
+	"opportunities won", "opportunity", "closed_at", SMK_KIND_OPTION, false, "[won]", NULL};
+static const SmkRecordSet created_set = {"opportunities", "opportunity", "created_at", SMK_KIND_OPTION,
+										 false,			  NULL,			 NULL};
+static const SmkRecordSet touch_set = {"touches", "touch", "at", SMK_KIND_ANY, false, NULL, NULL};
+static const SmkRecordSet lead_set = {"leads", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
+
+/* What a set of credits is made of: when that begins, so do they. */
+const SmkRecordSet *
+smk_credit_source(const SmkRecordSet *set)
+{
+	if (strcmp(set->entity, "credit") == 0)
+		return &won_set;
+	return strcmp(set->entity, "open_credit") == 0 ? &created_set : set;
+}
+
+/* The request over another range, whatever the dimensions and filters. */
+static SmkRequest *
+plain_request(const SmkRequest *request)
+{
+	SmkRequest *plain = palloc(sizeof(SmkRequest));
+
+	*plain = *request;
+	plain->by = NIL;
+	plain->filters = NIL;
+	return plain;
+}
+
+/* True where the model reads when the lead and the opportunity were created. */
+static bool
+needs_milestones(const SmkRequest *request)
+{
+	SmkAttributionModelKind kind = smk_attribution_model(request->model).kind;
+
+	return kind == SMK_MODEL_W_SHAPED || kind == SMK_MODEL_FULL_PATH;
+}
+
+/* The records of a bound entity that has a column; NULL where it is not bound, or has not. */
+static SmkRecords *
+bound_records(const SmkRequest *request, const SmkRecordSet *set, const char *column)
+{
+	SmkBinding *binding = smk_config_binding(request->config, set->entity);
+	SmkRecords *records = binding ? smk_records(request, set, binding) : NULL;
+
+	return records && smk_records_column(records, column) ? records : NULL;
+}
+
+/* The type of a key of records. */
+static Oid
+key_type(const SmkRecords *records, const char *column)
+{
+	return smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, column));
+}
+
+/* An account or a lead as a key: SQL, NULL where there is none, and the type under which it is compared. */
+typedef struct Key
+{
+	char *text;
+	Oid type;
+} Key;
+
+/* The first of two keys that is there: as they are where they have one type, else as text. */
+static Key
+first_key(Key first, Key second)
+{
+	if (first.text == NULL || second.text == NULL)
+		return first.text ? first : second;
+	if (first.type == second.type)
+		return (Key){psprintf("coalesce(%s, %s)", first.text, second.text), first.type};
+	return (Key){psprintf("coalesce(%s::text, %s::text)", first.text, second.text), TEXTOID};
+}
+
+static Key
+key_of(SmkRecords *records, const char *name)
+{
+	char *text = smk_records_column(records, name);
+
+	return (Key){text ? psprintf("%s.%s", records->binding->entity->name, name) : NULL,
+				 text ? key_type(records, name) : InvalidOid};
+}
+
+static char *
+keys_equal(Key left, Key right)
+{
+	return smk_source_keys_equal(left.text, left.type, right.text, right.type);
+}
+
+/* Leads as (lead_id, account_id, created_at), each once, under the name lead; and the keys of these. */
+static char *
+leads(const SmkRequest *request, Key *lead, Key *account)
+{
+	SmkRecords *records = bound_records(plain_request(request), &lead_set, "lead_id");
+	bool is_unique;
+	char *created;
+
+	*lead = *account = (Key){NULL, InvalidOid};
+	if (records == NULL)
+		return NULL;
+	is_unique = records->binding->key_is_unique;
+	*lead = key_of(records, "lead_id");
+	*account = key_of(records, "account_id");
+	created = smk_records_instant(records, "created_at");
+	if (is_unique)
+		return psprintf("(\n    SELECT lead.lead_id%s, %s AS created_at\n    %s) AS lead",
+						account->text ? ", lead.account_id" : "", created,
+						smk_sql_indent(smk_records_from(records, "credits", true, NULL), 4));
+	/* min() takes no uuid. */
+	account->type = account->text ? TEXTOID : InvalidOid;
+	return psprintf(
+		"(\n    SELECT lead.lead_id%s, min(%s) AS created_at\n    %s\n    GROUP BY lead.lead_id) AS "
+		"lead",
+		account->text ? ", min(lead.account_id::text) AS account_id" : "", created,
+		smk_sql_indent(smk_records_from(records, "credits", true, NULL), 4));
+}
+
+/* Opportunities, and the keys of their journeys: of an account, or of a lead that has none. */
+typedef struct Opportunities
+{
+	SmkRecords *records;
+	bool is_by_touch; /* their credits are booked when the touch was */
+	char *sql;		  /* (columns that are bound, created_at, closed_at, journey_account, journey_lead,
+						 lead_created_at) */
+	Key account;
+	Key lead;
+} Opportunities;
+
+/* Reads opportunities from records over them. */
+static void
+read_opportunities(Opportunities *opportunities, bool any_time, const char *condition)
+{
+	static const char *const optional[] = {"label", "currency", "amount", "account_id", "lead_id", "won"};
+	SmkRecords *records = opportunities->records;
+	Key lead;
+	Key lead_account;
+	Key own_account = key_of(records, "account_id");
+	Key own_lead = key_of(records, "lead_id");
+	char *lead_rows = leads(records->request, &lead, &lead_account);
+	bool has_lead = own_lead.text != NULL && lead_rows != NULL;
+	Key account = has_lead ? first_key(own_account, lead_account) : own_account;
+	char *key = smk_records_column(records, "opportunity_id");
+	char *created = smk_records_instant(records, "created_at");
+	char *closed = smk_records_instant(records, "closed_at");
+	StringInfoData columns;
+
+	initStringInfo(&columns);
+	appendStringInfo(&columns, "%s, %s AS created_at, %s AS closed_at", key, created,
+					 closed ? closed : "NULL::timestamptz");
+	for (size_t i = 0; i < lengthof(optional); i++)
+	{
+		char *column = smk_records_column(records, optional[i]);
+
+		if (column)
+			appendStringInfo(&columns, ", %s", column);
+	}
+	opportunities->account = (Key){account.text ? "opportunity.journey_account" : NULL, account.type};
+	opportunities->lead = (Key){own_lead.text ? "opportunity.journey_lead" : NULL, own_lead.type};
+	opportunities->sql = psprintf(
+		"SELECT opportunity.*%s%s, %s AS lead_created_at\nFROM (\n    SELECT %s\n    %s) AS opportunity%s",
+		account.text ? psprintf(", %s AS journey_account", account.text) : "",
+		own_lead.text == NULL ? ""
+		: account.text
+			? psprintf(", CASE WHEN %s IS NULL THEN opportunity.lead_id END AS journey_lead", account.text)
+			: ", opportunity.lead_id AS journey_lead",
+		has_lead ? "lead.created_at" : "NULL::timestamptz", columns.data,
+		smk_sql_indent(smk_records_from(records, "credits", any_time, condition), 4),
+		has_lead ? psprintf("\nLEFT JOIN %s ON %s", lead_rows, keys_equal(lead, own_lead)) : "");
+}
+
+/* Touches, or leads where none are bound. */
+typedef struct Touches
+{
+	char *sql; /* (at, channel, campaign, account_id and lead_id where they are bound) */
+	bool is_lead;
+	Key account;
+	Key lead;
+} Touches;
+
+/* Reads the touches that may count for what closes up to a time; false where there is nothing that could be
+ * one.
+ */
+static bool
+read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
+{
+	SmkRequest *range = plain_request(request);
+	SmkRecords *records;
+	char *at;
+	char *channel;
+	char *campaign;
+
+	/* A day more, as days of the clocks are not all of 24 hours; the aggregate takes it exactly. */
+	range->since -= request->lookback + USECS_PER_DAY;
+	range->until = until;
+	records = bound_records(range, &touch_set, "channel");
+	touches->is_lead = records == NULL;
+	if (records == NULL)
+		records = bound_records(range, &lead_set, "channel");
+	if (records == NULL)
+		return false;
+	at = smk_records_instant(records, records->set->at);
+	channel = smk_records_column(records, "channel");
+	campaign = smk_records_column(records, "campaign");
+	touches->account = key_of(records, "account_id");
+	touches->lead = key_of(records, "lead_id");
+	touches->sql =
+		psprintf("SELECT %s AS at, %s AS channel, %s AS campaign%s%s\n%s", at, channel,
+				 campaign ? campaign : "NULL::text",
+				 touches->account.text ? psprintf(", %s AS account_id", touches->account.text) : "",
+				 touches->lead.text ? psprintf(", %s AS lead_id", touches->lead.text) : "",
+				 smk_records_from(records, "credits", false, NULL));
+	touches->account.text = touches->account.text ? "touch.account_id" : NULL;
+	touches->lead.text = touches->lead.text ? "touch.lead_id" : NULL;
+	return true;
+}
+
+/*
+ * SQL for the instant at which the credit of a touch is booked: in the period of the touch, not before the
+ * range; NULL where it lies outside of it.
+ */
+static char *
+booked_at(const SmkRequest *request)
+{
+	const char *zone = quote_literal_cstr(request->time_zone);
+	const char *period = request->is_all ? "day" : smk_period_name(request->period);
+	char *start = psprintf("(smarketing.period_start('%s', touch.at, %s%s)::timestamp AT TIME ZONE %s)",
+						   period, zone, request->is_all ? "" : smk_request_first_month(request), zone);
+
+	if (!request->has_since)
+		return psprintf("CASE WHEN touch.at < %s THEN %s END", smk_timestamp_literal(request->until), start);
+	return psprintf("CASE WHEN touch.at >= %s AND touch.at < %s THEN greatest(%s, %s) END",
+					smk_timestamp_literal(request->since), smk_timestamp_literal(request->until), start,
+					smk_timestamp_literal(request->since));
+}
+
+/* SQL for the event that a touch is: a direct one where the model tells them apart. */
+static char *
+touch_event(const SmkRequest *request)
+{
+	SmkBy *channel = smk_request_by(request->config, "channel");
+
+	if (smk_attribution_model(request->model).kind != SMK_MODEL_LAST_NON_DIRECT)
+		return pstrdup("'touch'");
+	return psprintf("CASE WHEN lower(%s) IN ('direct', '(direct)', '(none)') THEN 'direct' ELSE 'touch' END",
+					smk_dimension_text(request, channel, "touch.channel"));
+}
+
+/* A part of the events of opportunities, which are known by their numbers. */
+static void
+append_event(StringInfo sql, const char *event, const char *at, const char *touch, const char *amount,
+			 const char *from)
+{
+	/* What has no time cannot have been led to: a conversion of nobody. */
+	const char *account = strcmp(event, "'conversion'") == 0
+							  ? "CASE WHEN isfinite(opportunity.closed_at) THEN bigint '1' END"
+							  : "bigint '1'";
+
+	appendStringInfo(sql,
+					 "%sSELECT opportunity.number, %s AS account, %s AS event, %s AS at, %s AS touch, %s AS "
+					 "amount\nFROM %s",
+					 sql->len ? "\nUNION ALL\n" : "", account, event, at, touch, amount, from);
+}
+
+/* The touches of each opportunity's journey as events: those of its account, and those of leads. */
+static void
+append_touches(const SmkRequest *request, const Opportunities *opportunities, const Touches *touches,
+			   StringInfo events)
+{
+	Key lead;
+	Key lead_account;
+	char *lead_rows = leads(request, &lead, &lead_account);
+	char *touch = psprintf("JOIN (\n    %s) AS touch ON ", smk_sql_indent(touches->sql, 4));
+	char *in_time =
+		psprintf("\n   AND touch.at <= opportunity.closed_at AND touch.at >= opportunity.closed_at - %s",
+				 smk_hours_literal(request->lookback + USECS_PER_DAY));
+	char *of_lead = psprintf("%s%s", in_time, touches->account.text ? " AND touch.account_id IS NULL" : "");
+	char *event = touch_event(request);
+	char *name =
+		opportunities->is_by_touch
+			? psprintf("json_build_array(touch.channel, touch.campaign, %s)::text", booked_at(request))
+			: "json_build_array(touch.channel, touch.campaign)::text";
+
+	if (touches->account.text && opportunities->account.text)
+		append_event(events, event, "touch.at", name, "NULL::numeric",
+					 psprintf("opportunity\n%s%s%s", touch,
+							  keys_equal(touches->account, opportunities->account), in_time));
+	if (touches->lead.text && opportunities->lead.text)
+		append_event(
+			events, event, "touch.at", name, "NULL::numeric",
+			psprintf("opportunity\n%s%s%s", touch, keys_equal(touches->lead, opportunities->lead), of_lead));
+	/* A lead's own touches are those of its account. */
+	if (!touches->is_lead && touches->lead.text && opportunities->account.text && lead_account.text)
+		append_event(events, event, "touch.at", name, "NULL::numeric",
+					 psprintf("opportunity\nJOIN %s ON %s\n%s%s%s", lead_rows,
+							  keys_equal(lead_account, opportunities->account), touch,
+							  keys_equal(touches->lead, lead), of_lead));
+}
+
+/* When leads and opportunities were created, as events: of the opportunity's own lead, else of its account's.
+ */
+static void
+append_milestones(const SmkRequest *request, const Opportunities *opportunities, StringInfo events)
+{
+	Key lead;
+	Key lead_account;
+	char *lead_rows = leads(request, &lead, &lead_account);
+
+	append_event(events, "'opportunity'", "opportunity.created_at", "NULL::text", "NULL::numeric",
+				 "opportunity\nWHERE isfinite(opportunity.created_at)");
+	append_event(events, "'lead'", "opportunity.lead_created_at", "NULL::text", "NULL::numeric",
+				 "opportunity\nWHERE isfinite(opportunity.lead_created_at)");
+	if (lead_account.text && opportunities->account.text)
+		append_event(events, "'lead'", "lead.created_at", "NULL::text", "NULL::numeric",
+					 psprintf("opportunity\nJOIN %s ON %s\nWHERE opportunity.lead_created_at IS NULL AND "
+							  "isfinite(lead.created_at)",
+							  lead_rows, keys_equal(lead_account, opportunities->account)));
+}
+
+static void
+bind_column(SmkBinding *binding, const char *name, Oid type)
+{
+	SmkExpression *column = &binding->columns[smk_entity_column(binding->entity, name)];
+
+	column->text = psprintf("credit.%s", name);
+	column->type = type;
+}
+
+/*
+ * The credits of opportunities as a binding; each has the instant up to which touches count as closed_at.
+ */
+static SmkBinding *
+credits_of(const SmkRequest *request, const Opportunities *opportunities, TimestampTz last)
+{
+	SmkRecords *records = opportunities->records;
+	bool has_label = smk_records_column(records, "label") != NULL;
+	bool has_currency = smk_records_column(records, "currency") != NULL;
+	bool has_amount = smk_records_column(records, "amount") != NULL;
+	Touches touches;
+	SmkBinding *binding;
+	StringInfoData events;
+	StringInfoData sql;
+
+	if (!read_touches(request, last, &touches))
+		return NULL;
+	initStringInfo(&events);
+	append_event(
+		&events, "'conversion'",
+		"CASE WHEN isfinite(opportunity.closed_at) THEN opportunity.closed_at ELSE timestamptz "
+		"'2000-01-01 00:00:00+00' END",
+		"NULL::text",
+		has_amount
+			? "smarketing.finite_amount(opportunity.amount::numeric, 'opportunity', 'amount') + " SHARE_SCALE
+			: "NULL::numeric",
+		"opportunity");
+	append_touches(request, opportunities, &touches, &events);
+	if (needs_milestones(request))
+		append_milestones(request, opportunities, &events);
+
+	initStringInfo(&sql);
+	appendStringInfo(
+		&sql,
+		"(\n    WITH opportunity AS MATERIALIZED (\n        SELECT row_number() OVER () AS number, "
+		"opportunity.*\n        FROM (\n            %s) AS opportunity)\n",
+		smk_sql_indent(opportunities->sql, 12));
+	appendStringInfo(
+		&sql,
+		"    SELECT opportunity.opportunity_id%s%s, opportunity.closed_at AS paid_at,\n"
+		"        credit.channel <> '" SMK_UNATTRIBUTED "' AS is_touched,\n"
+		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN credit.channel::json ->> 0 END AS "
+		"channel,\n"
+		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN credit.channel::json ->> 1 END AS "
+		"campaign,\n"
+		"        %s AS at,\n        credit.conversions::numeric AS conversions, credit.value AS amount\n",
+		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "",
+		opportunities->is_by_touch
+			? "CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED
+			  "' THEN (credit.channel::json ->> 2)::timestamptz ELSE opportunity.closed_at END"
+			: "opportunity.closed_at");
+	appendStringInfo(&sql,
+					 "    FROM (\n        SELECT event.number, smarketing.attribution(event.account, "
+					 "event.event, event.at, "
+					 "event.touch, event.amount,\n            %s, %s) AS summary\n        FROM (\n           "
+					 " %s) AS event\n"
+					 "        GROUP BY event.number) AS held\n"
+					 "    JOIN opportunity ON opportunity.number = held.number\n"
+					 "    CROSS JOIN LATERAL smarketing.credits(held.summary, ARRAY[%s]) AS credit\n"
+					 "    WHERE credit.conversions <> 0 OR credit.value <> 0)",
+					 smk_hours_literal(request->lookback), smk_hours_literal(request->half_life),
+					 smk_sql_indent(events.data, 12), quote_literal_cstr(request->model));
+
+	binding = palloc0(sizeof(SmkBinding));
+	binding->entity = &credit_entity;
+	binding->time_zone = "UTC";
+	binding->is_own = true;
+	binding->relid = records->binding->relid;
+	binding->relation = sql.data;
+	bind_column(binding, "opportunity_id", key_type(records, "opportunity_id"));
+	if (has_label)
+		bind_column(binding, "label", TEXTOID);
+	if (has_currency)
+		bind_column(binding, "currency", TEXTOID);
+	bind_column(binding, "at", TIMESTAMPTZOID);
+	bind_column(binding, "paid_at", TIMESTAMPTZOID);
+	bind_column(binding, "channel", TEXTOID);
+	bind_column(binding, "campaign", TEXTOID);
+	bind_column(binding, "conversions", NUMERICOID);
+	bind_column(binding, "amount", NUMERICOID);
+	bind_column(binding, "is_touched", BOOLOID);
+	return binding;
+}
+
+/*
+ * The credits of the opportunities won in the range, or, where credits are booked by touch, of those won up
+ * to the lookback after it. NULL where nothing that is bound tells of won opportunities or of touches.
+ * palloc'd.
+ */
+SmkBinding *
+smk_credit_binding(const SmkRequest *request)
+{
+	SmkRequest *range = plain_request(request);
+	Opportunities opportunities = {.records = bound_records(range, &won_set, "won")};
+
+	if (opportunities.records == NULL)
+		return NULL;
+	opportunities.is_by_touch = strcmp(request->basis, "touched") == 0;
+	if (opportunities.is_by_touch)
+		range->until = request->until + request->lookback;
+	read_opportunities(&opportunities, smk_records_column(opportunities.records, "closed_at") == NULL,
+					   smk_records_expand(opportunities.records, "[won]"));
+	return credits_of(request, &opportunities, range->until);
+}
+
+/* The instants at which the periods of the range close, up to now, as rows of VALUES; NULL where none has
+ * begun.
+ */
+static char *
+closes(const SmkRequest *request)
+{
+	TimestampTz cut = Min(request->until, request->now);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	if (request->is_all)
+		return psprintf("(%s)", smk_timestamp_literal(cut));
+	for (DateADT date = request->first; date < request->end;)
+	{
+		DateADT next = smk_period_next(request->period, date, request->config->fiscal_year_start);
+
+		if (smk_zone_first_instant(request->zone, date) < cut)
+			appendStringInfo(&sql, "%s(%s)", sql.len ? ", " : "",
+							 smk_timestamp_literal(Min(smk_zone_first_instant(request->zone, next), cut)));
+		date = next;
+	}
+	return sql.len ? sql.data : NULL;
+}
+
+/*
+ * The credits of the opportunities that are open at the close of each period, as if they were won then;
+ * dated just before the close. NULL as above, or where no period has begun. palloc'd.
+ */
+SmkBinding *
+smk_open_credit_binding(const SmkRequest *request)
+{
+	Opportunities opportunities = {.records = bound_records(plain_request(request), &created_set, "won")};
+	TimestampTz cut = Min(request->until, request->now);
+	char *ends = closes(request);
+	SmkRecords *records = opportunities.records;
+
+	if (records == NULL || ends == NULL)
+		return NULL;
+	read_opportunities(
+		&opportunities, true,
+		psprintf("%s < %s", smk_records_instant(records, "created_at"), smk_timestamp_literal(cut)));
+	/* Won or lost without a time: it has left, nobody knows when. */
+	opportunities.sql =
+		psprintf("SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
+				 "'1 microsecond' "
+				 "AS closed_at,\n       opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
+				 "JOIN (VALUES %s) AS close (at) ON opportunity.created_at < close.at\n"
+				 "   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
+				 smk_records_column(records, "label") ? ", opportunity.label" : "",
+				 smk_records_column(records, "currency") ? ", opportunity.currency" : "",
+				 smk_records_column(records, "amount") ? ", opportunity.amount" : "",
+				 opportunities.account.text ? ", opportunity.journey_account" : "",
+				 opportunities.lead.text ? ", opportunity.journey_lead" : "",
+				 smk_sql_indent(opportunities.sql, 4), ends);
+	return credits_of(request, &opportunities, cut);
+}
+
+/*
+ * The condition that marketing is credited: there was a touch, and the opportunity is not one that sales or
+ * partners originated.
+ */
+char *
+smk_credit_is_attributed(SmkRecords *credits)
+{
+	SmkBy *origin = smk_request_by(credits->request->config, "origin");
+
+	credits->needed[smk_entity_column(&credit_entity, "is_touched")] = true;
+	if (origin->map == NIL || !smk_records_have_dimension(credits, origin))
+		return pstrdup("credit.is_touched");
+	return psprintf("(credit.is_touched AND %s NOT IN ('sales', 'partner'))",
+					smk_dimension_text(credits->request, origin,
+									   smk_records_dimension(credits, origin, "attributed_revenue")));
+}
+
+/* True for a dimension that a credit has of its touch. */
+bool
+smk_credit_is_of_touch(const SmkBy *by)
+{
+	return strcmp(by->name, "channel") == 0 || strcmp(by->name, "campaign") == 0;
+}
+
+/* SQL for a dimension that a credit has of its touch: what is not attributed has a value of its own. */
+char *
+smk_credit_dimension(SmkRecords *credits, const SmkBy *by, const char *reference)
+{
+	if (!smk_credit_is_of_touch(by))
+		return pstrdup(reference);
+	return psprintf("CASE WHEN %s THEN %s ELSE '" SMK_UNATTRIBUTED "' END", smk_credit_is_attributed(credits),
+					reference);
+}
