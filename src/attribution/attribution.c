@@ -16,6 +16,9 @@
 /* The least touches for which there is room. */
 #define READER_LEAST_SIZE 64
 
+/* The weight of a touch just now has so many bits. */
+#define WEIGHT_BITS 50
+
 /* The time of a milestone that there is not. */
 #define NO_TIME PG_INT64_MIN
 
@@ -61,8 +64,8 @@ reserve_touches(SmkAttributionReader *reader, int64 count)
 	reader->size = 0;
 	reader->times = renew(reader, reader->times, size, sizeof(int64));
 	reader->touches = renew(reader, reader->touches, size, sizeof(int));
-	reader->weights = renew(reader, reader->weights, size, sizeof(double));
-	reader->shares = renew(reader, reader->shares, size, sizeof(uint64));
+	reader->weights = renew(reader, reader->weights, size, sizeof(uint64));
+	reader->shares = renew(reader, reader->shares, size, sizeof(uint128));
 	reader->key = renew(reader, reader->key, size, SMK_PATH_CHANNEL);
 	reader->size = size;
 }
@@ -155,7 +158,7 @@ order_ties(SmkAttributionReader *reader, uint64 *words, int64 count)
 		for (end = from + 1; end < count && words[end * 2] == word; end++)
 			;
 		if (end - from > 1 && smk_word_code(word) <= SMK_ATTRIBUTION_DIRECT)
-			sort_names(reader, words + from * 2, end - from, reader->shares);
+			sort_names(reader, words + from * 2, end - from, reader->weights);
 	}
 }
 
@@ -189,22 +192,21 @@ touch_before(const int64 *times, int64 count, int64 at)
 	return low - 1;
 }
 
-/* The weights of the touches that are milestones: each, and others together. */
+/* The weights of the touches: milestones have so much each, all others together so much. */
 static void
-weigh_milestones(double *weights, int64 count, const int64 *milestones, int milestone_count, double each,
-				 double others)
+weigh_milestones(uint64 *weights, int64 count, const int64 *milestones, int milestone_count, uint64 each,
+				 uint64 others)
 {
-	int64 other_count = 0;
+	uint64 other_count = 0;
 
-	memset(weights, 0, count * sizeof(double));
+	memset(weights, 0, count * sizeof(uint64));
 	for (int i = 0; i < milestone_count; i++)
 		if (milestones[i] >= 0)
-			weights[milestones[i]] += each;
+			weights[milestones[i]]++;
 	for (int64 i = 0; i < count; i++)
 		other_count += weights[i] == 0;
 	for (int64 i = 0; i < count; i++)
-		if (weights[i] == 0)
-			weights[i] = others / (double) other_count;
+		weights[i] = weights[i] == 0 ? others : weights[i] * each * Max(1, other_count);
 }
 
 /* Credits the channels of a path under one of the models of which a summary has the sums. */
@@ -242,7 +244,7 @@ add_conversions(SmkAttributionReader *reader, int64 from, int64 count, int64 at,
 	SmkAttributionSummary *summary = reader->summary;
 	const int64 *times = reader->times + from;
 	const int *path = reader->touches + from;
-	double *weights = reader->weights;
+	uint64 *weights = reader->weights;
 	bool has_opportunity = milestones->opportunity != NO_TIME;
 	int64 lead = has_opportunity ? milestones->opportunity_lead : milestones->lead;
 	SmkAttributionPath *found;
@@ -262,7 +264,8 @@ add_conversions(SmkAttributionReader *reader, int64 from, int64 count, int64 at,
 	if (__builtin_add_overflow(found->value, value, &found->value))
 		return SMK_ATTRIBUTION_OVERFLOW;
 	for (int64 i = 0; i < count; i++)
-		weights[i] = exp2(-(double) (times[count - 1] - times[i]) / (double) summary->half_life);
+		weights[i] = (uint64) ldexp(
+			exp2(-(double) (times[count - 1] - times[i]) / (double) summary->half_life), WEIGHT_BITS);
 	if (!credit_path(reader, SMK_MODEL_TIME_DECAY, path, count, conversions, value))
 		return SMK_ATTRIBUTION_OVERFLOW;
 	{
@@ -270,10 +273,10 @@ add_conversions(SmkAttributionReader *reader, int64 from, int64 count, int64 at,
 						   has_opportunity ? touch_before(times, count, milestones->opportunity) : -1,
 						   count - 1};
 
-		weigh_milestones(weights, count, touches, 3, 30, 10);
+		weigh_milestones(weights, count, touches, 3, 3, 1);
 		if (!credit_path(reader, SMK_MODEL_W_SHAPED, path, count, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
-		weigh_milestones(weights, count, touches, 4, 22.5, 10);
+		weigh_milestones(weights, count, touches, 4, 9, 4);
 		if (!credit_path(reader, SMK_MODEL_FULL_PATH, path, count, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
 	}

@@ -10,13 +10,11 @@
 
 #include "lib/stringinfo.h"
 
+#include "attribution/wide.h"
 #include "timeline/sketch.h"
 #include "timeline/sort.h"
 
 #define SMK_ATTRIBUTION_VERSION 1
-/* The credit for a conversion is shared out in 2^48 parts of it, so that sums are exact. */
-#define SMK_SHARE_BITS 48
-#define SMK_SHARE_ONE (UINT64CONST(1) << SMK_SHARE_BITS)
 /* The most channels of a summary: their numbers have 22 bits. */
 #define SMK_ATTRIBUTION_MAX_CHANNELS ((1 << 22) - 1)
 /* Bytes that all paths of a summary may take. */
@@ -51,17 +49,10 @@ smk_attribution_value(int64 units, int scale)
 		   << SMK_ATTRIBUTION_NAME_BITS;
 }
 
-/* A product of an amount and a share: 64 bits more than high has. */
-typedef struct SmkWide
-{
-	int128 high;
-	uint64 low;
-} SmkWide;
-
 /* What is credited, in parts of a conversion and of a unit of its value. */
 typedef struct SmkCredit
 {
-	int128 conversions;
+	SmkWide conversions;
 	SmkWide value;
 } SmkCredit;
 
@@ -86,7 +77,7 @@ typedef enum SmkAttributionModelKind
 typedef struct SmkAttributionModel
 {
 	SmkAttributionModelKind kind;
-	double shares[3]; /* of position: first, between, last; they sum to 100 */
+	uint32 shares[3]; /* of position, in millionths of a percent: first, between, last; they sum to 100 % */
 } SmkAttributionModel;
 
 /* A channel that a converting or other path has. */
@@ -159,16 +150,16 @@ typedef struct SmkAttributionReader
 	int64 names_size;
 	int64 *times; /* of the touches of an account */
 	int *touches;
-	double *weights;
-	uint64 *shares;
+	uint64 *weights;
+	uint128 *shares;
 	unsigned char *key;
 	int64 size; /* how many touches have room */
 } SmkAttributionReader;
 
 extern SmkAttributionModel smk_attribution_model(const char *name);
 extern void smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSummary *summary,
-								   const int *path, int64 count, double *weights, uint64 *shares);
-extern void smk_attribution_normalise(const double *weights, int64 count, uint64 *shares);
+								   const int *path, int64 count, uint64 *weights, uint128 *shares);
+extern void smk_attribution_normalise(const uint64 *weights, int64 count, uint128 *shares);
 
 extern void smk_attribution_init(SmkAttributionSummary *summary, int64 lookback, int64 half_life, int scale);
 extern int smk_attribution_channel(SmkAttributionSummary *summary, const char *name, int length,
@@ -176,8 +167,7 @@ extern int smk_attribution_channel(SmkAttributionSummary *summary, const char *n
 extern SmkAttributionPath *smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key,
 												int64 size);
 extern void smk_attribution_path_time(SmkAttributionPath *path, int64 micros, int64 conversions);
-extern bool smk_wide_scale_up(SmkWide *number, int places);
-extern bool smk_credit_add(SmkCredit *credit, uint64 share, int64 conversions, int128 value);
+extern bool smk_credit_add(SmkCredit *credit, uint128 share, int64 conversions, int128 value);
 extern bool smk_credit_merge(SmkCredit *credit, const SmkCredit *other);
 extern SmkAttributionResult smk_attribution_merge(SmkAttributionSummary *into,
 												  const SmkAttributionSummary *other);

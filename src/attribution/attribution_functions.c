@@ -3,8 +3,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
@@ -425,7 +423,7 @@ typedef struct CreditRow
 	int length;
 	SmkCredit credit;
 	int128 units;	  /* of the value, rounded down, */
-	uint64 remainder; /* and what is left */
+	uint32 remainder; /* and what is left */
 } CreditRow;
 
 /* The rows of a summary: its converting channels by name, and what is not attributed. */
@@ -493,19 +491,6 @@ start_rows(CreditRows *rows, const SmkAttributionSummary *summary)
 	rows->rows[rows->count++].length = (int) strlen(SMK_UNATTRIBUTED);
 }
 
-/* A value in units of its last place, rounded down; what is left goes to the remainder. */
-static int128
-wide_units(const SmkWide *value, int places, uint64 *remainder)
-{
-	SmkWide scaled = *value;
-	int128 limit = (int128) 1 << (127 - (64 - SMK_SHARE_BITS));
-
-	if (!smk_wide_scale_up(&scaled, places) || scaled.high >= limit || scaled.high < -limit)
-		overflow_error();
-	*remainder = scaled.low & (SMK_SHARE_ONE - 1);
-	return (int128) ((uint128) scaled.high << (64 - SMK_SHARE_BITS)) | scaled.low >> SMK_SHARE_BITS;
-}
-
 /* The larger remainder first, then the order of names. */
 static int
 compare_remainders(const void *a, const void *b)
@@ -524,7 +509,8 @@ fill_rows(CreditRows *rows, const SmkAttributionModel *model, int places)
 {
 	const SmkAttributionSummary *summary = rows->summary;
 	CreditRow *unattributed = &rows->rows[rows->count - 1];
-	uint64 remainder;
+	SmkWide whole = rows->whole.value;
+	uint32 remainder;
 	int128 missing;
 
 	memset(rows->credits, 0, summary->channel_count * sizeof(SmkCredit));
@@ -542,12 +528,15 @@ fill_rows(CreditRows *rows, const SmkAttributionModel *model, int places)
 		if (!smk_credit_merge(&row->credit, &rows->credits[i]))
 			overflow_error();
 	}
-	missing = wide_units(&rows->whole.value, places, &remainder);
+	if (!smk_wide_scale_up(&whole, places) || !smk_wide_units(&whole, &missing, &remainder))
+		overflow_error();
 	for (int i = 0; i < rows->count; i++)
 	{
 		CreditRow *row = &rows->rows[i];
 
-		row->units = wide_units(&row->credit.value, places, &row->remainder);
+		if (!smk_wide_scale_up(&row->credit.value, places) ||
+			!smk_wide_units(&row->credit.value, &row->units, &row->remainder))
+			overflow_error();
 		missing -= row->units;
 		rows->order[i] = row;
 	}
@@ -610,9 +599,7 @@ smk_credits(PG_FUNCTION_ARGS)
 			CHECK_FOR_INTERRUPTS();
 			values[0] = names[i];
 			values[1] = PointerGetDatum(cstring_to_text_with_len(row->name, row->length));
-			/* Shares are cut at 15 decimals: what lies beyond 12 says nothing. */
-			values[2] =
-				Float8GetDatum(rint((double) row->credit.conversions / (double) SMK_SHARE_ONE * 1e12) / 1e12);
+			values[2] = Float8GetDatum(smk_wide_double(&row->credit.conversions));
 			values[3] = units_datum(row->units, scale);
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, is_null);
 		}
@@ -658,11 +645,11 @@ path_text(const SmkAttributionSummary *summary, const SmkAttributionPath *path, 
 	StringInfoData text;
 
 	initStringInfo(&text);
-	while (at < end)
+	for (bool is_first = true; at < end; is_first = false)
 	{
 		const SmkAttributionChannel *channel = &summary->channels[smk_path_read(&at)];
 
-		if (text.len > 0)
+		if (!is_first)
 			appendStringInfoString(&text, " > ");
 		appendBinaryStringInfo(&text, channel->name, channel->length);
 	}

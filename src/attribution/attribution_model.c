@@ -6,32 +6,57 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "attribution/attribution.h"
+
+/* So many parts make a percent of the shares of position. */
+#define PERCENT 1000000
+
+/* Reads a percentage of up to six decimals and moves on; false where there is none. */
+static bool
+read_percent(const char **text, uint32 *parts)
+{
+	const char *at = *text;
+	uint32 unit = PERCENT;
+
+	*parts = 0;
+	if (*at < '0' || *at > '9')
+		return false;
+	for (; *at >= '0' && *at <= '9'; at++)
+	{
+		*parts = *parts * 10 + (uint32) (*at - '0') * PERCENT;
+		if (*parts > 100 * PERCENT)
+			return false;
+	}
+	if (*at == '.')
+	{
+		at++;
+		if (*at < '0' || *at > '9')
+			return false;
+		for (; *at >= '0' && *at <= '9'; at++)
+		{
+			unit /= 10;
+			if (unit == 0)
+				return false;
+			*parts += (uint32) (*at - '0') * unit;
+		}
+	}
+	*text = at;
+	return true;
+}
 
 /* Reads the numbers of position(a/b/c); false where they are none, or do not sum to 100. */
 static bool
-read_position(const char *text, double *shares)
+read_position(const char *text, uint32 *shares)
 {
-	double sum = 0;
+	uint32 sum = 0;
 
-	if (*text++ != '(')
-		return false;
 	for (int i = 0; i < 3; i++)
 	{
-		char *end;
-
-		/* No signs, blanks, exponents or names of numbers. */
-		if (strspn(text, "0123456789.") == 0 || strspn(text, "0123456789.") > 10)
-			return false;
-		shares[i] = strtod(text, &end);
-		if (end == text || *end != (i < 2 ? '/' : ')'))
+		if (*text++ != (i ? '/' : '(') || !read_percent(&text, &shares[i]))
 			return false;
 		sum += shares[i];
-		text = end + 1;
 	}
-	return *text == '\0' && fabs(sum - 100) < 1e-9;
+	return strcmp(text, ")") == 0 && sum == 100 * PERCENT;
 }
 
 /* The model of a name. */
@@ -55,7 +80,7 @@ smk_attribution_model(const char *name)
 				 {"markov(3)", SMK_MODEL_LATER},
 				 {"markov(4)", SMK_MODEL_LATER},
 				 {"shapley", SMK_MODEL_LATER}};
-	SmkAttributionModel model = {SMK_MODEL_UNKNOWN, {40, 20, 40}};
+	SmkAttributionModel model = {SMK_MODEL_UNKNOWN, {40 * PERCENT, 20 * PERCENT, 40 * PERCENT}};
 
 	for (size_t i = 0; i < lengthof(names); i++)
 		if (strcmp(name, names[i].name) == 0)
@@ -66,41 +91,44 @@ smk_attribution_model(const char *name)
 	return model;
 }
 
-/* Shares in proportion to weights, which are not all 0; their sum is SMK_SHARE_ONE. */
-void
-smk_attribution_normalise(const double *weights, int64 count, uint64 *shares)
+/* A weight of their sum, below 2^77, as a share, rounded down. */
+static uint128
+share_of(uint64 weight, uint128 sum)
 {
-	double sum = 0;
-	int64 missing = (int64) SMK_SHARE_ONE;
+	uint128 high = ((uint128) weight << SMK_SHARE_BITS / 2) / sum;
+	uint128 rest = ((uint128) weight << SMK_SHARE_BITS / 2) % sum;
+
+	return (high << SMK_SHARE_BITS / 2) + (rest << SMK_SHARE_BITS / 2) / sum;
+}
+
+/* Shares in proportion to weights, up to 2^50 and not all 0; their sum is SMK_SHARE_ONE. */
+void
+smk_attribution_normalise(const uint64 *weights, int64 count, uint128 *shares)
+{
+	uint128 sum = 0;
+	uint128 missing = SMK_SHARE_ONE;
 
 	for (int64 i = 0; i < count; i++)
 		sum += weights[i];
 	for (int64 i = 0; i < count; i++)
 	{
-		shares[i] = (uint64) (weights[i] / sum * (double) SMK_SHARE_ONE);
-		missing -= (int64) shares[i];
+		shares[i] = share_of(weights[i], sum);
+		missing -= shares[i];
 	}
-	/* What rounding left: less than a part for each touch. */
-	for (int64 i = 0; missing != 0; i = (i + 1) % count)
-	{
-		if (missing > 0 && weights[i] > 0)
+	/* What rounding left: less than a part for each touch that has any. */
+	for (int64 i = 0; missing > 0; i++)
+		if (weights[i] > 0)
 		{
 			shares[i]++;
 			missing--;
 		}
-		else if (missing < 0 && shares[i] > 0)
-		{
-			shares[i]--;
-			missing++;
-		}
-	}
 }
 
 /* The whole to one touch. */
 static void
-give_all(uint64 *shares, int64 count, int64 touch)
+give_all(uint128 *shares, int64 count, int64 touch)
 {
-	memset(shares, 0, count * sizeof(uint64));
+	memset(shares, 0, count * sizeof(uint128));
 	shares[touch] = SMK_SHARE_ONE;
 }
 
@@ -117,10 +145,8 @@ last_non_direct(const SmkAttributionSummary *summary, const int *path, int64 cou
 /* The shares of the touches of a path, under a model that reads nothing else; weights is room to work in. */
 void
 smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSummary *summary,
-					   const int *path, int64 count, double *weights, uint64 *shares)
+					   const int *path, int64 count, uint64 *weights, uint128 *shares)
 {
-	double middle = model->shares[1];
-
 	switch (model->kind)
 	{
 		case SMK_MODEL_FIRST:
@@ -134,7 +160,8 @@ smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSum
 			break;
 		case SMK_MODEL_LINEAR:
 			for (int64 i = 0; i < count; i++)
-				shares[i] = SMK_SHARE_ONE / count + ((uint64) i < SMK_SHARE_ONE % count);
+				weights[i] = 1;
+			smk_attribution_normalise(weights, count, shares);
 			break;
 		case SMK_MODEL_POSITION:
 			if (count == 1)
@@ -142,11 +169,18 @@ smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSum
 				give_all(shares, count, 0);
 				break;
 			}
-			if (count > 2)
-				for (int64 i = 1; i < count - 1; i++)
-					weights[i] = middle / (double) (count - 2);
-			weights[0] = model->shares[0] + (count == 2 ? middle / 2 : 0);
-			weights[count - 1] = model->shares[2] + (count == 2 ? middle / 2 : 0);
+			/* All times how many there are between, or for two touches times two. */
+			for (int64 i = 1; i < count - 1; i++)
+				weights[i] = model->shares[1];
+			weights[0] = model->shares[0] * (uint64) Max(2, count - 2);
+			weights[count - 1] = model->shares[2] * (uint64) Max(2, count - 2);
+			if (count == 2)
+			{
+				weights[0] += model->shares[1];
+				weights[1] += model->shares[1];
+			}
+			else if (count == 3)
+				weights[1] *= 2;
 			smk_attribution_normalise(weights, count, shares);
 			break;
 		default:
@@ -162,8 +196,8 @@ smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributi
 {
 	int64 size = 0;
 	int *path = NULL;
-	double *weights = NULL;
-	uint64 *shares = NULL;
+	uint64 *weights = NULL;
+	uint128 *shares = NULL;
 	bool has_room = true;
 
 	if (model->kind < SMK_SUMMED_MODELS)
@@ -191,8 +225,8 @@ smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributi
 			}
 			size = Max(64, (int64) of->size * 2);
 			path = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(int));
-			weights = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(double));
-			shares = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
+			weights = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
+			shares = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint128));
 		}
 		while (at < end)
 			path[count++] = smk_path_read(&at);

@@ -24,51 +24,20 @@ smk_attribution_init(SmkAttributionSummary *summary, int64 lookback, int64 half_
 	summary->scale = scale;
 }
 
-/* Adds a number of 192 bits; false where the sum has no room. */
-static bool
-wide_add(SmkWide *sum, const SmkWide *more)
-{
-	int128 high = more->high;
-
-	sum->low += more->low;
-	return !__builtin_add_overflow(high, (int128) (sum->low < more->low), &high) &&
-		   !__builtin_add_overflow(sum->high, high, &sum->high);
-}
-
-/* Multiplies by a power of ten; false where that has no room. */
-bool
-smk_wide_scale_up(SmkWide *number, int places)
-{
-	while (places-- > 0)
-	{
-		uint128 low = (uint128) number->low * 10;
-
-		number->low = (uint64) low;
-		if (__builtin_mul_overflow(number->high, (int128) 10, &number->high) ||
-			__builtin_add_overflow(number->high, (int128) (low >> 64), &number->high))
-			return false;
-	}
-	return true;
-}
-
 /* Credits a share of conversions and of their value; false where a sum has no room. */
 bool
-smk_credit_add(SmkCredit *credit, uint64 share, int64 conversions, int128 value)
+smk_credit_add(SmkCredit *credit, uint128 share, int64 conversions, int128 value)
 {
-	uint128 low = (uint128) (uint64) value * share;
-	SmkWide product = {(int128) (int64) (value >> 64) * (int128) share + (int128) (low >> 64), (uint64) low};
-
-	return !__builtin_add_overflow(credit->conversions, (int128) conversions * (int128) share,
-								   &credit->conversions) &&
-		   wide_add(&credit->value, &product);
+	return smk_wide_add_product(&credit->conversions, conversions, share) &&
+		   smk_wide_add_product(&credit->value, value, share);
 }
 
 /* Adds a credit to another one; false where a sum has no room. */
 bool
 smk_credit_merge(SmkCredit *credit, const SmkCredit *other)
 {
-	return !__builtin_add_overflow(credit->conversions, other->conversions, &credit->conversions) &&
-		   wide_add(&credit->value, &other->value);
+	return smk_wide_add(&credit->conversions, &other->conversions) &&
+		   smk_wide_add(&credit->value, &other->value);
 }
 
 /* More room in an array, of which so many elements are used. */
@@ -603,9 +572,8 @@ smk_attribution_write(const SmkAttributionSummary *summary, StringInfo out)
 		appendBinaryStringInfo(out, channel->name, channel->length);
 		for (int model = 0; model < SMK_SUMMED_MODELS; model++)
 		{
-			write_signed(out, channel->credits[model].conversions);
-			write_signed(out, channel->credits[model].value.high);
-			smk_varint_append(out, channel->credits[model].value.low);
+			smk_wide_write(&channel->credits[model].conversions, out);
+			smk_wide_write(&channel->credits[model].value, out);
 		}
 	}
 	smk_varint_append(out, (uint64) summary->path_count);
@@ -666,9 +634,8 @@ read_channels(SmkAttributionSummary *summary, const unsigned char **data, const 
 		if (i > 0 && compare_channels(channel - 1, channel) >= 0)
 			return false;
 		for (int model = 0; model < SMK_SUMMED_MODELS; model++)
-			if (!read_signed(&channel->credits[model].conversions, data, end) ||
-				!read_signed(&channel->credits[model].value.high, data, end) ||
-				!smk_varint_read(data, end, &channel->credits[model].value.low))
+			if (!smk_wide_read(&channel->credits[model].conversions, data, end) ||
+				!smk_wide_read(&channel->credits[model].value, data, end))
 				return false;
 	}
 	return true;
@@ -761,6 +728,24 @@ read_paths(SmkAttributionSummary *summary, const unsigned char **data, const uns
 	return true;
 }
 
+/* True where each channel is one of a path. */
+static bool
+are_used(const SmkAttributionSummary *summary)
+{
+	bool *used = palloc_extended(summary->channel_count + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int count = 0;
+
+	for (const unsigned char *at = summary->keys; at < summary->keys + summary->keys_used;)
+	{
+		int channel = smk_path_read(&at);
+
+		count += !used[channel];
+		used[channel] = true;
+	}
+	pfree(used);
+	return count == summary->channel_count;
+}
+
 /* True where the credits under each model that a summary has the sums of are those of its paths. */
 static bool
 is_balanced(const SmkAttributionSummary *summary)
@@ -777,8 +762,8 @@ is_balanced(const SmkAttributionSummary *summary)
 		for (int i = 0; i < summary->channel_count; i++)
 			if (!smk_credit_merge(&sum, &summary->channels[i].credits[model]))
 				return false;
-		if (sum.conversions != whole.conversions || sum.value.high != whole.value.high ||
-			sum.value.low != whole.value.low)
+		if (!smk_wide_equal(&sum.conversions, &whole.conversions) ||
+			!smk_wide_equal(&sum.value, &whole.value))
 			return false;
 	}
 	return true;
@@ -803,5 +788,5 @@ smk_attribution_read(SmkAttributionSummary *summary, const unsigned char *data, 
 	smk_attribution_init(summary, (int64) lookback, (int64) half_life, (int) scale);
 	summary->unattributed = (int64) unattributed;
 	return read_signed(&summary->unattributed_value, &data, end) && read_channels(summary, &data, end) &&
-		   read_paths(summary, &data, end) && data == end && is_balanced(summary);
+		   read_paths(summary, &data, end) && data == end && are_used(summary) && is_balanced(summary);
 }

@@ -1,0 +1,31 @@
+/*
+ * wide.h: sums of products of an amount and a share, exactly: signed numbers of 256 bits. A share is a
+ * fraction of 2^96 parts.
+ */
+#ifndef SMK_WIDE_H
+#define SMK_WIDE_H
+
+#include "lib/stringinfo.h"
+
+#define SMK_SHARE_BITS 96
+#define SMK_SHARE_ONE ((uint128) 1 << SMK_SHARE_BITS)
+#define SMK_WIDE_LIMBS 4
+
+/* The lowest limb first; below 0 in two's complement. */
+typedef struct SmkWide
+{
+	uint64 limbs[SMK_WIDE_LIMBS];
+} SmkWide;
+
+/* Of these, false where the result has no room. */
+extern bool smk_wide_add(SmkWide *sum, const SmkWide *more);
+extern bool smk_wide_add_product(SmkWide *sum, int128 amount, uint128 share);
+extern bool smk_wide_scale_up(SmkWide *number, int places);
+extern bool smk_wide_units(const SmkWide *number, int128 *units, uint32 *remainder);
+
+extern bool smk_wide_equal(const SmkWide *a, const SmkWide *b);
+extern double smk_wide_double(const SmkWide *number);
+extern void smk_wide_write(const SmkWide *number, StringInfo out);
+extern bool smk_wide_read(SmkWide *number, const unsigned char **data, const unsigned char *end);
+
+#endif
