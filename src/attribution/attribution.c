@@ -113,14 +113,12 @@ compare_names(const SmkAttributionReader *reader, uint64 a, uint64 b)
 	int right_length;
 	const char *left;
 	const char *right;
-	int order;
 
 	if (a == b)
 		return 0;
 	left = reader->name(reader->timeline, a, &left_length);
 	right = reader->name(reader->timeline, b, &right_length);
-	order = memcmp(left, right, Min(left_length, right_length));
-	return order != 0 ? order : left_length - right_length;
+	return smk_attribution_compare(left, left_length, right, right_length);
 }
 
 /* Sorts the values of so many events, which are names, by what they name; room has place for as many. */

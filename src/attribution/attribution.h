@@ -200,6 +200,15 @@ smk_path_write(unsigned char *to, int channel)
 	return to;
 }
 
+/* Two names by their bytes. */
+static inline int
+smk_attribution_compare(const char *a, int a_length, const char *b, int b_length)
+{
+	int order = memcmp(a, b, Min(a_length, b_length));
+
+	return order != 0 ? order : a_length - b_length;
+}
+
 /* The most bytes of a channel of a path. */
 #define SMK_PATH_CHANNEL 3
 

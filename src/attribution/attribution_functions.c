@@ -500,7 +500,7 @@ compare_remainders(const void *a, const void *b)
 
 	if (left->remainder != right->remainder)
 		return left->remainder > right->remainder ? -1 : 1;
-	return (left > right) - (left < right);
+	return smk_attribution_compare(left->name, left->length, right->name, right->length);
 }
 
 /* Fills in the credits under a model; the units of all rows sum to those of all values. */
@@ -622,9 +622,8 @@ compare_texts(const void *a, const void *b)
 {
 	const PathRow *left = a;
 	const PathRow *right = b;
-	int order = memcmp(left->text, right->text, Min(left->length, right->length));
 
-	return order != 0 ? order : left->length - right->length;
+	return smk_attribution_compare(left->text, left->length, right->text, right->length);
 }
 
 static int

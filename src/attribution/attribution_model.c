@@ -95,10 +95,17 @@ smk_attribution_model(const char *name)
 static uint128
 share_of(uint64 weight, uint128 sum)
 {
-	uint128 high = ((uint128) weight << SMK_SHARE_BITS / 2) / sum;
-	uint128 rest = ((uint128) weight << SMK_SHARE_BITS / 2) % sum;
+	uint128 share = 0;
+	uint128 rest = weight;
 
-	return (high << SMK_SHARE_BITS / 2) + (rest << SMK_SHARE_BITS / 2) / sum;
+	/* In three steps, as a third of the bits has room above the sum. */
+	for (int i = 0; i < 3; i++)
+	{
+		rest <<= SMK_SHARE_BITS / 3;
+		share = (share << SMK_SHARE_BITS / 3) + rest / sum;
+		rest %= sum;
+	}
+	return share;
 }
 
 /* Shares in proportion to weights, up to 2^50 and not all 0; their sum is SMK_SHARE_ONE. */

@@ -377,10 +377,8 @@ read_signed(int128 *number, const unsigned char **data, const unsigned char *end
 static int
 compare_channels(const SmkAttributionChannel *a, const SmkAttributionChannel *b)
 {
-	int order = memcmp(a->name, b->name, Min(a->length, b->length));
+	int order = smk_attribution_compare(a->name, a->length, b->name, b->length);
 
-	if (order == 0)
-		order = a->length - b->length;
 	return order != 0 ? order : a->is_direct - b->is_direct;
 }
 

@@ -1,5 +1,5 @@
 /*
- * wide.c: signed numbers of 256 bits, as far as sums of shares need them.
+ * wide.c: signed numbers of 320 bits, as far as sums of shares need them.
  */
 #include "postgres.h"
 
@@ -99,18 +99,31 @@ smk_wide_scale_up(SmkWide *number, int places)
 	return true;
 }
 
+/* 64 bits of a number, from one on that is below its highest limb. */
+static uint64
+bits_from(const SmkWide *number, int bit)
+{
+	int limb = bit / 64;
+
+	return bit % 64 == 0 ? number->limbs[limb]
+						 : number->limbs[limb] >> bit % 64 | number->limbs[limb + 1] << (64 - bit % 64);
+}
+
 /* How many whole ones there are, rounded down, and how much is left, in parts of 2^REMAINDER_BITS. */
 bool
 smk_wide_units(const SmkWide *number, int128 *units, uint32 *remainder)
 {
-	const uint64 *limbs = number->limbs;
 	uint64 sign = is_negative(number) ? PG_UINT64_MAX : 0;
-	uint64 left = (limbs[1] & PG_UINT32_MAX) << 32 | limbs[0] >> 32;
+	int above = SMK_SHARE_BITS + 127;
+	uint64 left =
+		bits_from(number, SMK_SHARE_BITS - REMAINDER_BITS - 1) & ((UINT64CONST(2) << REMAINDER_BITS) - 1);
 
-	*units = (int128) ((uint128) (limbs[2] >> 32 | limbs[3] << 32) << 64 | (limbs[1] >> 32 | limbs[2] << 32));
-	*remainder = (uint32) (left >> (64 - REMAINDER_BITS)) + (left >> (63 - REMAINDER_BITS) & 1);
+	*units =
+		(int128) ((uint128) bits_from(number, SMK_SHARE_BITS + 64) << 64 | bits_from(number, SMK_SHARE_BITS));
+	*remainder = (uint32) (left / 2 + left % 2);
 	/* What is above the bits that were taken is their sign. */
-	return limbs[3] >> 31 == sign >> 31;
+	return bits_from(number, above) == sign &&
+		   number->limbs[SMK_WIDE_LIMBS - 1] >> above % 64 == sign >> above % 64;
 }
 
 bool

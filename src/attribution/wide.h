@@ -1,15 +1,15 @@
 /*
- * wide.h: sums of products of an amount and a share, exactly: signed numbers of 256 bits. A share is a
- * fraction of 2^96 parts.
+ * wide.h: sums of products of an amount and a share, exactly: signed numbers of 320 bits. A share is a
+ * fraction of 2^126 parts, so small that what it is cut by does not show in amounts of 30 digits.
  */
 #ifndef SMK_WIDE_H
 #define SMK_WIDE_H
 
 #include "lib/stringinfo.h"
 
-#define SMK_SHARE_BITS 96
+#define SMK_SHARE_BITS 126
 #define SMK_SHARE_ONE ((uint128) 1 << SMK_SHARE_BITS)
-#define SMK_WIDE_LIMBS 4
+#define SMK_WIDE_LIMBS 5
 
 /* The lowest limb first; below 0 in two's complement. */
 typedef struct SmkWide
