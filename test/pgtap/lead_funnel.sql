@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(54);
+SELECT plan(63);
 
 CREATE TABLE lead (id int PRIMARY KEY, created timestamptz, account int, status text, mql timestamptz, sal timestamptz, sql timestamptz, channel text);
 CREATE TABLE log (lead int, at timestamptz, stage text);
@@ -98,6 +98,28 @@ SELECT results_eq($$SELECT by_1, step, entities FROM smarketing.lead_funnel('202
 SELECT results_eq($$SELECT leads, sqls, won, median_hours_to_sql FROM smarketing.sales_qualified_leads('2026-01-01', '2026-02-01', filter => '{"channel": "(none)"}')$$, $$VALUES (2::bigint, 2::bigint, 1::bigint, 84::float8)$$, 'and is found by that name');
 SELECT results_eq($$SELECT period_start, leads, mqls FROM smarketing.sales_qualified_leads('2025-12-31', '2026-01-02', 'day', options => '{"time_zone": "America/New_York"}')$$,
     $$VALUES (date '2025-12-31', 5::bigint, 4::bigint), ('2026-01-01', 0, 0)$$, 'in another zone');
+
+-- What is dated later than now has not happened. 21 is an MQL and a planned SQL, 22 an SQL at no time, 23 one by its log, tomorrow; 24 has
+-- a deal of tomorrow, 25 and 27 (by its account) one that is closed later, 26 one that was won nobody knows when; 28 leaves tomorrow.
+INSERT INTO lead SELECT i, '2026-03-01', CASE i WHEN 27 THEN 7 END, 'lead', CASE i WHEN 21 THEN timestamptz '2026-03-05' END, NULL, CASE i WHEN 21 THEN now() + interval '1 year' WHEN 22 THEN 'infinity' END, 'Ads' FROM generate_series(21, 28) AS i;
+INSERT INTO log VALUES (23, now() + interval '1 day', 'sql'), (28, now() + interval '1 day', 'disqualified');
+INSERT INTO deal VALUES (24, 24, NULL, now() + interval '1 day', now() + interval '2 days', true), (25, 25, NULL, '2026-03-03', now() + interval '1 day', true), (26, 26, NULL, '2026-03-03', NULL, true), (27, NULL, 7, '2026-03-04', 'infinity', true);
+PREPARE later (jsonb) AS SELECT entities, median_hours FROM smarketing.lead_funnel('2026-03-01', '2026-04-01', options => $1);
+SELECT results_eq($$SELECT leads, mqls, sals, sqls, opportunities, won, median_hours_to_sql, median_hours_to_won FROM smarketing.sales_qualified_leads('2026-03-01', '2026-04-01')$$, $$VALUES (8::bigint, 4::bigint, 3::bigint, 3::bigint, 3::bigint, 1::bigint, 48::float8, NULL::float8)$$, 'steps in the future are not reached by now');
+SELECT results_eq($$SELECT mqls, sqls, customers, disqualified FROM smarketing.cost_per_lead('2026-03-01', '2026-04-01')$$, $$VALUES (4::bigint, 3::bigint, 1::bigint, 0::bigint)$$, 'nor in cost_per_lead');
+SELECT results_eq($$EXECUTE later('{}')$$, $$VALUES (8::bigint, NULL::float8), (4, 60), (3, 0), (3, 0), (3, 0), (1, NULL)$$, 'nor in the funnel');
+SELECT results_eq($$EXECUTE later('{"mode": "ordered"}')$$, $$VALUES (8::bigint, NULL::float8), (1, 96), (0, NULL), (0, NULL), (0, NULL), (0, NULL)$$, 'nor as they happened');
+SELECT results_eq(format('SELECT entities FROM smarketing.lead_funnel(%L, %L, options => %L)', '2026-03-01', '2026-04-01', jsonb_build_object('as_of', day)), $$VALUES (8::bigint), (4), (3), (3), (3), (0)$$, 'nor as of ' || day) FROM (VALUES (to_char(now(), 'YYYY-MM-DD')), ('2099-01-01')) AS v (day);
+SELECT results_eq($$SELECT record_id FROM smarketing.kpi_rows('sales_qualified_leads.sqls', '2026-03-01', '2026-04-01')$$, $$VALUES ('25'), ('26'), ('27')$$, 'nor among the rows');
+SELECT results_eq($$SELECT mqls, sqls, won FROM smarketing.sales_qualified_leads(now(), now() + interval '2 years', 'all', options => '{"basis": "period"}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$, 'nor in a period to come');
+SELECT smarketing.kpi_sql('sales_qualified_leads', '2026-03-01', '2026-04-01') AS statement \gset
+CREATE VIEW kept AS :statement;
+INSERT INTO log VALUES (28, now(), 'sql');
+SELECT results_eq('SELECT sqls, won FROM kept', 'VALUES (4::bigint, 1::bigint)', 'a view of the statement sees what has happened since');
+DROP VIEW kept;
+DELETE FROM lead WHERE id > 20;
+DELETE FROM log WHERE lead BETWEEN 21 AND 28;
+DELETE FROM deal WHERE id > 20;
 
 -- Errors.
 SELECT throws_ok($$SELECT * FROM smarketing.sales_qualified_leads(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of sales_qualified_leads does not exist');
