@@ -241,6 +241,20 @@ lead_duration(SmkRecords *records, const LeadStep *step)
 	return psprintf("CASE WHEN isfinite(way.%s_at) THEN way.%s_at - %s END", step->name, step->name, created);
 }
 
+/* The same by the step's own time, by which basis period counts it; one that is dated before the lead took
+ * none. */
+static char *
+lead_own_duration(SmkRecords *records, const LeadStep *step)
+{
+	char *created = smk_records_instant(records, "created_at");
+	char *at = lead_step(records, step, true);
+
+	if (created == NULL || at == NULL)
+		return NULL;
+	return psprintf("CASE WHEN %s IS NOT NULL AND isfinite(%s) THEN greatest(%s, %s) - %s END", at, created,
+					at, created, created);
+}
+
 /* SQL for whether a lead took a step, of the way in time; NULL where nothing that is bound can tell. */
 static char *
 lead_took(SmkRecords *records, const LeadStep *step)
@@ -348,9 +362,13 @@ smk_lead_step(SmkRecords *records, const char *name)
 	if (is_event_column(name))
 		return lead_event(records, name);
 	step = lead_step_find(name, &fact);
-	return fact == LEAD_IS	   ? lead_took(records, step)
-		   : fact == LEAD_TIME ? lead_step(records, step, true)
-							   : lead_duration(records, step);
+	if (fact == LEAD_IS)
+		return lead_took(records, step);
+	if (fact == LEAD_TIME)
+		return lead_step(records, step, true);
+	return records->request->basis && strcmp(records->request->basis, "period") == 0
+			   ? lead_own_duration(records, step)
+			   : lead_duration(records, step);
 }
 
 /* True where a lead's taking this step can be told; nothing is noted. */

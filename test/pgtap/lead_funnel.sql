@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(63);
+SELECT plan(65);
 
 CREATE TABLE lead (id int PRIMARY KEY, created timestamptz, account int, status text, mql timestamptz, sal timestamptz, sql timestamptz, channel text);
 CREATE TABLE log (lead int, at timestamptz, stage text);
@@ -120,6 +120,13 @@ DROP VIEW kept;
 DELETE FROM lead WHERE id > 20;
 DELETE FROM log WHERE lead BETWEEN 21 AND 28;
 DELETE FROM deal WHERE id > 20;
+
+-- An SQL nine days after its creation, and an MQL later: by its own time 216 hours in basis period.
+INSERT INTO lead VALUES (31, '2025-06-01', NULL, NULL, '2025-08-01', NULL, '2025-06-10', 'Ads'), (32, '2025-06-05', NULL, NULL, NULL, NULL, '2025-06-01', 'Ads');
+SELECT results_eq($$SELECT period_start, mqls, sqls, median_hours_to_mql, median_hours_to_sql FROM smarketing.sales_qualified_leads('2025-06-01', '2025-09-01', 'month', options => '{"basis": "period"}')$$,
+    $$VALUES (date '2025-06-01', 1::bigint, 2::bigint, 0::float8, 108::float8), ('2025-07-01', 0, 0, NULL, NULL), ('2025-08-01', 1, 0, 1464, NULL)$$, 'the medians of basis period go by the step''s own time; before the lead is 0');
+SELECT results_eq($$SELECT sqls, median_hours_to_sql FROM smarketing.sales_qualified_leads('2025-06-01', '2025-07-01')$$, $$VALUES (2::bigint, 732::float8)$$, 'those of cohorts one after the other');
+DELETE FROM lead WHERE id > 20;
 
 -- Errors.
 SELECT throws_ok($$SELECT * FROM smarketing.sales_qualified_leads(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of sales_qualified_leads does not exist');

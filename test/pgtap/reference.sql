@@ -437,6 +437,7 @@ BEGIN
             IF took[i] THEN
                 t := CASE WHEN cohort THEN created ELSE own[i] END;
                 RETURN NEXT (names[i], t, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
+                IF NOT cohort THEN hours := CASE WHEN own[i] IS NOT NULL THEN extract(epoch FROM greatest(own[i], created) - created) / 3600 END; END IF;
                 IF hours IS NOT NULL THEN
                     RETURN NEXT ('hours_' || names[i], t, hours, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
                     RETURN NEXT ('gap_' || names[i], t, hours - last_hours, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
