@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(12);
+SELECT plan(14);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -153,4 +153,12 @@ SELECT smarketing.configure('time_zone', 'UTC'), smarketing.unbind('spend'), sma
 SELECT results_eq($$SELECT by_1, value FROM smarketing.kpi('new_customers', '2026-01-01', '2026-02-01', 'all', '{channel}')$$, $$VALUES ('(none)', 1::numeric), ('b', 2)$$, 'accounts through the lead');
 SELECT smarketing.bind('opportunity', 'deal', '{"lead_id": null}') \gset
 SELECT results_eq($$SELECT value FROM smarketing.kpi('new_customers', '2026-01-01', '2026-02-01', 'all')$$, 'VALUES (4::numeric)', 'opportunities that know neither');
+-- A contract that ended when it began, or before, makes no customer, whatever the types of its times.
+SET TimeZone = 'UTC';
+CREATE TABLE contract (account_id uuid, starts_at timestamptz, ends_at date, amount numeric);
+INSERT INTO contract SELECT format('00000000-0000-0000-0000-00000000000%s', a)::uuid, s, e, 10 FROM (VALUES (1, timestamptz '2026-03-10', date '2026-03-10'), (2, '2026-03-10', '2026-02-01'), (3, '2026-03-10 09:00', '2026-03-10'), (4, '2026-03-10', '2026-03-11'),
+    (5, '2026-03-10', NULL), (6, '2026-01-05', '2026-01-05'), (6, '2026-03-12', 'infinity')) AS c (a, s, e);
+SELECT smarketing.unbind('account'), smarketing.bind('subscription', 'contract') \gset
+SELECT results_eq($$SELECT period_start, new_customers, revenue_per_customer FROM smarketing.customer_acquisition_cost('2026-01-01', '2026-04-01', 'quarter')$$, $$VALUES (date '2026-01-01', 3::bigint, 10::numeric)$$, 'a contract that never ran makes no customer');
+SELECT results_eq($$SELECT right(record_id, 1), at::date FROM smarketing.kpi_rows('new_customers', '2026-01-01', '2026-04-01') ORDER BY 1$$, $$VALUES ('4', date '2026-03-10'), ('5', '2026-03-10'), ('6', '2026-03-12')$$, 'nor the first time of one');
 SELECT * FROM finish();
