@@ -24,6 +24,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "calendar/calendar.h"
 #include "compat.h"
 #include "crm/config.h"
 #include "crm/reserved.h"
@@ -85,11 +86,11 @@ binding_type_name(Oid type)
 	return name;
 }
 
-/* Checks that a zone is known to the server, in core's own words otherwise. */
+/* Checks that a zone is known to the server. */
 static void
 binding_check_zone(const char *zone)
 {
-	(void) DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone), TimestampTzGetDatum(0));
+	pfree(smk_zone_lookup(zone));
 }
 
 /* A JSON object's values by key: calls the visitor with each, NULL for a JSON null. */

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(65);
+SELECT plan(66);
 
 CREATE TABLE lead (id int PRIMARY KEY, created timestamptz, account int, status text, mql timestamptz, sal timestamptz, sql timestamptz, channel text);
 CREATE TABLE log (lead int, at timestamptz, stage text);
@@ -50,6 +50,7 @@ PREPARE counts (jsonb) AS SELECT period_start, leads, mqls, sals, sqls, opportun
 SELECT results_eq($$EXECUTE counts('{}')$$,
     $$VALUES (date '2026-01-01', 5::bigint, 4::bigint, 4::bigint, 4::bigint, 2::bigint, 2::bigint, 2::bigint), ('2026-02-01', 2, 2, 1, 1, 0, 0, 0), ('2026-03-01', 0, 0, 0, 0, 0, 0, 0)$$, 'the cohorts');
 SELECT results_eq($$EXECUTE counts('{"within": null}')$$, $$EXECUTE counts('{"basis": "cohort"}')$$, 'no limit');
+SELECT results_eq($$EXECUTE counts('{"basis": null}')$$, $$EXECUTE counts('{}')$$, 'a basis of NULL is none given');
 SELECT results_eq($$EXECUTE counts('{"within": "30 days"}')$$,
     $$VALUES (date '2026-01-01', 5::bigint, 3::bigint, 3::bigint, 3::bigint, 1::bigint, 1::bigint, 1::bigint), ('2026-02-01', 2, 2, 0, 0, 0, 0, 0), ('2026-03-01', 0, 0, 0, 0, 0, 0, 0)$$,
     'within 30 days, the last instant included; what has no time is not within');
