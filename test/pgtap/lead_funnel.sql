@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(66);
+SELECT plan(70);
 
 CREATE TABLE lead (id int PRIMARY KEY, created timestamptz, account int, status text, mql timestamptz, sal timestamptz, sql timestamptz, channel text);
 CREATE TABLE log (lead int, at timestamptz, stage text);
@@ -148,6 +148,9 @@ SELECT results_eq($$SELECT value, other, change FROM smarketing.kpi_compare('sal
 SELECT results_eq($$SELECT record_id FROM smarketing.kpi_rows('skipped_mqls', '2026-01-01', '2026-03-01')$$, $$VALUES ('2'), ('5')$$, 'the leads that skipped a step');
 SELECT smarketing.kpi_sql('lead_funnel', '2026-01-01', '2026-03-01', 'month', '{channel}') AS statement \gset
 SELECT results_eq(:'statement', $$SELECT period_start, is_partial, by_1, step, stage, entities, previous_rate, first_rate, median_hours, p90_hours FROM smarketing.lead_funnel('2026-01-01', '2026-03-01', 'month', '{channel}')$$, 'kpi_sql of the funnel');
+SELECT is(smarketing.kpi_sql(bare, '2026-01-01', '2026-03-01'), smarketing.kpi_sql(whole, '2026-01-01', '2026-03-01'), 'kpi_sql of the bare metric ' || bare)
+FROM (VALUES ('lead_to_won_rate', 'sales_qualified_leads.lead_to_won_rate'), ('win_rate', 'opportunity_win_rate.win_rate'), ('cost_per_mql', 'cost_per_lead.cost_per_mql')) AS v (bare, whole);
+SELECT ok((SELECT count(*) > 3 FROM smarketing.kpi_explain('lead_to_won_rate', '2026-01-01', '2026-03-01')), 'and its plan');
 SELECT is_empty($$SELECT period_start FROM smarketing.sales_qualified_leads() WHERE is_mature <> (period_start + interval '1 month' <= now() - interval '2160 hours')
     UNION ALL SELECT period_start FROM smarketing.sales_qualified_leads(options => '{"within": "45 days"}') WHERE is_mature <> (period_start + interval '1 month' <= now() - interval '1080 hours')$$, 'mature is what had its time');
 SELECT results_eq($$SELECT (smarketing.sales_qualified_leads(now() - interval '101 days', now() - interval '2160 hours', 'all')).is_mature, (smarketing.sales_qualified_leads(now() - interval '101 days', now() - interval '2159 hours', 'all')).is_mature$$, $$VALUES (true, false)$$, 'to the hour');
