@@ -69,6 +69,7 @@ SELECT smarketing.configure('timezone', 'UTC');
 SELECT smarketing.configure('language', 'de');
 SELECT smarketing.configure('active_within', '-1 day');
 SELECT smarketing.configure('active_within', 'long');
+SELECT smarketing.configure('active_within', '6');
 SELECT smarketing.configure('currency', ' ');
 SELECT smarketing.configure('on_missing_rate', 'ignore');
 SELECT smarketing.configure('spend_without_dimension', 'lead');

@@ -58,13 +58,25 @@ smk_zone_init(SmkZone *zone, const char *name)
 	}
 }
 
-/* The same, in memory of the current context. */
+/* Tells where the names stand that the server knows. */
+static void
+zone_hint(void *arg)
+{
+	(void) arg;
+	if (geterrcode() == ERRCODE_INVALID_PARAMETER_VALUE)
+		errhint("SELECT name FROM pg_timezone_names lists them, for example Europe/Paris.");
+}
+
+/* The same, in memory of the current context; the error has a hint. */
 SmkZone *
 smk_zone_lookup(const char *name)
 {
 	SmkZone    *zone = (SmkZone *) palloc(sizeof(SmkZone));
+	ErrorContextCallback context = {error_context_stack, zone_hint, NULL};
 
+	error_context_stack = &context;
 	smk_zone_init(zone, name);
+	error_context_stack = context.previous;
 	return zone;
 }
 

@@ -24,6 +24,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "calendar/calendar.h"
 #include "compat.h"
 #include "crm/config.h"
 #include "crm/reserved.h"
@@ -85,11 +86,11 @@ binding_type_name(Oid type)
 	return name;
 }
 
-/* Checks that a zone is known to the server, in core's own words otherwise. */
+/* Checks that a zone is known to the server. */
 static void
 binding_check_zone(const char *zone)
 {
-	(void) DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone), TimestampTzGetDatum(0));
+	pfree(smk_zone_lookup(zone));
 }
 
 /* A JSON object's values by key: calls the visitor with each, NULL for a JSON null. */
@@ -307,16 +308,44 @@ smk_unbind(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* True for an interval above 0 that can be taken from any date: at most 1,000 years, so not infinite. */
+/* A text as an interval; NULL where it is none, of which the caller raises an error. */
+static Interval *
+configure_interval(const char *value)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Interval *volatile result = NULL;
+
+	PG_TRY();
+	{
+		result = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(value),
+													   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	}
+	PG_CATCH();
+	{
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * True for an interval of a day or more (a number alone is seconds, and meant otherwise) that can be taken
+ * from any date: at most 1,000 years, so not infinite.
+ */
 static bool
 configure_is_length(const char *value)
 {
-	Interval *interval = DatumGetIntervalP(DirectFunctionCall3(
-		interval_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-	int128 micros =
-		((int128) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY + interval->time;
+	Interval *interval = configure_interval(value);
+	int128 micros;
 
-	return micros > 0 && micros <= (int128) 1000 * MONTHS_PER_YEAR * DAYS_PER_MONTH * USECS_PER_DAY;
+	if (interval == NULL)
+		return false;
+	micros = ((int128) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY + interval->time;
+	return micros >= USECS_PER_DAY &&
+		   micros <= (int128) 1000 * MONTHS_PER_YEAR * DAYS_PER_MONTH * USECS_PER_DAY;
 }
 
 /* Raises an error unless the value is one that the setting takes. */
@@ -348,7 +377,7 @@ configure_check(const SmkSetting *setting, const char *value)
 	else if (strcmp(setting->name, "language") == 0 && strcmp(value, "en") != 0 && strcmp(value, "fr") != 0)
 		known = "en, fr";
 	else if (strcmp(setting->name, "active_within") == 0 && !configure_is_length(value))
-		known = "a length of time above 0, like 12 months";
+		known = "a length of time of a day or more, for example 6 months";
 	else if (strcmp(setting->name, "currency") == 0 && value[0] == '\0')
 		known = "a code as the CRM and the exchange rates have it, like EUR";
 	if (known)

@@ -232,20 +232,24 @@ first_lead(const SmkRequest *request, const SmkBinding *lead, Oid account_type)
 
 /*
  * Each account of a basis that is not the opportunity, with its first time; of any amount where it need not
- * have paid.
+ * have paid. A subscription that ended when it began, or before, never ran.
  */
 static char *
 first_of_account(const SmkRequest *request, const char *basis, Oid account_type, bool has_paid)
 {
 	SmkBinding *binding = bound_with(request, basis, "account_id");
 	const char *time = basis_time(basis);
-	const char *columns[] = {"account_id", time, "amount", NULL};
+	const char *columns[] = {"account_id", time, "amount", "ends_at", NULL};
+	char *ran = has_column(binding, "ends_at") && strcmp(basis, "subscription") == 0
+					? psprintf(" AND (%s > %s) IS NOT FALSE", instant_of(request, binding, "ends_at"),
+							   instant_of(request, binding, time))
+					: "";
 
 	return psprintf("SELECT %s AS account_id, min(%s) AS at\nFROM %s\n"
-					"WHERE %s.account_id IS NOT NULL%s\nGROUP BY %s.account_id",
+					"WHERE %s.account_id IS NOT NULL%s%s\nGROUP BY %s.account_id",
 					key_as(binding, psprintf("%s.account_id", basis), "account_id", account_type),
 					instant_of(request, binding, time), source_of(binding, columns), basis,
-					has_paid ? psprintf(" AND %s.amount > 0", basis) : "", basis);
+					has_paid ? psprintf(" AND %s.amount > 0", basis) : "", ran, basis);
 }
 
 /* The type that all accounts can be compared under. */

@@ -172,6 +172,14 @@ compile_metric(const SmkRequest *request, const SmkColumn *named, bool own_names
 	return smk_compile(request, outputs, 3, own_names);
 }
 
+/* Lists what kpi_sql takes. */
+static int
+hint_statements(void)
+{
+	return errhint("KPIs: %s, %s, %s. SELECT metric FROM smarketing.metrics lists the metrics.",
+				   smk_kpi_list(), smk_lead_funnel_kpi.name, smk_retention_cohorts_kpi.name);
+}
+
 /* The KPI of that name: an error that lists all where there is none. */
 static const SmkKpi *
 require_kpi(const char *name)
@@ -180,7 +188,7 @@ require_kpi(const char *name)
 
 	if (kpi == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("KPI \"%s\" does not exist", name),
-						errhint("KPIs: %s.", smk_kpi_list())));
+						hint_statements()));
 	return kpi;
 }
 
@@ -341,9 +349,8 @@ smk_scorecard(PG_FUNCTION_ARGS)
 			psprintf(", filter => %s", quote_literal_cstr(JsonbToCString(NULL, &card.arguments.filter->root,
 																		 VARSIZE(card.arguments.filter))));
 	if (strcmp(range->time_zone, card.config->time_zone) != 0)
-		card.options =
-			psprintf("%s, options => %s", card.options,
-					 quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone)));
+		card.options = psprintf("%s, options => %s", card.options,
+								quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone)));
 	smk_scorecard_run((ReturnSetInfo *) fcinfo->resultinfo, &card);
 	end_call(level);
 	return (Datum) 0;
@@ -384,7 +391,7 @@ compile_named(FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"kpi\" must not be null"),
-						errhint("KPIs: %s.", smk_kpi_list())));
+						hint_statements()));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	read_arguments(fcinfo, 1, &arguments);
 	if (strcmp(name, smk_lead_funnel_kpi.name) == 0)
@@ -396,7 +403,7 @@ compile_named(FunctionCallInfo fcinfo)
 	kpi = smk_kpi_find(name);
 	if (kpi != NULL)
 		return compile_for_reading(smk_request(smk_config_load(), kpi, &arguments));
-	if (strchr(name, '.') == NULL)
+	if (strchr(name, '.') == NULL && !smk_metric_is_known(name))
 		require_kpi(name);
 	kpi = smk_metric_resolve(name, &column);
 	request = smk_request(smk_config_load(), kpi, &arguments);

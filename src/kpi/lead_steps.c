@@ -6,7 +6,8 @@
  * A lead's opportunities are those that name it; beside them those that name no lead, of its account, created
  * at or after it.
  *
- * As of an earlier day nothing is seen that happened later, and the current stage tells nothing.
+ * What is dated later than now has not happened. As of an earlier day nothing is seen that happened later,
+ * and the current stage tells nothing.
  */
 #include "postgres.h"
 
@@ -97,11 +98,24 @@ smk_lead_step_is_column(const char *name)
 	return is_event_column(name) || lead_step_find(name, &fact) != NULL;
 }
 
-/* The condition that what happened at a time is seen; NULL where everything is. */
+/* The condition that what happened at a time is seen. A view of the statement is to move on: now is no
+ * literal. */
 static char *
 seen(const SmkRequest *request, const char *at)
 {
-	return request->has_as_of ? psprintf("%s < %s", at, smk_timestamp_literal(request->as_of)) : NULL;
+	char *past;
+
+	if (!request->has_as_of)
+		return psprintf("%s <= now()", at);
+	past = psprintf("%s < %s", at, smk_timestamp_literal(request->as_of));
+	return request->as_of <= request->now ? past : psprintf("(%s AND %s <= now())", past, at);
+}
+
+/* The same of what may have no time, which is seen unless it is looked at as of an earlier day. */
+static char *
+seen_or_unknown(const SmkRequest *request, const char *at)
+{
+	return request->has_as_of ? seen(request, at) : psprintf("(%s) IS NOT FALSE", seen(request, at));
 }
 
 /* A time of the lead, where it is bound and seen; else NULL. */
@@ -110,9 +124,7 @@ own_time(SmkRecords *records, const char *column)
 {
 	char *at = smk_records_instant(records, column);
 
-	if (at == NULL || !records->request->has_as_of)
-		return at;
-	return psprintf("CASE WHEN %s THEN %s END", seen(records->request, at), at);
+	return at ? psprintf("CASE WHEN %s THEN %s END", seen(records->request, at), at) : NULL;
 }
 
 /* A binding that has these columns (NULL: none further), opened; or NULL. */
@@ -168,7 +180,9 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 		if (at != NULL && i == 0)
 			add_part(&times, ", ", at);
 		if (at != NULL)
-			add_part(&facts, " OR ", psprintf("%s IS NOT NULL", at));
+			add_part(&facts, " OR ",
+					 psprintf("(%s) IS TRUE",
+							  seen(records->request, smk_records_instant(records, step->own_columns[i]))));
 	}
 	if (lead_step_source(records->request, "stage_change", "lead_id"))
 	{
@@ -225,6 +239,20 @@ lead_duration(SmkRecords *records, const LeadStep *step)
 	for (int i = 0; i < WAY_STEPS; i++)
 		(void) lead_step(records, &lead_steps[i], true);
 	return psprintf("CASE WHEN isfinite(way.%s_at) THEN way.%s_at - %s END", step->name, step->name, created);
+}
+
+/* The same by the step's own time, by which basis period counts it; one that is dated before the lead took
+ * none. */
+static char *
+lead_own_duration(SmkRecords *records, const LeadStep *step)
+{
+	char *created = smk_records_instant(records, "created_at");
+	char *at = lead_step(records, step, true);
+
+	if (created == NULL || at == NULL)
+		return NULL;
+	return psprintf("CASE WHEN %s IS NOT NULL AND isfinite(%s) THEN greatest(%s, %s) - %s END", at, created,
+					at, created, created);
 }
 
 /* SQL for whether a lead took a step, of the way in time; NULL where nothing that is bound can tell. */
@@ -334,9 +362,13 @@ smk_lead_step(SmkRecords *records, const char *name)
 	if (is_event_column(name))
 		return lead_event(records, name);
 	step = lead_step_find(name, &fact);
-	return fact == LEAD_IS	   ? lead_took(records, step)
-		   : fact == LEAD_TIME ? lead_step(records, step, true)
-							   : lead_duration(records, step);
+	if (fact == LEAD_IS)
+		return lead_took(records, step);
+	if (fact == LEAD_TIME)
+		return lead_step(records, step, true);
+	return records->request->basis && strcmp(records->request->basis, "period") == 0
+			   ? lead_own_duration(records, step)
+			   : lead_duration(records, step);
 }
 
 /* True where a lead's taking this step can be told; nothing is noted. */
@@ -368,13 +400,6 @@ few_leads_only(SmkRecords *records, const char *reference, Oid type)
 	needed[key] = true;
 	return psprintf("\n      AND %s%s IN (\n          SELECT chosen.lead_id%s\n          %s)", reference,
 					cast, cast, smk_sql_indent(smk_records_chosen(records, "chosen", needed), 10));
-}
-
-/* The same as a further condition; empty where everything is seen. */
-static char *
-and_seen(const SmkRequest *request, const char *at)
-{
-	return request->has_as_of ? psprintf("\n      AND %s", seen(request, at)) : "";
 }
 
 /*
@@ -437,12 +462,12 @@ join_changes(SmkRecords *records, StringInfo from)
 		"\nLEFT JOIN (\n"
 		"    SELECT stage_change.lead_id%s\n"
 		"    FROM %s AS stage_change\n"
-		"    WHERE stage_change.lead_id IS NOT NULL AND stage_change.at IS NOT NULL\n      AND (%s)%s%s\n"
+		"    WHERE stage_change.lead_id IS NOT NULL AND %s\n      AND (%s)%s\n"
 		"    GROUP BY stage_change.lead_id) AS change\n"
 		"    ON %s",
 		columns.data,
 		smk_sql_indent(smk_source_select(change, needed, NIL, change->entity - smk_entities, NULL), 9),
-		where.data, and_seen(records->request, instant),
+		seen(records->request, instant), where.data,
 		few_leads_only(records, "stage_change.lead_id", smk_source_key_type(change, lead_id)),
 		smk_source_keys_equal(
 			"change.lead_id", smk_source_key_type(change, lead_id), "lead.lead_id",
@@ -511,13 +536,15 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	bool dates_wins = has_won && has_closed && (wants_won_at || wants_all);
 	char *closed_at = has_closed ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
 								 : pstrdup("NULL::timestamptz");
-	/* A win that is seen: as of an earlier day one of that time. */
-	char *is_won = seen(records->request, closed_at);
+	char *is_won = has_closed
+					   ? psprintf("opportunity.won AND %s", seen_or_unknown(records->request, closed_at))
+				   : records->request->has_as_of ? "false"
+												 : "opportunity.won";
+	char *is_created = seen_or_unknown(records->request, created_at);
 	char *select;
 	Oid lead_key = smk_source_key_type(records->binding, key);
 	StringInfoData columns;
 
-	is_won = is_won ? psprintf("opportunity.won AND %s", is_won) : pstrdup("opportunity.won");
 	initStringInfo(&columns);
 	if (wants_created)
 		appendStringInfo(&columns, ",\n        min(%s) AS opportunity_at", created_at);
@@ -532,9 +559,9 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 						 created_at,
 						 dates_wins ? psprintf("array_agg(%s) FILTER (WHERE %s)", closed_at, is_won)
 									: "NULL::timestamptz[]");
-	needed[created] = wants_created || wants_all || by_account || records->request->has_as_of;
+	needed[created] = true;
 	needed[won] = wants_won || dates_wins;
-	needed[closed] = dates_wins || (wants_won && has_closed && records->request->has_as_of);
+	needed[closed] = dates_wins || (wants_won && has_closed);
 	needed[lead_id] = opportunity->columns[lead_id].text != NULL;
 	needed[account_id] = by_account;
 	select = smk_sql_indent(smk_source_select(opportunity, needed, NIL, entity - smk_entities, NULL), 9);
@@ -566,11 +593,8 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
 								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
 			not_before(opportunity, created, records->binding, lead_created, zone));
-		if (needed[lead_id])
-			appendStringInfo(from, "    WHERE opportunity.lead_id IS NULL%s\n",
-							 and_seen(records->request, created_at));
-		else if (records->request->has_as_of)
-			appendStringInfo(from, "    WHERE %s\n", seen(records->request, created_at));
+		appendStringInfo(from, "    WHERE %s%s\n",
+						 needed[lead_id] ? "opportunity.lead_id IS NULL\n      AND " : "", is_created);
 		appendStringInfo(
 			from,
 			"    GROUP BY sibling.lead_id) AS account_conversion\n"
@@ -581,10 +605,10 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 		appendStringInfo(
 			from,
 			"    FROM %s AS opportunity\n"
-			"    WHERE opportunity.lead_id IS NOT NULL%s%s\n"
+			"    WHERE opportunity.lead_id IS NOT NULL\n      AND %s%s\n"
 			"    GROUP BY opportunity.lead_id) AS conversion\n"
 			"    ON %s",
-			select, and_seen(records->request, created_at),
+			select, is_created,
 			few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
 			smk_source_keys_equal("conversion.lead_id", smk_source_key_type(opportunity, lead_id),
 								  "lead.lead_id", lead_key));

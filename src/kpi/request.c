@@ -273,9 +273,12 @@ static void
 option_basis(SmkRequest *request, const JsonbValue *value)
 {
 	const char *name = request->kpi->basis_option;
-	char *basis = option_text(name, value);
+	char *basis;
 	StringInfoData list;
 
+	if (value->type == jbvNull)
+		return;
+	basis = option_text(name, value);
 	initStringInfo(&list);
 	for (const char *const *known = request->kpi->bases; *known != NULL; known++)
 	{

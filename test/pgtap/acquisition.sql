@@ -156,4 +156,12 @@ SELECT smarketing.bind('account', 'firm', '{"label": "''Firm '' || right(account
 SELECT results_eq($$SELECT record_id, label FROM smarketing.kpi_rows('new_customers', '2026-01-01', '2026-02-01') ORDER BY 1$$, $$VALUES ('00000000-0000-0000-0000-000000000001', NULL), ('00000000-0000-0000-0000-000000000009', 'Firm 9'), ('3', NULL)$$, 'and else those');
 SELECT smarketing.bind('opportunity', 'deal', '{"lead_id": null}') \gset
 SELECT results_eq($$SELECT value FROM smarketing.kpi('new_customers', '2026-01-01', '2026-02-01', 'all')$$, 'VALUES (4::numeric)', 'opportunities that know neither');
+-- A contract that ended when it began, or before, makes no customer, whatever the types of its times.
+SET TimeZone = 'UTC';
+CREATE TABLE contract (account_id uuid, starts_at timestamptz, ends_at date, amount numeric);
+INSERT INTO contract SELECT format('00000000-0000-0000-0000-00000000000%s', a)::uuid, s, e, 10 FROM (VALUES (1, timestamptz '2026-03-10', date '2026-03-10'), (2, '2026-03-10', '2026-02-01'), (3, '2026-03-10 09:00', '2026-03-10'), (4, '2026-03-10', '2026-03-11'),
+    (5, '2026-03-10', NULL), (6, '2026-01-05', '2026-01-05'), (6, '2026-03-12', 'infinity')) AS c (a, s, e);
+SELECT smarketing.unbind('account'), smarketing.bind('subscription', 'contract') \gset
+SELECT results_eq($$SELECT period_start, new_customers, revenue_per_customer FROM smarketing.customer_acquisition_cost('2026-01-01', '2026-04-01', 'quarter')$$, $$VALUES (date '2026-01-01', 3::bigint, 10::numeric)$$, 'a contract that never ran makes no customer');
+SELECT results_eq($$SELECT right(record_id, 1), at::date FROM smarketing.kpi_rows('new_customers', '2026-01-01', '2026-04-01') ORDER BY 1$$, $$VALUES ('4', date '2026-03-10'), ('5', '2026-03-10'), ('6', '2026-03-12')$$, 'nor the first time of one');
 SELECT * FROM finish();

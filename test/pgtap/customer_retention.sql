@@ -275,9 +275,9 @@ SELECT is_empty('SELECT * FROM smarketing.kpi_rows(''customers_new'')', 'no reco
 
 -- Settings.
 SELECT is((SELECT (value, default_value)::text FROM smarketing.settings WHERE name = 'active_within'), '("12 months","12 months")', 'active_within');
-SELECT throws_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), '22023', format('invalid value for setting "active_within": "%s"', v), format('active_within %s is refused', v)) FROM unnest('{0,-1 month,0 days,1 month -30 days,2000 years}'::text[]) AS v;
-SELECT throws_matching(format('SELECT smarketing.configure(''active_within'', %L)', v), 'interval|invalid value', format('active_within "%s" is refused', v)) FROM unnest('{soon,"",infinity}'::text[]) AS v;
-SELECT lives_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), format('active_within %s', v)) FROM unnest('{1000 years,PT1S,1 year 2 mons 3 days 04:05:06}'::text[]) AS v;
+SELECT throws_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), '22023', format('invalid value for setting "active_within": "%s"', v), format('active_within %s is refused', v)) FROM unnest('{0,6,23:59:59,-1 month,0 days,1 month -30 days,2000 years,soon,"",1 an}'::text[]) AS v;
+SELECT throws_matching(format('SELECT smarketing.configure(''active_within'', %L)', v), 'interval|invalid value', format('active_within "%s" is refused', v)) FROM unnest('{infinity}'::text[]) AS v;
+SELECT lives_ok(format('SELECT smarketing.configure(''active_within'', %L)', v), format('active_within %s', v)) FROM unnest('{1000 years,1 day,PT24H,1 year 2 mons 3 days 04:05:06}'::text[]) AS v;
 SELECT smarketing.configure('active_within', '1000 years') \gset
 SELECT lives_ok(format('SELECT * FROM smarketing.customer_retention(''1900-01-01'', ''2025-01-01'', %L)', p), 'a thousand years: ' || p) FROM unnest('{year,all}'::text[]) AS p;
 SELECT smarketing.configure('active_within', NULL) \gset

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(54);
+SELECT plan(70);
 
 CREATE TABLE lead (id int PRIMARY KEY, created timestamptz, account int, status text, mql timestamptz, sal timestamptz, sql timestamptz, channel text);
 CREATE TABLE log (lead int, at timestamptz, stage text);
@@ -50,6 +50,7 @@ PREPARE counts (jsonb) AS SELECT period_start, leads, mqls, sals, sqls, opportun
 SELECT results_eq($$EXECUTE counts('{}')$$,
     $$VALUES (date '2026-01-01', 5::bigint, 4::bigint, 4::bigint, 4::bigint, 2::bigint, 2::bigint, 2::bigint), ('2026-02-01', 2, 2, 1, 1, 0, 0, 0), ('2026-03-01', 0, 0, 0, 0, 0, 0, 0)$$, 'the cohorts');
 SELECT results_eq($$EXECUTE counts('{"within": null}')$$, $$EXECUTE counts('{"basis": "cohort"}')$$, 'no limit');
+SELECT results_eq($$EXECUTE counts('{"basis": null}')$$, $$EXECUTE counts('{}')$$, 'a basis of NULL is none given');
 SELECT results_eq($$EXECUTE counts('{"within": "30 days"}')$$,
     $$VALUES (date '2026-01-01', 5::bigint, 3::bigint, 3::bigint, 3::bigint, 1::bigint, 1::bigint, 1::bigint), ('2026-02-01', 2, 2, 0, 0, 0, 0, 0), ('2026-03-01', 0, 0, 0, 0, 0, 0, 0)$$,
     'within 30 days, the last instant included; what has no time is not within');
@@ -99,6 +100,35 @@ SELECT results_eq($$SELECT leads, sqls, won, median_hours_to_sql FROM smarketing
 SELECT results_eq($$SELECT period_start, leads, mqls FROM smarketing.sales_qualified_leads('2025-12-31', '2026-01-02', 'day', options => '{"time_zone": "America/New_York"}')$$,
     $$VALUES (date '2025-12-31', 5::bigint, 4::bigint), ('2026-01-01', 0, 0)$$, 'in another zone');
 
+-- What is dated later than now has not happened. 21 is an MQL and a planned SQL, 22 an SQL at no time, 23 one by its log, tomorrow; 24 has
+-- a deal of tomorrow, 25 and 27 (by its account) one that is closed later, 26 one that was won nobody knows when; 28 leaves tomorrow.
+INSERT INTO lead SELECT i, '2026-03-01', CASE i WHEN 27 THEN 7 END, 'lead', CASE i WHEN 21 THEN timestamptz '2026-03-05' END, NULL, CASE i WHEN 21 THEN now() + interval '1 year' WHEN 22 THEN 'infinity' END, 'Ads' FROM generate_series(21, 28) AS i;
+INSERT INTO log VALUES (23, now() + interval '1 day', 'sql'), (28, now() + interval '1 day', 'disqualified');
+INSERT INTO deal VALUES (24, 24, NULL, now() + interval '1 day', now() + interval '2 days', true), (25, 25, NULL, '2026-03-03', now() + interval '1 day', true), (26, 26, NULL, '2026-03-03', NULL, true), (27, NULL, 7, '2026-03-04', 'infinity', true);
+PREPARE later (jsonb) AS SELECT entities, median_hours FROM smarketing.lead_funnel('2026-03-01', '2026-04-01', options => $1);
+SELECT results_eq($$SELECT leads, mqls, sals, sqls, opportunities, won, median_hours_to_sql, median_hours_to_won FROM smarketing.sales_qualified_leads('2026-03-01', '2026-04-01')$$, $$VALUES (8::bigint, 4::bigint, 3::bigint, 3::bigint, 3::bigint, 1::bigint, 48::float8, NULL::float8)$$, 'steps in the future are not reached by now');
+SELECT results_eq($$SELECT mqls, sqls, customers, disqualified FROM smarketing.cost_per_lead('2026-03-01', '2026-04-01')$$, $$VALUES (4::bigint, 3::bigint, 1::bigint, 0::bigint)$$, 'nor in cost_per_lead');
+SELECT results_eq($$EXECUTE later('{}')$$, $$VALUES (8::bigint, NULL::float8), (4, 60), (3, 0), (3, 0), (3, 0), (1, NULL)$$, 'nor in the funnel');
+SELECT results_eq($$EXECUTE later('{"mode": "ordered"}')$$, $$VALUES (8::bigint, NULL::float8), (1, 96), (0, NULL), (0, NULL), (0, NULL), (0, NULL)$$, 'nor as they happened');
+SELECT results_eq(format('SELECT entities FROM smarketing.lead_funnel(%L, %L, options => %L)', '2026-03-01', '2026-04-01', jsonb_build_object('as_of', day)), $$VALUES (8::bigint), (4), (3), (3), (3), (0)$$, 'nor as of ' || day) FROM (VALUES (to_char(now(), 'YYYY-MM-DD')), ('2099-01-01')) AS v (day);
+SELECT results_eq($$SELECT record_id FROM smarketing.kpi_rows('sales_qualified_leads.sqls', '2026-03-01', '2026-04-01')$$, $$VALUES ('25'), ('26'), ('27')$$, 'nor among the rows');
+SELECT results_eq($$SELECT mqls, sqls, won FROM smarketing.sales_qualified_leads(now(), now() + interval '2 years', 'all', options => '{"basis": "period"}')$$, $$VALUES (0::bigint, 0::bigint, 0::bigint)$$, 'nor in a period to come');
+SELECT smarketing.kpi_sql('sales_qualified_leads', '2026-03-01', '2026-04-01') AS statement \gset
+CREATE VIEW kept AS :statement;
+INSERT INTO log VALUES (28, now(), 'sql');
+SELECT results_eq('SELECT sqls, won FROM kept', 'VALUES (4::bigint, 1::bigint)', 'a view of the statement sees what has happened since');
+DROP VIEW kept;
+DELETE FROM lead WHERE id > 20;
+DELETE FROM log WHERE lead BETWEEN 21 AND 28;
+DELETE FROM deal WHERE id > 20;
+
+-- An SQL nine days after its creation, and an MQL later: by its own time 216 hours in basis period.
+INSERT INTO lead VALUES (31, '2025-06-01', NULL, NULL, '2025-08-01', NULL, '2025-06-10', 'Ads'), (32, '2025-06-05', NULL, NULL, NULL, NULL, '2025-06-01', 'Ads');
+SELECT results_eq($$SELECT period_start, mqls, sqls, median_hours_to_mql, median_hours_to_sql FROM smarketing.sales_qualified_leads('2025-06-01', '2025-09-01', 'month', options => '{"basis": "period"}')$$,
+    $$VALUES (date '2025-06-01', 1::bigint, 2::bigint, 0::float8, 108::float8), ('2025-07-01', 0, 0, NULL, NULL), ('2025-08-01', 1, 0, 1464, NULL)$$, 'the medians of basis period go by the step''s own time; before the lead is 0');
+SELECT results_eq($$SELECT sqls, median_hours_to_sql FROM smarketing.sales_qualified_leads('2025-06-01', '2025-07-01')$$, $$VALUES (2::bigint, 732::float8)$$, 'those of cohorts one after the other');
+DELETE FROM lead WHERE id > 20;
+
 -- Errors.
 SELECT throws_ok($$SELECT * FROM smarketing.sales_qualified_leads(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of sales_qualified_leads does not exist');
 CREATE FUNCTION hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -118,6 +148,9 @@ SELECT results_eq($$SELECT value, other, change FROM smarketing.kpi_compare('sal
 SELECT results_eq($$SELECT record_id FROM smarketing.kpi_rows('skipped_mqls', '2026-01-01', '2026-03-01')$$, $$VALUES ('2'), ('5')$$, 'the leads that skipped a step');
 SELECT smarketing.kpi_sql('lead_funnel', '2026-01-01', '2026-03-01', 'month', '{channel}') AS statement \gset
 SELECT results_eq(:'statement', $$SELECT period_start, is_partial, by_1, step, stage, entities, previous_rate, first_rate, median_hours, p90_hours FROM smarketing.lead_funnel('2026-01-01', '2026-03-01', 'month', '{channel}')$$, 'kpi_sql of the funnel');
+SELECT is(smarketing.kpi_sql(bare, '2026-01-01', '2026-03-01'), smarketing.kpi_sql(whole, '2026-01-01', '2026-03-01'), 'kpi_sql of the bare metric ' || bare)
+FROM (VALUES ('lead_to_won_rate', 'sales_qualified_leads.lead_to_won_rate'), ('win_rate', 'opportunity_win_rate.win_rate'), ('cost_per_mql', 'cost_per_lead.cost_per_mql')) AS v (bare, whole);
+SELECT ok((SELECT count(*) > 3 FROM smarketing.kpi_explain('lead_to_won_rate', '2026-01-01', '2026-03-01')), 'and its plan');
 SELECT is_empty($$SELECT period_start FROM smarketing.sales_qualified_leads() WHERE is_mature <> (period_start + interval '1 month' <= now() - interval '2160 hours')
     UNION ALL SELECT period_start FROM smarketing.sales_qualified_leads(options => '{"within": "45 days"}') WHERE is_mature <> (period_start + interval '1 month' <= now() - interval '1080 hours')$$, 'mature is what had its time');
 SELECT results_eq($$SELECT (smarketing.sales_qualified_leads(now() - interval '101 days', now() - interval '2160 hours', 'all')).is_mature, (smarketing.sales_qualified_leads(now() - interval '101 days', now() - interval '2159 hours', 'all')).is_mature$$, $$VALUES (true, false)$$, 'to the hour');

@@ -375,7 +375,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- What a lead did: options.within limits the steps, options.as_of hides what happened at that instant or later. Beside the
+-- What a lead did: options.within limits the steps, options.as_of hides what happened at that instant or later, and what is
+-- dated later than now has not happened. Beside the
 -- steps of both KPIs the hours from the lead's creation to a step, and from one step to the next.
 CREATE FUNCTION reference.lead_facts(by text[], filter jsonb, options jsonb) RETURNS SETOF reference.fact LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
@@ -391,6 +392,10 @@ BEGIN
         d := reference.dims('lead', l.n, by);
         created := l.row->>'created_at'; mql_at := l.row->>'mql_at'; sal_at := l.row->>'sal_at'; sql_at := l.row->>'sql_at'; out_at := l.row->>'disqualified_at';
         stage := reference.stage_of(l.row->>'stage', l.row->>'pipeline'); step := reference.step_of(l.row->>'stage', l.row->>'pipeline');
+        IF mql_at > now() THEN mql_at := NULL; END IF;
+        IF sal_at > now() THEN sal_at := NULL; END IF;
+        IF sql_at > now() THEN sql_at := NULL; END IF;
+        IF out_at > now() THEN out_at := NULL; END IF;
         IF is_past THEN
             CONTINUE WHEN created IS NULL OR created >= as_of;
             stage := NULL; step := NULL;
@@ -403,11 +408,11 @@ BEGIN
             coalesce(bool_or(step = 7), false) AS won, coalesce(bool_or(m.stage = 'disqualified'), false) AS gone, coalesce(bool_or(step = 3), false) AS itself,
             min(at) FILTER (WHERE step >= 3) AS mql_at, min(at) FILTER (WHERE step >= 4) AS sal_at, min(at) FILTER (WHERE step >= 5) AS sql_at, min(at) FILTER (WHERE step >= 6) AS opportunity_at,
             min(at) FILTER (WHERE step = 7) AS won_at, min(at) FILTER (WHERE m.stage = 'disqualified') AS gone_at
-        INTO h FROM reference.move AS m WHERE m.lead = l.key AND m.at < as_of;
+        INTO h FROM reference.move AS m WHERE m.lead = l.key AND m.at < as_of AND m.at <= now();
         -- its opportunities
         SELECT count(*) > 0 AS any, coalesce(bool_or(won), false) AS won, min(at) FILTER (WHERE by_lead) AS lead_at, min(at) FILTER (WHERE NOT by_lead) AS account_at,
             min(closed) FILTER (WHERE by_lead AND won) AS lead_won, min(closed) FILTER (WHERE NOT by_lead AND won) AS account_won
-        INTO o FROM (SELECT at, closed, won AND (NOT is_past OR closed < as_of) AS won, lead IS NOT NULL AS by_lead FROM reference.deal WHERE (NOT is_past OR at < as_of)
+        INTO o FROM (SELECT at, closed, won AND (NOT is_past OR closed < as_of) AND (closed <= now()) IS NOT FALSE AS won, lead IS NOT NULL AS by_lead FROM reference.deal WHERE (NOT is_past OR at < as_of) AND (at <= now()) IS NOT FALSE
             AND (lead = l.key OR lead IS NULL AND account = l.row->>'account_id' AND CASE WHEN by_day THEN (at AT TIME ZONE zone)::date >= (created AT TIME ZONE zone)::date ELSE at >= created END)) AS c;
         RETURN NEXT ('leads', created, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
         IF h.won OR o.won OR step = 7 THEN
@@ -432,6 +437,7 @@ BEGIN
             IF took[i] THEN
                 t := CASE WHEN cohort THEN created ELSE own[i] END;
                 RETURN NEXT (names[i], t, 1, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
+                IF NOT cohort THEN hours := CASE WHEN own[i] IS NOT NULL THEN extract(epoch FROM greatest(own[i], created) - created) / 3600 END; END IF;
                 IF hours IS NOT NULL THEN
                     RETURN NEXT ('hours_' || names[i], t, hours, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
                     RETURN NEXT ('gap_' || names[i], t, hours - last_hours, d, NULL, NULL, NULL, NULL, NULL)::reference.fact;
