@@ -551,3 +551,14 @@ smk_credit_dimension(SmkRecords *credits, const SmkBy *by, const char *reference
 	return psprintf("CASE WHEN %s THEN %s ELSE '" SMK_UNATTRIBUTED "' END", smk_credit_is_attributed(credits),
 					reference);
 }
+/* SQL for the instant at which a credit is booked: what is not attributed is when it was won. */
+char *
+smk_credit_booked_at(SmkRecords *credits)
+{
+	credits->needed[smk_entity_column(&credit_entity, "at")] = true;
+	if (strcmp(credits->set->entity, "credit") != 0 || strcmp(credits->request->basis, "touched") != 0)
+		return pstrdup("credit.at");
+	credits->needed[smk_entity_column(&credit_entity, "paid_at")] = true;
+	return psprintf("CASE WHEN %s THEN credit.at ELSE credit.paid_at END", smk_credit_is_attributed(credits));
+}
+

@@ -68,6 +68,8 @@ smk_records_column(SmkRecords *records, const char *name)
 		return smk_customer_is_ripe(records);
 	if (strcmp(name, "is_attributed") == 0)
 		return smk_credit_is_attributed(records);
+	if (strcmp(name, "at") == 0 && strcmp(records->binding->entity->name, "credit") == 0)
+		return smk_credit_booked_at(records);
 	if (strcmp(name, "is_paid") == 0)
 		return smk_customer_is_paid(records);
 	if (strcmp(name, "period_cut") == 0)
