@@ -264,16 +264,29 @@ booked_at(const SmkRequest *request)
 					smk_timestamp_literal(request->since));
 }
 
-/* SQL for the event that a touch is: a direct one where the model tells them apart. */
+/* SQL for the event that a touch is: a direct one by its name as it is shown. */
 static char *
-touch_event(const SmkRequest *request)
+touch_event(const char *channel)
 {
-	SmkBy *channel = smk_request_by(request->config, "channel");
-
-	if (smk_attribution_model(request->model).kind != SMK_MODEL_LAST_NON_DIRECT)
-		return pstrdup("'touch'");
 	return psprintf("CASE WHEN lower(%s) IN ('direct', '(direct)', '(none)') THEN 'direct' ELSE 'touch' END",
-					smk_dimension_text(request, channel, "touch.channel"));
+					channel);
+}
+
+/*
+ * SQL for the name under which a touch is credited: its channel as it is shown, by which touches of one
+ * instant are ordered, and what is read from its credit, as JSON, in which no control character occurs.
+ */
+static char *
+touch_name(const char *channel, const char *parts)
+{
+	return psprintf("concat(%s, E'\\x01', json_build_array(%s))", channel, parts);
+}
+
+/* SQL for a part of the name of the touch that is credited. */
+static char *
+credit_part(int part)
+{
+	return psprintf("substring(credit.channel FROM '[^\\x01]*$')::json ->> %d", part);
 }
 
 /* A part of the events of opportunities, which are known by their numbers. */
@@ -305,11 +318,11 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 		psprintf("\n   AND touch.at <= opportunity.closed_at AND touch.at >= opportunity.closed_at - %s",
 				 smk_hours_literal(request->lookback + USECS_PER_DAY));
 	char *of_lead = psprintf("%s%s", in_time, touches->account.text ? " AND touch.account_id IS NULL" : "");
-	char *event = touch_event(request);
-	char *name =
-		opportunities->is_by_touch
-			? psprintf("json_build_array(touch.channel, touch.campaign, %s)::text", booked_at(request))
-			: "json_build_array(touch.channel, touch.campaign)::text";
+	char *channel = smk_dimension_text(request, smk_request_by(request->config, "channel"), "touch.channel");
+	char *event = touch_event(channel);
+	char *name = touch_name(channel, opportunities->is_by_touch
+										 ? psprintf("touch.channel, touch.campaign, %s", booked_at(request))
+										 : "touch.channel, touch.campaign");
 
 	if (touches->account.text && opportunities->account.text)
 		append_event(events, event, "touch.at", name, "NULL::numeric",
@@ -397,16 +410,15 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 		&sql,
 		"    SELECT opportunity.opportunity_id%s%s, opportunity.closed_at AS paid_at,\n"
 		"        credit.channel <> '" SMK_UNATTRIBUTED "' AS is_touched,\n"
-		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN credit.channel::json ->> 0 END AS "
-		"channel,\n"
-		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN credit.channel::json ->> 1 END AS "
-		"campaign,\n"
+		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN %s END AS channel,\n"
+		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN %s END AS campaign,\n"
 		"        %s AS at,\n        credit.conversions::numeric AS conversions, credit.value AS amount\n",
-		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "",
-		opportunities->is_by_touch
-			? "CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED
-			  "' THEN (credit.channel::json ->> 2)::timestamptz ELSE opportunity.closed_at END"
-			: "opportunity.closed_at");
+		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "", credit_part(0),
+		credit_part(1),
+		opportunities->is_by_touch ? psprintf("CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED
+											  "' THEN (%s)::timestamptz ELSE opportunity.closed_at END",
+											  credit_part(2))
+								   : "opportunity.closed_at");
 	appendStringInfo(&sql,
 					 "    FROM (\n        SELECT event.number, smarketing.attribution(event.account, "
 					 "event.event, event.at, "
@@ -535,6 +547,17 @@ smk_credit_is_attributed(SmkRecords *credits)
 									   smk_records_dimension(credits, origin, "attributed_revenue")));
 }
 
+/* SQL for the instant at which a credit is booked: what is not attributed is when it was won. */
+char *
+smk_credit_booked_at(SmkRecords *credits)
+{
+	credits->needed[smk_entity_column(&credit_entity, "at")] = true;
+	if (strcmp(credits->set->entity, "credit") != 0 || strcmp(credits->request->basis, "touched") != 0)
+		return pstrdup("credit.at");
+	credits->needed[smk_entity_column(&credit_entity, "paid_at")] = true;
+	return psprintf("CASE WHEN %s THEN credit.at ELSE credit.paid_at END", smk_credit_is_attributed(credits));
+}
+
 /* True for a dimension that a credit has of its touch. */
 bool
 smk_credit_is_of_touch(const SmkBy *by)
@@ -551,14 +574,3 @@ smk_credit_dimension(SmkRecords *credits, const SmkBy *by, const char *reference
 	return psprintf("CASE WHEN %s THEN %s ELSE '" SMK_UNATTRIBUTED "' END", smk_credit_is_attributed(credits),
 					reference);
 }
-/* SQL for the instant at which a credit is booked: what is not attributed is when it was won. */
-char *
-smk_credit_booked_at(SmkRecords *credits)
-{
-	credits->needed[smk_entity_column(&credit_entity, "at")] = true;
-	if (strcmp(credits->set->entity, "credit") != 0 || strcmp(credits->request->basis, "touched") != 0)
-		return pstrdup("credit.at");
-	credits->needed[smk_entity_column(&credit_entity, "paid_at")] = true;
-	return psprintf("CASE WHEN %s THEN credit.at ELSE credit.paid_at END", smk_credit_is_attributed(credits));
-}
-
