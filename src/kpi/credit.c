@@ -151,6 +151,7 @@ typedef struct Opportunities
 {
 	SmkRecords *records;
 	bool is_by_touch; /* their credits are booked when the touch was */
+	bool is_open;	  /* they are booked at booked_at */
 	char *sql;		  /* (columns that are bound, created_at, closed_at, journey_account, journey_lead,
 						 lead_created_at) */
 	Key account;
@@ -418,6 +419,7 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 		opportunities->is_by_touch ? psprintf("CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED
 											  "' THEN (%s)::timestamptz ELSE opportunity.closed_at END",
 											  credit_part(2))
+		: opportunities->is_open   ? "opportunity.booked_at"
 								   : "opportunity.closed_at");
 	appendStringInfo(&sql,
 					 "    FROM (\n        SELECT event.number, smarketing.attribution(event.account, "
@@ -473,8 +475,9 @@ smk_credit_binding(const SmkRequest *request)
 	return credits_of(request, &opportunities, range->until);
 }
 
-/* The instants at which the periods of the range close, up to now, as rows of VALUES; NULL where none has
- * begun.
+/*
+ * The instants at which the periods of the range close, or now where that is earlier, as rows of VALUES; each
+ * with one in the period, at which what is open then is booked.
  */
 static char *
 closes(const SmkRequest *request)
@@ -483,50 +486,54 @@ closes(const SmkRequest *request)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	if (request->is_all)
-		return psprintf("(%s)", smk_timestamp_literal(cut));
-	for (DateADT date = request->first; date < request->end;)
+	for (DateADT date = request->first; request->is_all ? sql.len == 0 : date < request->end;)
 	{
-		DateADT next = smk_period_next(request->period, date, request->config->fiscal_year_start);
+		DateADT next =
+			request->is_all ? 0 : smk_period_next(request->period, date, request->config->fiscal_year_start);
+		TimestampTz close = request->is_all ? cut : Min(smk_zone_first_instant(request->zone, next), cut);
+		TimestampTz start = request->is_all ? request->since : smk_zone_first_instant(request->zone, date);
 
-		if (smk_zone_first_instant(request->zone, date) < cut)
-			appendStringInfo(&sql, "%s(%s)", sql.len ? ", " : "",
-							 smk_timestamp_literal(Min(smk_zone_first_instant(request->zone, next), cut)));
+		if (request->has_since)
+			start = Max(start, request->since);
+		appendStringInfo(&sql, "%s(%s, %s)", sql.len ? ", " : "", smk_timestamp_literal(close),
+						 smk_timestamp_literal(
+							 (!request->is_all || request->has_since) && start >= close ? start : close - 1));
 		date = next;
 	}
-	return sql.len ? sql.data : NULL;
+	return sql.data;
 }
 
 /*
  * The credits of the opportunities that are open at the close of each period, as if they were won then;
- * dated just before the close. NULL as above, or where no period has begun. palloc'd.
+ * dated just before the close. NULL as above. palloc'd.
  */
 SmkBinding *
 smk_open_credit_binding(const SmkRequest *request)
 {
-	Opportunities opportunities = {.records = bound_records(plain_request(request), &created_set, "won")};
+	Opportunities opportunities = {.records = bound_records(plain_request(request), &created_set, "won"),
+								   .is_open = true};
 	TimestampTz cut = Min(request->until, request->now);
 	char *ends = closes(request);
 	SmkRecords *records = opportunities.records;
 
-	if (records == NULL || ends == NULL)
+	if (records == NULL)
 		return NULL;
 	read_opportunities(
 		&opportunities, true,
 		psprintf("%s < %s", smk_records_instant(records, "created_at"), smk_timestamp_literal(cut)));
 	/* Won or lost without a time: it has left, nobody knows when. */
-	opportunities.sql =
-		psprintf("SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
-				 "'1 microsecond' "
-				 "AS closed_at,\n       opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
-				 "JOIN (VALUES %s) AS close (at) ON opportunity.created_at < close.at\n"
-				 "   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
-				 smk_records_column(records, "label") ? ", opportunity.label" : "",
-				 smk_records_column(records, "currency") ? ", opportunity.currency" : "",
-				 smk_records_column(records, "amount") ? ", opportunity.amount" : "",
-				 opportunities.account.text ? ", opportunity.journey_account" : "",
-				 opportunities.lead.text ? ", opportunity.journey_lead" : "",
-				 smk_sql_indent(opportunities.sql, 4), ends);
+	opportunities.sql = psprintf(
+		"SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
+		"'1 microsecond' "
+		"AS closed_at,\n       close.booked_at, opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
+		"JOIN (VALUES %s) AS close (at, booked_at) ON opportunity.created_at < close.at\n"
+		"   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
+		smk_records_column(records, "label") ? ", opportunity.label" : "",
+		smk_records_column(records, "currency") ? ", opportunity.currency" : "",
+		smk_records_column(records, "amount") ? ", opportunity.amount" : "",
+		opportunities.account.text ? ", opportunity.journey_account" : "",
+		opportunities.lead.text ? ", opportunity.journey_lead" : "", smk_sql_indent(opportunities.sql, 4),
+		ends);
 	return credits_of(request, &opportunities, cut);
 }
 
