@@ -209,6 +209,25 @@ typedef struct Touches
 	Key lead;
 } Touches;
 
+/* True where the request names a dimension. */
+static bool
+is_named(const SmkRequest *request, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, request->by)
+	{
+		if (strcmp(((SmkBy *) lfirst(cell))->name, name) == 0)
+			return true;
+	}
+	foreach (cell, request->filters)
+	{
+		if (strcmp(((SmkFilter *) lfirst(cell))->by->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Reads the touches that may count for what closes up to a time; false where there is nothing that could be
  * one.
  */
@@ -216,6 +235,7 @@ static bool
 read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
 {
 	SmkRequest *range = plain_request(request);
+	SmkBy *by = smk_request_by(request->config, "campaign");
 	SmkRecords *records;
 	char *at;
 	char *channel;
@@ -233,6 +253,8 @@ read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
 	at = smk_records_instant(records, records->set->at);
 	channel = smk_records_column(records, "channel");
 	campaign = smk_records_column(records, "campaign");
+	if (campaign == NULL && is_named(request, by->name) && smk_records_have_dimension(records, by))
+		campaign = smk_records_dimension(records, by, "attributed_revenue");
 	touches->account = key_of(records, "account_id");
 	touches->lead = key_of(records, "lead_id");
 	touches->sql =
