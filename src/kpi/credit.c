@@ -270,7 +270,7 @@ read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
 
 /*
  * SQL for the instant at which the credit of a touch is booked: in the period of the touch, not before the
- * range; NULL where it lies outside of it.
+ * range; at no time of it where it lies outside.
  */
 static char *
 booked_at(const SmkRequest *request)
@@ -281,8 +281,9 @@ booked_at(const SmkRequest *request)
 						   period, zone, request->is_all ? "" : smk_request_first_month(request), zone);
 
 	if (!request->has_since)
-		return psprintf("CASE WHEN touch.at < %s THEN %s END", smk_timestamp_literal(request->until), start);
-	return psprintf("CASE WHEN touch.at >= %s AND touch.at < %s THEN greatest(%s, %s) END",
+		return psprintf("CASE WHEN touch.at < %s THEN %s ELSE 'infinity' END",
+						smk_timestamp_literal(request->until), start);
+	return psprintf("CASE WHEN touch.at >= %s AND touch.at < %s THEN greatest(%s, %s) ELSE 'infinity' END",
 					smk_timestamp_literal(request->since), smk_timestamp_literal(request->until), start,
 					smk_timestamp_literal(request->since));
 }
@@ -471,7 +472,8 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 	bind_column(binding, "channel", TEXTOID);
 	bind_column(binding, "campaign", TEXTOID);
 	bind_column(binding, "conversions", NUMERICOID);
-	bind_column(binding, "amount", NUMERICOID);
+	if (has_amount)
+		bind_column(binding, "amount", NUMERICOID);
 	bind_column(binding, "is_touched", BOOLOID);
 	return binding;
 }
