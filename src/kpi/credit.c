@@ -467,7 +467,9 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 		bind_column(binding, "label", TEXTOID);
 	if (has_currency)
 		bind_column(binding, "currency", TEXTOID);
-	bind_column(binding, "at", TIMESTAMPTZOID);
+	/* Won nobody knows when: in no period. */
+	if (opportunities->is_open || smk_records_column(records, "closed_at") != NULL)
+		bind_column(binding, "at", TIMESTAMPTZOID);
 	bind_column(binding, "paid_at", TIMESTAMPTZOID);
 	bind_column(binding, "channel", TEXTOID);
 	bind_column(binding, "campaign", TEXTOID);
