@@ -653,7 +653,7 @@ smk_column_template(const SmkKpi *kpi, const SmkColumn *column)
 {
 	if (column->aggregate == SMK_SHARE)
 		/* Thirds and sixths of a record sum to whole ones. */
-		return psprintf("round([%s], 9)::%s", column->name, smk_unit_type(column->unit));
+		return psprintf("round([%s]::numeric, 9)::%s", column->name, smk_unit_type(column->unit));
 	if (column->aggregate != SMK_RATIO)
 		return psprintf(column->unit == SMK_UNIT_MONEY ? "smarketing.money([%s])" : "[%s]", column->name);
 	if (column->value != NULL)

@@ -151,6 +151,7 @@ typedef struct Opportunities
 {
 	SmkRecords *records;
 	bool is_by_touch; /* their credits are booked when the touch was */
+	bool is_open;	  /* they are booked at booked_at */
 	char *sql;		  /* (columns that are bound, created_at, closed_at, journey_account, journey_lead,
 						 lead_created_at) */
 	Key account;
@@ -208,6 +209,25 @@ typedef struct Touches
 	Key lead;
 } Touches;
 
+/* True where the request names a dimension. */
+static bool
+is_named(const SmkRequest *request, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, request->by)
+	{
+		if (strcmp(((SmkBy *) lfirst(cell))->name, name) == 0)
+			return true;
+	}
+	foreach (cell, request->filters)
+	{
+		if (strcmp(((SmkFilter *) lfirst(cell))->by->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Reads the touches that may count for what closes up to a time; false where there is nothing that could be
  * one.
  */
@@ -215,6 +235,7 @@ static bool
 read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
 {
 	SmkRequest *range = plain_request(request);
+	SmkBy *by = smk_request_by(request->config, "campaign");
 	SmkRecords *records;
 	char *at;
 	char *channel;
@@ -232,6 +253,8 @@ read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
 	at = smk_records_instant(records, records->set->at);
 	channel = smk_records_column(records, "channel");
 	campaign = smk_records_column(records, "campaign");
+	if (campaign == NULL && is_named(request, by->name) && smk_records_have_dimension(records, by))
+		campaign = smk_records_dimension(records, by, "attributed_revenue");
 	touches->account = key_of(records, "account_id");
 	touches->lead = key_of(records, "lead_id");
 	touches->sql =
@@ -247,7 +270,7 @@ read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
 
 /*
  * SQL for the instant at which the credit of a touch is booked: in the period of the touch, not before the
- * range; NULL where it lies outside of it.
+ * range; at no time of it where it lies outside.
  */
 static char *
 booked_at(const SmkRequest *request)
@@ -258,22 +281,36 @@ booked_at(const SmkRequest *request)
 						   period, zone, request->is_all ? "" : smk_request_first_month(request), zone);
 
 	if (!request->has_since)
-		return psprintf("CASE WHEN touch.at < %s THEN %s END", smk_timestamp_literal(request->until), start);
-	return psprintf("CASE WHEN touch.at >= %s AND touch.at < %s THEN greatest(%s, %s) END",
+		return psprintf("CASE WHEN touch.at < %s THEN %s ELSE 'infinity' END",
+						smk_timestamp_literal(request->until), start);
+	return psprintf("CASE WHEN touch.at >= %s AND touch.at < %s THEN greatest(%s, %s) ELSE 'infinity' END",
 					smk_timestamp_literal(request->since), smk_timestamp_literal(request->until), start,
 					smk_timestamp_literal(request->since));
 }
 
-/* SQL for the event that a touch is: a direct one where the model tells them apart. */
+/* SQL for the event that a touch is: a direct one by its name as it is shown. */
 static char *
-touch_event(const SmkRequest *request)
+touch_event(const char *channel)
 {
-	SmkBy *channel = smk_request_by(request->config, "channel");
-
-	if (smk_attribution_model(request->model).kind != SMK_MODEL_LAST_NON_DIRECT)
-		return pstrdup("'touch'");
 	return psprintf("CASE WHEN lower(%s) IN ('direct', '(direct)', '(none)') THEN 'direct' ELSE 'touch' END",
-					smk_dimension_text(request, channel, "touch.channel"));
+					channel);
+}
+
+/*
+ * SQL for the name under which a touch is credited: its channel as it is shown, by which touches of one
+ * instant are ordered, and what is read from its credit, as JSON, in which no control character occurs.
+ */
+static char *
+touch_name(const char *channel, const char *parts)
+{
+	return psprintf("concat(%s, E'\\x01', json_build_array(%s))", channel, parts);
+}
+
+/* SQL for a part of the name of the touch that is credited. */
+static char *
+credit_part(int part)
+{
+	return psprintf("substring(credit.channel FROM '[^\\x01]*$')::json ->> %d", part);
 }
 
 /* A part of the events of opportunities, which are known by their numbers. */
@@ -305,11 +342,11 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 		psprintf("\n   AND touch.at <= opportunity.closed_at AND touch.at >= opportunity.closed_at - %s",
 				 smk_hours_literal(request->lookback + USECS_PER_DAY));
 	char *of_lead = psprintf("%s%s", in_time, touches->account.text ? " AND touch.account_id IS NULL" : "");
-	char *event = touch_event(request);
-	char *name =
-		opportunities->is_by_touch
-			? psprintf("json_build_array(touch.channel, touch.campaign, %s)::text", booked_at(request))
-			: "json_build_array(touch.channel, touch.campaign)::text";
+	char *channel = smk_dimension_text(request, smk_request_by(request->config, "channel"), "touch.channel");
+	char *event = touch_event(channel);
+	char *name = touch_name(channel, opportunities->is_by_touch
+										 ? psprintf("touch.channel, touch.campaign, %s", booked_at(request))
+										 : "touch.channel, touch.campaign");
 
 	if (touches->account.text && opportunities->account.text)
 		append_event(events, event, "touch.at", name, "NULL::numeric",
@@ -397,16 +434,16 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 		&sql,
 		"    SELECT opportunity.opportunity_id%s%s, opportunity.closed_at AS paid_at,\n"
 		"        credit.channel <> '" SMK_UNATTRIBUTED "' AS is_touched,\n"
-		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN credit.channel::json ->> 0 END AS "
-		"channel,\n"
-		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN credit.channel::json ->> 1 END AS "
-		"campaign,\n"
+		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN %s END AS channel,\n"
+		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN %s END AS campaign,\n"
 		"        %s AS at,\n        credit.conversions::numeric AS conversions, credit.value AS amount\n",
-		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "",
-		opportunities->is_by_touch
-			? "CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED
-			  "' THEN (credit.channel::json ->> 2)::timestamptz ELSE opportunity.closed_at END"
-			: "opportunity.closed_at");
+		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "", credit_part(0),
+		credit_part(1),
+		opportunities->is_by_touch ? psprintf("CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED
+											  "' THEN (%s)::timestamptz ELSE opportunity.closed_at END",
+											  credit_part(2))
+		: opportunities->is_open   ? "opportunity.booked_at"
+								   : "opportunity.closed_at");
 	appendStringInfo(&sql,
 					 "    FROM (\n        SELECT event.number, smarketing.attribution(event.account, "
 					 "event.event, event.at, "
@@ -430,12 +467,15 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 		bind_column(binding, "label", TEXTOID);
 	if (has_currency)
 		bind_column(binding, "currency", TEXTOID);
-	bind_column(binding, "at", TIMESTAMPTZOID);
+	/* Won nobody knows when: in no period. */
+	if (opportunities->is_open || smk_records_column(records, "closed_at") != NULL)
+		bind_column(binding, "at", TIMESTAMPTZOID);
 	bind_column(binding, "paid_at", TIMESTAMPTZOID);
 	bind_column(binding, "channel", TEXTOID);
 	bind_column(binding, "campaign", TEXTOID);
 	bind_column(binding, "conversions", NUMERICOID);
-	bind_column(binding, "amount", NUMERICOID);
+	if (has_amount)
+		bind_column(binding, "amount", NUMERICOID);
 	bind_column(binding, "is_touched", BOOLOID);
 	return binding;
 }
@@ -461,8 +501,9 @@ smk_credit_binding(const SmkRequest *request)
 	return credits_of(request, &opportunities, range->until);
 }
 
-/* The instants at which the periods of the range close, up to now, as rows of VALUES; NULL where none has
- * begun.
+/*
+ * The instants at which the periods of the range close, or now where that is earlier, as rows of VALUES; each
+ * with one in the period, at which what is open then is booked.
  */
 static char *
 closes(const SmkRequest *request)
@@ -471,50 +512,54 @@ closes(const SmkRequest *request)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	if (request->is_all)
-		return psprintf("(%s)", smk_timestamp_literal(cut));
-	for (DateADT date = request->first; date < request->end;)
+	for (DateADT date = request->first; request->is_all ? sql.len == 0 : date < request->end;)
 	{
-		DateADT next = smk_period_next(request->period, date, request->config->fiscal_year_start);
+		DateADT next =
+			request->is_all ? 0 : smk_period_next(request->period, date, request->config->fiscal_year_start);
+		TimestampTz close = request->is_all ? cut : Min(smk_zone_first_instant(request->zone, next), cut);
+		TimestampTz start = request->is_all ? request->since : smk_zone_first_instant(request->zone, date);
 
-		if (smk_zone_first_instant(request->zone, date) < cut)
-			appendStringInfo(&sql, "%s(%s)", sql.len ? ", " : "",
-							 smk_timestamp_literal(Min(smk_zone_first_instant(request->zone, next), cut)));
+		if (request->has_since)
+			start = Max(start, request->since);
+		appendStringInfo(&sql, "%s(%s, %s)", sql.len ? ", " : "", smk_timestamp_literal(close),
+						 smk_timestamp_literal(
+							 (!request->is_all || request->has_since) && start >= close ? start : close - 1));
 		date = next;
 	}
-	return sql.len ? sql.data : NULL;
+	return sql.data;
 }
 
 /*
  * The credits of the opportunities that are open at the close of each period, as if they were won then;
- * dated just before the close. NULL as above, or where no period has begun. palloc'd.
+ * dated just before the close. NULL as above. palloc'd.
  */
 SmkBinding *
 smk_open_credit_binding(const SmkRequest *request)
 {
-	Opportunities opportunities = {.records = bound_records(plain_request(request), &created_set, "won")};
+	Opportunities opportunities = {.records = bound_records(plain_request(request), &created_set, "won"),
+								   .is_open = true};
 	TimestampTz cut = Min(request->until, request->now);
 	char *ends = closes(request);
 	SmkRecords *records = opportunities.records;
 
-	if (records == NULL || ends == NULL)
+	if (records == NULL)
 		return NULL;
 	read_opportunities(
 		&opportunities, true,
 		psprintf("%s < %s", smk_records_instant(records, "created_at"), smk_timestamp_literal(cut)));
 	/* Won or lost without a time: it has left, nobody knows when. */
-	opportunities.sql =
-		psprintf("SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
-				 "'1 microsecond' "
-				 "AS closed_at,\n       opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
-				 "JOIN (VALUES %s) AS close (at) ON opportunity.created_at < close.at\n"
-				 "   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
-				 smk_records_column(records, "label") ? ", opportunity.label" : "",
-				 smk_records_column(records, "currency") ? ", opportunity.currency" : "",
-				 smk_records_column(records, "amount") ? ", opportunity.amount" : "",
-				 opportunities.account.text ? ", opportunity.journey_account" : "",
-				 opportunities.lead.text ? ", opportunity.journey_lead" : "",
-				 smk_sql_indent(opportunities.sql, 4), ends);
+	opportunities.sql = psprintf(
+		"SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
+		"'1 microsecond' "
+		"AS closed_at,\n       close.booked_at, opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
+		"JOIN (VALUES %s) AS close (at, booked_at) ON opportunity.created_at < close.at\n"
+		"   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
+		smk_records_column(records, "label") ? ", opportunity.label" : "",
+		smk_records_column(records, "currency") ? ", opportunity.currency" : "",
+		smk_records_column(records, "amount") ? ", opportunity.amount" : "",
+		opportunities.account.text ? ", opportunity.journey_account" : "",
+		opportunities.lead.text ? ", opportunity.journey_lead" : "", smk_sql_indent(opportunities.sql, 4),
+		ends);
 	return credits_of(request, &opportunities, cut);
 }
 
@@ -533,6 +578,17 @@ smk_credit_is_attributed(SmkRecords *credits)
 	return psprintf("(credit.is_touched AND %s NOT IN ('sales', 'partner'))",
 					smk_dimension_text(credits->request, origin,
 									   smk_records_dimension(credits, origin, "attributed_revenue")));
+}
+
+/* SQL for the instant at which a credit is booked: what is not attributed is when it was won. */
+char *
+smk_credit_booked_at(SmkRecords *credits)
+{
+	credits->needed[smk_entity_column(&credit_entity, "at")] = true;
+	if (strcmp(credits->set->entity, "credit") != 0 || strcmp(credits->request->basis, "touched") != 0)
+		return pstrdup("credit.at");
+	credits->needed[smk_entity_column(&credit_entity, "paid_at")] = true;
+	return psprintf("CASE WHEN %s THEN credit.at ELSE credit.paid_at END", smk_credit_is_attributed(credits));
 }
 
 /* True for a dimension that a credit has of its touch. */

@@ -11,6 +11,7 @@ extern SmkBinding *smk_credit_binding(const SmkRequest *request);
 extern SmkBinding *smk_open_credit_binding(const SmkRequest *request);
 extern const SmkRecordSet *smk_credit_source(const SmkRecordSet *set);
 extern char *smk_credit_is_attributed(SmkRecords *credits);
+extern char *smk_credit_booked_at(SmkRecords *credits);
 extern char *smk_credit_dimension(SmkRecords *credits, const SmkBy *by, const char *reference);
 extern bool smk_credit_is_of_touch(const SmkBy *by);
 

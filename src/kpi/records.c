@@ -85,6 +85,8 @@ smk_records_column(SmkRecords *records, const char *name)
 	column = records_bound(records, name);
 	if (column < 0)
 		return NULL;
+	if (strcmp(name, "at") == 0 && strcmp(records->binding->entity->name, "credit") == 0)
+		return smk_credit_booked_at(records);
 	records->needed[column] = true;
 	reference = psprintf("%s.%s", records->binding->entity->name, quote_identifier(name));
 	if (records->lumps == SMK_LUMPS_ONLY && strcmp(name, "amount") == 0)
