@@ -4,8 +4,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -15,9 +13,6 @@
 
 /* The least touches for which there is room. */
 #define READER_LEAST_SIZE 64
-
-/* The weight of a touch just now has so many bits. */
-#define WEIGHT_BITS 50
 
 /* The time of a milestone that there is not. */
 #define NO_TIME PG_INT64_MIN
@@ -65,6 +60,7 @@ reserve_touches(SmkAttributionReader *reader, int64 count)
 	reader->times = renew(reader, reader->times, size, sizeof(int64));
 	reader->touches = renew(reader, reader->touches, size, sizeof(int));
 	reader->weights = renew(reader, reader->weights, size, sizeof(uint64));
+	reader->decays = renew(reader, reader->decays, size, sizeof(double));
 	reader->shares = renew(reader, reader->shares, size, sizeof(uint128));
 	reader->key = renew(reader, reader->key, size, SMK_PATH_CHANNEL);
 	reader->size = size;
@@ -207,15 +203,12 @@ weigh_milestones(uint64 *weights, int64 count, const int64 *milestones, int mile
 		weights[i] = weights[i] == 0 ? others : weights[i] * each * Max(1, other_count);
 }
 
-/* Credits the channels of a path under one of the models of which a summary has the sums. */
+/* Credits the channels of a path with their shares, under one of the models of which a summary has the sums.
+ */
 static bool
 credit_path(SmkAttributionReader *reader, SmkAttributionModelKind kind, const int *path, int64 count,
 			int64 conversions, int128 value)
 {
-	if (count == 1)
-		reader->shares[0] = SMK_SHARE_ONE;
-	else
-		smk_attribution_normalise(reader->weights, count, reader->shares);
 	for (int64 i = 0; i < count; i++)
 		if (reader->shares[i] > 0 && !smk_credit_add(&reader->summary->channels[path[i]].credits[kind],
 													 reader->shares[i], conversions, value))
@@ -261,9 +254,18 @@ add_conversions(SmkAttributionReader *reader, int64 from, int64 count, int64 at,
 	smk_attribution_path_time(found, at - times[0], conversions);
 	if (__builtin_add_overflow(found->value, value, &found->value))
 		return SMK_ATTRIBUTION_OVERFLOW;
-	for (int64 i = 0; i < count; i++)
-		weights[i] = (uint64) ldexp(
-			exp2(-(double) (times[count - 1] - times[i]) / (double) summary->half_life), WEIGHT_BITS);
+	if (count == 1)
+	{
+		SmkCredit whole = {0};
+
+		if (!smk_credit_add(&whole, SMK_SHARE_ONE, conversions, value))
+			return SMK_ATTRIBUTION_OVERFLOW;
+		for (int model = 0; model < SMK_SUMMED_MODELS; model++)
+			if (!smk_credit_merge(&summary->channels[path[0]].credits[model], &whole))
+				return SMK_ATTRIBUTION_OVERFLOW;
+		return SMK_ATTRIBUTION_OK;
+	}
+	smk_attribution_decay(times, count, summary->half_life, reader->decays, reader->shares);
 	if (!credit_path(reader, SMK_MODEL_TIME_DECAY, path, count, conversions, value))
 		return SMK_ATTRIBUTION_OVERFLOW;
 	{
@@ -272,9 +274,11 @@ add_conversions(SmkAttributionReader *reader, int64 from, int64 count, int64 at,
 						   count - 1};
 
 		weigh_milestones(weights, count, touches, 3, 3, 1);
+		smk_attribution_normalise(weights, count, reader->shares);
 		if (!credit_path(reader, SMK_MODEL_W_SHAPED, path, count, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
 		weigh_milestones(weights, count, touches, 4, 9, 4);
+		smk_attribution_normalise(weights, count, reader->shares);
 		if (!credit_path(reader, SMK_MODEL_FULL_PATH, path, count, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
 	}

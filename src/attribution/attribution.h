@@ -151,6 +151,7 @@ typedef struct SmkAttributionReader
 	int64 *times; /* of the touches of an account */
 	int *touches;
 	uint64 *weights;
+	double *decays; /* weights by how long ago they were */
 	uint128 *shares;
 	unsigned char *key;
 	int64 size; /* how many touches have room */
@@ -159,6 +160,8 @@ typedef struct SmkAttributionReader
 extern SmkAttributionModel smk_attribution_model(const char *name);
 extern void smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSummary *summary,
 								   const int *path, int64 count, uint64 *weights, uint128 *shares);
+extern void smk_attribution_decay(const int64 *times, int64 count, int64 half_life, double *weights,
+								  uint128 *shares);
 extern void smk_attribution_normalise(const uint64 *weights, int64 count, uint128 *shares);
 
 extern void smk_attribution_init(SmkAttributionSummary *summary, int64 lookback, int64 half_life, int scale);

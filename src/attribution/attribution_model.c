@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "attribution/attribution.h"
 
 /* So many parts make a percent of the shares of position. */
@@ -119,7 +121,8 @@ smk_attribution_normalise(const uint64 *weights, int64 count, uint128 *shares)
 		sum += weights[i];
 	for (int64 i = 0; i < count; i++)
 	{
-		shares[i] = share_of(weights[i], sum);
+		/* Mostly they are few. */
+		shares[i] = i > 0 && weights[i] == weights[i - 1] ? shares[i - 1] : share_of(weights[i], sum);
 		missing -= shares[i];
 	}
 	/* What rounding left: less than a part for each touch that has any. */
@@ -129,6 +132,26 @@ smk_attribution_normalise(const uint64 *weights, int64 count, uint128 *shares)
 			shares[i]++;
 			missing--;
 		}
+}
+
+/* Shares by how long ago each touch was before the last one: to 15 digits, what is left to the last. */
+void
+smk_attribution_decay(const int64 *times, int64 count, int64 half_life, double *weights, uint128 *shares)
+{
+	double sum = 0;
+	uint128 missing = SMK_SHARE_ONE;
+
+	for (int64 i = 0; i < count; i++)
+	{
+		weights[i] = exp2(-(double) (times[count - 1] - times[i]) / (double) half_life);
+		sum += weights[i];
+	}
+	for (int64 i = 0; i < count; i++)
+	{
+		shares[i] = (uint128) (uint64) (weights[i] / sum * (double) (SMK_SHARE_ONE >> 64)) << 64;
+		missing -= shares[i];
+	}
+	shares[count - 1] += missing;
 }
 
 /* The whole to one touch. */

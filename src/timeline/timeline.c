@@ -34,7 +34,7 @@
 #define MERGE_MOST_RECORDS 256
 
 /* So many names are found without the dictionary; a power of two. */
-#define RECENT_NAMES 256
+#define RECENT_NAMES 1024
 
 /* What a value that is handed on has beside the events, and room for the one that is too many. */
 #define WRITE_SLACK (64 * 1024)
