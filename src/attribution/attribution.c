@@ -14,9 +14,6 @@
 /* The least touches for which there is room. */
 #define READER_LEAST_SIZE 64
 
-/* The time of a milestone that there is not. */
-#define NO_TIME PG_INT64_MIN
-
 /* What led up to a conversion besides touches. */
 typedef struct Milestones
 {
@@ -25,12 +22,11 @@ typedef struct Milestones
 	int64 opportunity_lead; /* the last one before it */
 } Milestones;
 
-/* Begins a summary, whose names are those of the reader's timeline. */
+/* Begins to read another timeline: what numbers its names have is forgotten. */
 void
-smk_attribution_start(SmkAttributionReader *reader, SmkAttributionSummary *summary)
+smk_attribution_restart(SmkAttributionReader *reader)
 {
-	reader->summary = summary;
-	/* After as many summaries as there are numbers, none may look like one of the first. */
+	/* After as many as there are numbers, none may look like one of the first. */
 	if (++reader->reading == 0)
 	{
 		if (reader->names_size > 0)
@@ -66,39 +62,31 @@ reserve_touches(SmkAttributionReader *reader, int64 count)
 	reader->size = size;
 }
 
-/* The summary's channel of a name of the timeline. */
-static int
-channel_of(SmkAttributionReader *reader, uint64 name, bool is_direct)
+/* The number at a place, to be set where it is new since the last start. */
+int *
+smk_attribution_number(SmkAttributionReader *reader, int64 place, bool *is_new)
 {
-	int64 place = (int64) name * 2 + is_direct;
-
 	if (place >= reader->names_size)
 	{
 		int64 size = Max(READER_LEAST_SIZE, place * 2);
 		uint32 *readings = MemoryContextAllocHuge(reader->context, size * sizeof(uint32));
-		int *channels = MemoryContextAllocHuge(reader->context, size * sizeof(int));
+		int *numbers = MemoryContextAllocHuge(reader->context, size * sizeof(int));
 
 		memset(readings, 0, size * sizeof(uint32));
 		if (reader->names_size > 0)
 		{
 			memcpy(readings, reader->readings, reader->names_size * sizeof(uint32));
-			memcpy(channels, reader->channels, reader->names_size * sizeof(int));
+			memcpy(numbers, reader->numbers, reader->names_size * sizeof(int));
 			pfree(reader->readings);
-			pfree(reader->channels);
+			pfree(reader->numbers);
 		}
 		reader->readings = readings;
-		reader->channels = channels;
+		reader->numbers = numbers;
 		reader->names_size = size;
 	}
-	if (reader->readings[place] != reader->reading)
-	{
-		int length;
-		const char *text = reader->name(reader->timeline, name, &length);
-
-		reader->channels[place] = smk_attribution_channel(reader->summary, text, length, is_direct);
-		reader->readings[place] = reader->reading;
-	}
-	return reader->channels[place];
+	*is_new = reader->readings[place] != reader->reading;
+	reader->readings[place] = reader->reading;
+	return &reader->numbers[place];
 }
 
 /* Two names of the timeline by their bytes. */
@@ -203,14 +191,55 @@ weigh_milestones(uint64 *weights, int64 count, const int64 *milestones, int mile
 		weights[i] = weights[i] == 0 ? others : weights[i] * each * Max(1, other_count);
 }
 
+/* The shares of touches under a model that reads times or milestones. */
+void
+smk_attribution_timed_shares(SmkAttributionReader *reader, SmkAttributionModelKind kind,
+							 const SmkConversions *conversions, int64 half_life)
+{
+	int64 count = conversions->count;
+	const int64 *times = conversions->times;
+	int64 milestones[] = {
+		0, conversions->lead == SMK_NO_TIME ? -1 : touch_before(times, count, conversions->lead),
+		conversions->opportunity == SMK_NO_TIME ? -1 : touch_before(times, count, conversions->opportunity),
+		count - 1};
+
+	if (kind == SMK_MODEL_TIME_DECAY)
+	{
+		smk_attribution_decay(times, count, half_life, reader->decays, reader->shares);
+		return;
+	}
+	if (kind == SMK_MODEL_W_SHAPED)
+		weigh_milestones(reader->weights, count, milestones, 3, 3, 1);
+	else
+		weigh_milestones(reader->weights, count, milestones, 4, 9, 4);
+	smk_attribution_normalise(reader->weights, count, reader->shares);
+}
+
+/* The summary's channel of a name of the timeline. */
+static int
+summary_touch(SmkAttributionReader *reader, uint64 name, bool is_direct)
+{
+	bool is_new;
+	int *number = smk_attribution_number(reader, (int64) name * 2 + is_direct, &is_new);
+
+	if (is_new)
+	{
+		int length;
+		const char *text = reader->name(reader->timeline, name, &length);
+
+		*number = smk_attribution_channel(reader->summary, text, length, is_direct);
+	}
+	return *number;
+}
+
 /* Credits the channels of a path with their shares, under one of the models of which a summary has the sums.
  */
 static bool
-credit_path(SmkAttributionReader *reader, SmkAttributionModelKind kind, const int *path, int64 count,
+credit_path(SmkAttributionReader *reader, SmkAttributionModelKind kind, const SmkConversions *of,
 			int64 conversions, int128 value)
 {
-	for (int64 i = 0; i < count; i++)
-		if (reader->shares[i] > 0 && !smk_credit_add(&reader->summary->channels[path[i]].credits[kind],
+	for (int64 i = 0; i < of->count; i++)
+		if (reader->shares[i] > 0 && !smk_credit_add(&reader->summary->channels[of->path[i]].credits[kind],
 													 reader->shares[i], conversions, value))
 			return false;
 	return true;
@@ -227,70 +256,83 @@ find_path(SmkAttributionReader *reader, const int *path, int64 count)
 	return smk_attribution_path(reader->summary, reader->key, to - reader->key);
 }
 
-/* Adds conversions of one instant, to which the touches from one on have led. */
+/* Adds conversions to the summary. */
 static SmkAttributionResult
-add_conversions(SmkAttributionReader *reader, int64 from, int64 count, int64 at, const Milestones *milestones,
-				int64 conversions, int128 value)
+summary_convert(SmkAttributionReader *reader, const SmkConversions *of)
 {
 	SmkAttributionSummary *summary = reader->summary;
-	const int64 *times = reader->times + from;
-	const int *path = reader->touches + from;
-	uint64 *weights = reader->weights;
-	bool has_opportunity = milestones->opportunity != NO_TIME;
-	int64 lead = has_opportunity ? milestones->opportunity_lead : milestones->lead;
+	int64 conversions = 0;
+	int128 value = 0;
 	SmkAttributionPath *found;
 
-	CHECK_FOR_INTERRUPTS();
-	if (count == 0)
+	for (int64 i = 0; i < of->event_count; i++)
+	{
+		conversions += smk_word_code(of->events[i * 2]) == SMK_ATTRIBUTION_CONVERSION;
+		if (!add_amount(&value, of->events[i * 2 + 1], summary->scale))
+			return SMK_ATTRIBUTION_OVERFLOW;
+	}
+	if (of->count == 0)
 	{
 		if (__builtin_add_overflow(summary->unattributed_value, value, &summary->unattributed_value))
 			return SMK_ATTRIBUTION_OVERFLOW;
 		summary->unattributed += conversions;
 		return SMK_ATTRIBUTION_OK;
 	}
-	found = find_path(reader, path, count);
+	found = find_path(reader, of->path, of->count);
 	if (found == NULL)
 		return SMK_ATTRIBUTION_TOO_LARGE;
-	smk_attribution_path_time(found, at - times[0], conversions);
+	smk_attribution_path_time(found, of->at - of->times[0], conversions);
 	if (__builtin_add_overflow(found->value, value, &found->value))
 		return SMK_ATTRIBUTION_OVERFLOW;
-	if (count == 1)
+	if (of->count == 1)
 	{
 		SmkCredit whole = {0};
 
 		if (!smk_credit_add(&whole, SMK_SHARE_ONE, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
 		for (int model = 0; model < SMK_SUMMED_MODELS; model++)
-			if (!smk_credit_merge(&summary->channels[path[0]].credits[model], &whole))
+			if (!smk_credit_merge(&summary->channels[of->path[0]].credits[model], &whole))
 				return SMK_ATTRIBUTION_OVERFLOW;
 		return SMK_ATTRIBUTION_OK;
 	}
-	smk_attribution_decay(times, count, summary->half_life, reader->decays, reader->shares);
-	if (!credit_path(reader, SMK_MODEL_TIME_DECAY, path, count, conversions, value))
-		return SMK_ATTRIBUTION_OVERFLOW;
+	for (int model = 0; model < SMK_SUMMED_MODELS; model++)
 	{
-		int64 touches[] = {0, lead == NO_TIME ? -1 : touch_before(times, count, lead),
-						   has_opportunity ? touch_before(times, count, milestones->opportunity) : -1,
-						   count - 1};
-
-		weigh_milestones(weights, count, touches, 3, 3, 1);
-		smk_attribution_normalise(weights, count, reader->shares);
-		if (!credit_path(reader, SMK_MODEL_W_SHAPED, path, count, conversions, value))
-			return SMK_ATTRIBUTION_OVERFLOW;
-		weigh_milestones(weights, count, touches, 4, 9, 4);
-		smk_attribution_normalise(weights, count, reader->shares);
-		if (!credit_path(reader, SMK_MODEL_FULL_PATH, path, count, conversions, value))
+		smk_attribution_timed_shares(reader, (SmkAttributionModelKind) model, of, summary->half_life);
+		if (!credit_path(reader, (SmkAttributionModelKind) model, of, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
 	}
 	return SMK_ATTRIBUTION_OK;
 }
 
-/* Adds an account: its events, each a word and a value, in the order of time. */
+/* Adds the path of an account that never converted. */
+static SmkAttributionResult
+summary_leave(SmkAttributionReader *reader, const int *touches, int64 count)
+{
+	SmkAttributionPath *path = find_path(reader, touches, count);
+
+	if (path == NULL)
+		return SMK_ATTRIBUTION_TOO_LARGE;
+	path->nulls++;
+	return SMK_ATTRIBUTION_OK;
+}
+
+static const SmkAttributionVisitor summary_visitor = {summary_touch, summary_convert, summary_leave};
+
+/* Begins a summary, whose names are those of the reader's timeline. */
+void
+smk_attribution_start(SmkAttributionReader *reader, SmkAttributionSummary *summary)
+{
+	reader->visitor = &summary_visitor;
+	reader->summary = summary;
+	reader->lookback = summary->lookback;
+	smk_attribution_restart(reader);
+}
+
+/* Reads an account: its events, each a word and a value, in the order of time. */
 SmkAttributionResult
 smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count)
 {
-	SmkAttributionSummary *summary = reader->summary;
-	Milestones milestones = {NO_TIME, NO_TIME, NO_TIME};
+	Milestones milestones = {SMK_NO_TIME, SMK_NO_TIME, SMK_NO_TIME};
 	int64 touches = 0;
 	int64 from = 0; /* the first touch of a path */
 	bool has_converted = false;
@@ -299,54 +341,48 @@ smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count)
 	order_ties(reader, words, count);
 	for (int64 i = 0; i < count; i++)
 	{
-		int64 at = smk_word_time(words[i * 2]);
-		uint64 value = words[i * 2 + 1];
-		int64 conversions = 0;
-		int128 amount = 0;
+		SmkConversions conversions = {.at = smk_word_time(words[i * 2]), .events = words + i * 2};
 		SmkAttributionResult result;
 
 		switch (smk_word_code(words[i * 2]))
 		{
 			case SMK_ATTRIBUTION_TOUCH:
 			case SMK_ATTRIBUTION_DIRECT:
-				reader->times[touches] = at;
-				reader->touches[touches++] =
-					channel_of(reader, value, smk_word_code(words[i * 2]) == SMK_ATTRIBUTION_DIRECT);
+				reader->times[touches] = conversions.at;
+				reader->touches[touches] = reader->visitor->touch(
+					reader, words[i * 2 + 1], smk_word_code(words[i * 2]) == SMK_ATTRIBUTION_DIRECT);
+				if (reader->touches[touches++] < 0)
+					return SMK_ATTRIBUTION_TOO_LARGE;
 				continue;
 			case SMK_ATTRIBUTION_LEAD:
-				milestones.lead = at;
+				milestones.lead = conversions.at;
 				continue;
 			case SMK_ATTRIBUTION_OPPORTUNITY:
-				milestones.opportunity = at;
+				milestones.opportunity = conversions.at;
 				milestones.opportunity_lead = milestones.lead;
 				continue;
 		}
+		CHECK_FOR_INTERRUPTS();
 		/* All conversions of this instant, and all parts of their values. */
-		for (;; i++)
-		{
-			conversions += smk_word_code(words[i * 2]) == SMK_ATTRIBUTION_CONVERSION;
-			if (!add_amount(&amount, words[i * 2 + 1], summary->scale))
-				return SMK_ATTRIBUTION_OVERFLOW;
-			if (i + 1 == count || smk_word_time(words[i * 2 + 2]) != at)
-				break;
-		}
-		while (from < touches && reader->times[from] < at - summary->lookback)
+		while (i + 1 < count && smk_word_time(words[i * 2 + 2]) == conversions.at)
+			i++;
+		conversions.event_count = (words + i * 2 - conversions.events) / 2 + 1;
+		while (from < touches && reader->times[from] < conversions.at - reader->lookback)
 			from++;
-		result = add_conversions(reader, from, touches - from, at, &milestones, conversions, amount);
+		conversions.times = reader->times + from;
+		conversions.path = reader->touches + from;
+		conversions.count = touches - from;
+		conversions.opportunity = milestones.opportunity;
+		conversions.lead =
+			milestones.opportunity != SMK_NO_TIME ? milestones.opportunity_lead : milestones.lead;
+		result = reader->visitor->convert(reader, &conversions);
 		if (result != SMK_ATTRIBUTION_OK)
 			return result;
 		has_converted = true;
 	}
-	if (!has_converted && touches > 0)
-	{
-		SmkAttributionPath *path;
-
-		while (reader->times[from] < reader->times[touches - 1] - summary->lookback)
-			from++;
-		path = find_path(reader, reader->touches + from, touches - from);
-		if (path == NULL)
-			return SMK_ATTRIBUTION_TOO_LARGE;
-		path->nulls++;
-	}
-	return SMK_ATTRIBUTION_OK;
+	if (has_converted || touches == 0 || reader->visitor->leave == NULL)
+		return SMK_ATTRIBUTION_OK;
+	while (reader->times[from] < reader->times[touches - 1] - reader->lookback)
+		from++;
+	return reader->visitor->leave(reader, reader->touches + from, touches - from);
 }

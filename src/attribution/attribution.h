@@ -137,16 +137,47 @@ typedef enum SmkAttributionResult
 /* The text of a name by its number in a timeline. */
 typedef const char *(*SmkAttributionName)(const void *timeline, uint64 number, int *length);
 
+/* Conversions of an account at one instant, and what led to them. */
+typedef struct SmkConversions
+{
+	int64 at;
+	const int64 *times; /* of the touches, */
+	const int *path;	/* and these, as the reader numbers them */
+	int64 count;		/* 0: nothing led to them */
+	int64 lead;			/* the last one of the account, SMK_NO_TIME: none */
+	int64 opportunity;
+	const uint64 *events; /* words and values: conversions, and more of their values */
+	int64 event_count;
+} SmkConversions;
+
+/* The time of a milestone that there is not. */
+#define SMK_NO_TIME PG_INT64_MIN
+
+struct SmkAttributionReader;
+
+/* What a reader does with what it reads. */
+typedef struct SmkAttributionVisitor
+{
+	/* The number of a touch by its channel's name; below 0 where there is no room for it. */
+	int (*touch)(struct SmkAttributionReader *reader, uint64 name, bool is_direct);
+	SmkAttributionResult (*convert)(struct SmkAttributionReader *reader, const SmkConversions *conversions);
+	/* The touches of an account that never converted; NULL: they do not matter. */
+	SmkAttributionResult (*leave)(struct SmkAttributionReader *reader, const int *path, int64 count);
+} SmkAttributionVisitor;
+
 /* What reading needs from account to account, zeroed before the first one; it allocates in the context. */
 typedef struct SmkAttributionReader
 {
 	MemoryContext context;
-	SmkAttributionSummary *summary;
+	const SmkAttributionVisitor *visitor;
+	SmkAttributionSummary *summary; /* that is being made; NULL: none */
+	void *state;					/* of another visitor */
+	int64 lookback;
 	SmkAttributionName name;
 	const void *timeline;
-	uint32 reading;	  /* counts the summaries, from 1 on */
-	uint32 *readings; /* of which one the channel is that a name, and a direct one, has */
-	int *channels;
+	uint32 reading;	  /* counts what is read, from 1 on */
+	uint32 *readings; /* of which one the number is that a name, and a direct one, has */
+	int *numbers;
 	int64 names_size;
 	int64 *times; /* of the touches of an account */
 	int *touches;
@@ -157,9 +188,13 @@ typedef struct SmkAttributionReader
 	int64 size; /* how many touches have room */
 } SmkAttributionReader;
 
+/* True where a touch, as a reader or a summary numbers it, is direct. */
+typedef bool (*SmkTouchIsDirect)(const void *of, int touch);
+
 extern SmkAttributionModel smk_attribution_model(const char *name);
-extern void smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSummary *summary,
-								   const int *path, int64 count, uint64 *weights, uint128 *shares);
+extern void smk_attribution_shares(const SmkAttributionModel *model, SmkTouchIsDirect is_direct,
+								   const void *of, const int *path, int64 count, uint64 *weights,
+								   uint128 *shares);
 extern void smk_attribution_decay(const int64 *times, int64 count, int64 half_life, double *weights,
 								  uint128 *shares);
 extern void smk_attribution_normalise(const uint64 *weights, int64 count, uint128 *shares);
@@ -178,6 +213,10 @@ extern bool smk_attribution_read(SmkAttributionSummary *summary, const unsigned 
 extern SmkAttributionResult smk_attribution_write(const SmkAttributionSummary *summary, StringInfo out);
 
 extern void smk_attribution_start(SmkAttributionReader *reader, SmkAttributionSummary *summary);
+extern void smk_attribution_restart(SmkAttributionReader *reader);
+extern int *smk_attribution_number(SmkAttributionReader *reader, int64 place, bool *is_new);
+extern void smk_attribution_timed_shares(SmkAttributionReader *reader, SmkAttributionModelKind kind,
+										 const SmkConversions *conversions, int64 half_life);
 extern SmkAttributionResult smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count);
 
 extern bool smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributionModel *model,

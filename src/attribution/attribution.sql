@@ -213,3 +213,106 @@ AS 'MODULE_PATHNAME', 'smk_paths';
 
 COMMENT ON FUNCTION smarketing.paths(smarketing.attribution_summary, pg_catalog.text) IS
     'the channels in the order in which they led to conversions, or with outcome null those of accounts that never converted; the most frequent first';
+
+CREATE TYPE smarketing.attribution_credit AS (
+    conversion pg_catalog.text,
+    channel pg_catalog.text,
+    conversions pg_catalog.float8,
+    amount pg_catalog.numeric
+);
+
+COMMENT ON TYPE smarketing.attribution_credit IS 'what a conversion credits a channel with; NULL: nothing led to it';
+
+CREATE FUNCTION smarketing.attribution_credits_transfn(pg_catalog.internal, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_attribution_credits_transfn';
+
+COMMENT ON FUNCTION smarketing.attribution_credits_transfn(pg_catalog.internal, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval) IS 'implementation of attribution_credits';
+
+CREATE FUNCTION smarketing.attribution_credits_transfn(pg_catalog.internal, pg_catalog.uuid, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_attribution_credits_transfn';
+
+COMMENT ON FUNCTION smarketing.attribution_credits_transfn(pg_catalog.internal, pg_catalog.uuid, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval) IS 'implementation of attribution_credits';
+
+CREATE FUNCTION smarketing.attribution_credits_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_attribution_credits_transfn';
+
+COMMENT ON FUNCTION smarketing.attribution_credits_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval) IS 'implementation of attribution_credits';
+
+CREATE FUNCTION smarketing.attribution_credits_combinefn(pg_catalog.internal, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_attribution_credits_combinefn';
+
+COMMENT ON FUNCTION smarketing.attribution_credits_combinefn(pg_catalog.internal, pg_catalog.internal) IS 'implementation of attribution_credits';
+
+CREATE FUNCTION smarketing.attribution_credits_serialfn(pg_catalog.internal)
+RETURNS pg_catalog.bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_attribution_credits_serialfn';
+
+COMMENT ON FUNCTION smarketing.attribution_credits_serialfn(pg_catalog.internal) IS 'implementation of attribution_credits';
+
+CREATE FUNCTION smarketing.attribution_credits_deserialfn(pg_catalog.bytea, pg_catalog.internal)
+RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_attribution_credits_deserialfn';
+
+COMMENT ON FUNCTION smarketing.attribution_credits_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS 'implementation of attribution_credits';
+
+CREATE FUNCTION smarketing.attribution_credits_finalfn(pg_catalog.internal)
+RETURNS smarketing.attribution_credit[]
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_attribution_credits_finalfn';
+
+COMMENT ON FUNCTION smarketing.attribution_credits_finalfn(pg_catalog.internal) IS 'implementation of attribution_credits';
+
+CREATE AGGREGATE smarketing.attribution_credits(account pg_catalog.int8, event pg_catalog.text, at pg_catalog.timestamptz, channel pg_catalog.text, value pg_catalog.numeric, conversion pg_catalog.text, model pg_catalog.text, lookback pg_catalog.interval, half_life pg_catalog.interval) (
+    SFUNC = smarketing.attribution_credits_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.attribution_credits_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.attribution_credits_combinefn,
+    SERIALFUNC = smarketing.attribution_credits_serialfn,
+    DESERIALFUNC = smarketing.attribution_credits_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.attribution_credits(pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval) IS
+    'each conversion by itself, and what its touches are credited with under one model, exactly: an array to be unnested';
+
+CREATE AGGREGATE smarketing.attribution_credits(account pg_catalog.uuid, event pg_catalog.text, at pg_catalog.timestamptz, channel pg_catalog.text, value pg_catalog.numeric, conversion pg_catalog.text, model pg_catalog.text, lookback pg_catalog.interval, half_life pg_catalog.interval) (
+    SFUNC = smarketing.attribution_credits_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.attribution_credits_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.attribution_credits_combinefn,
+    SERIALFUNC = smarketing.attribution_credits_serialfn,
+    DESERIALFUNC = smarketing.attribution_credits_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.attribution_credits(pg_catalog.uuid, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval) IS
+    'each conversion by itself, and what its touches are credited with under one model, exactly: an array to be unnested';
+
+CREATE AGGREGATE smarketing.attribution_credits(account pg_catalog.text, event pg_catalog.text, at pg_catalog.timestamptz, channel pg_catalog.text, value pg_catalog.numeric, conversion pg_catalog.text, model pg_catalog.text, lookback pg_catalog.interval, half_life pg_catalog.interval) (
+    SFUNC = smarketing.attribution_credits_transfn,
+    STYPE = pg_catalog.internal,
+    SSPACE = 1024,
+    FINALFUNC = smarketing.attribution_credits_finalfn,
+    FINALFUNC_MODIFY = READ_ONLY,
+    COMBINEFUNC = smarketing.attribution_credits_combinefn,
+    SERIALFUNC = smarketing.attribution_credits_serialfn,
+    DESERIALFUNC = smarketing.attribution_credits_deserialfn,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE smarketing.attribution_credits(pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval) IS
+    'each conversion by itself, and what its touches are credited with under one model, exactly: an array to be unnested';

@@ -22,20 +22,8 @@
 /* What has room in one event. */
 #define VALUE_LIMIT INT64CONST(10000000000)
 
-/* Where the arguments of attribution stand. */
-enum
-{
-	ARGUMENT_ACCOUNT = 1,
-	ARGUMENT_EVENT,
-	ARGUMENT_AT,
-	ARGUMENT_CHANNEL,
-	ARGUMENT_VALUE,
-	ARGUMENT_LOOKBACK,
-	ARGUMENT_HALF_LIFE
-};
-
-/* A name and how long it is. */
-#define NAME(text) (text), (int) sizeof(text) - 1
+/* Where the windows stand among the arguments of attribution. */
+#define ARGUMENT_LOOKBACK 6
 
 /* The state of a group. */
 typedef struct AttributionState
@@ -48,47 +36,11 @@ typedef struct AttributionState
 	SmkMoney unattributed_value;
 } AttributionState;
 
-/* What is kept from row to row. */
-typedef struct AttributionCall
-{
-	bool is_known;
-	Interval lookback;
-	Interval half_life;
-	int64 lookback_length;
-	int64 half_life_length;
-} AttributionCall;
-
-/* Raises the error for a sum of values that has no room. */
-pg_noreturn static void
-overflow_error(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("a sum of values has too many digits")));
-}
-
-/* Raises the error for what a summary cannot hold. */
-static void
-check_result(SmkAttributionResult result)
-{
-	switch (result)
-	{
-		case SMK_ATTRIBUTION_OK:
-			break;
-		case SMK_ATTRIBUTION_OVERFLOW:
-			overflow_error();
-		case SMK_ATTRIBUTION_TOO_LARGE:
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("an attribution_summary would be larger than 1 GB"),
-							errdetail("It has every path that led to a conversion."),
-							errhint("Take a shorter lookback, or make a summary for each period.")));
-	}
-}
-
 static void
 add_money(SmkMoney *sum, const SmkMoney *money)
 {
 	if (smk_money_add(sum, money) != SMK_MONEY_OK)
-		overflow_error();
+		smk_attribution_overflow();
 }
 
 /* What a state has besides events, for another process. */
@@ -150,84 +102,16 @@ static const SmkTimelineAggregate attribution_aggregate = {.name = "attribution"
 
 SMK_TIMELINE_FUNCTIONS(smk_attribution, attribution_aggregate)
 
-/* Reads the windows of a row, unless they are as in the row before. */
-static inline void
-read_windows(FunctionCallInfo fcinfo, AttributionCall *call)
-{
-	if (likely(call->is_known && !PG_ARGISNULL(ARGUMENT_LOOKBACK) && !PG_ARGISNULL(ARGUMENT_HALF_LIFE) &&
-			   memcmp(&call->lookback, PG_GETARG_INTERVAL_P(ARGUMENT_LOOKBACK), sizeof(Interval)) == 0 &&
-			   memcmp(&call->half_life, PG_GETARG_INTERVAL_P(ARGUMENT_HALF_LIFE), sizeof(Interval)) == 0))
-		return;
-	call->is_known = false;
-	smk_timeline_require_not_null(fcinfo, ARGUMENT_LOOKBACK, "lookback");
-	smk_timeline_require_not_null(fcinfo, ARGUMENT_HALF_LIFE, "half_life");
-	call->lookback = *PG_GETARG_INTERVAL_P(ARGUMENT_LOOKBACK);
-	call->half_life = *PG_GETARG_INTERVAL_P(ARGUMENT_HALF_LIFE);
-	call->lookback_length = smk_timeline_window(&call->lookback, "lookback");
-	call->half_life_length = smk_timeline_window(&call->half_life, "half_life");
-	call->is_known = true;
-}
-
-static inline bool
-text_is(const text *value, const char *name, int length)
-{
-	return (int) VARSIZE_ANY_EXHDR(value) == length && memcmp(VARDATA_ANY(value), name, length) == 0;
-}
-
-/* True where a touch says nothing of where it came from. */
-static inline bool
-is_direct(const char *channel, int length)
-{
-	return (length == 6 &&
-			(pg_strncasecmp(channel, "direct", 6) == 0 || memcmp(channel, "(none)", 6) == 0)) ||
-		   (length == 8 && pg_strncasecmp(channel, "(direct)", 8) == 0);
-}
-
-/* The code of an event. */
-static inline SmkAttributionCode
-read_event(const text *event)
-{
-	if (likely(text_is(event, NAME("touch"))))
-		return SMK_ATTRIBUTION_TOUCH;
-	if (text_is(event, NAME("conversion")))
-		return SMK_ATTRIBUTION_CONVERSION;
-	if (text_is(event, NAME("lead")))
-		return SMK_ATTRIBUTION_LEAD;
-	if (text_is(event, NAME("opportunity")))
-		return SMK_ATTRIBUTION_OPPORTUNITY;
-	if (text_is(event, NAME("direct")))
-		return SMK_ATTRIBUTION_DIRECT;
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("unknown event: \"%s\"", text_to_cstring(event)),
-					errhint("Events are touch, direct (a touch without a source), lead, opportunity and "
-							"conversion; rows that are none may have NULL: they are skipped.")));
-}
-
-/* Adds a touch; a channel that is NULL is (none). */
-static inline void
-add_touch(FunctionCallInfo fcinfo, AttributionState *state, TimestampTz at, SmkAttributionCode code)
-{
-	const text *channel = PG_ARGISNULL(ARGUMENT_CHANNEL) ? NULL : PG_GETARG_TEXT_PP(ARGUMENT_CHANNEL);
-	const char *name = channel ? VARDATA_ANY(channel) : SMK_NO_CHANNEL;
-	int length = channel ? (int) VARSIZE_ANY_EXHDR(channel) : (int) strlen(SMK_NO_CHANNEL);
-
-	if (is_direct(name, length))
-		code = SMK_ATTRIBUTION_DIRECT;
-	smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT),
-							smk_timeline_word(at, code),
-							smk_timeline_name(&state->base.timeline, name, length));
-}
-
 /* Adds a conversion; one of no account has no touches. */
 static void
 add_conversion(FunctionCallInfo fcinfo, AttributionState *state, TimestampTz at)
 {
-	SmkMoney money = smk_timeline_amount(fcinfo, ARGUMENT_VALUE, "value");
+	SmkMoney money = smk_timeline_amount(fcinfo, SMK_ATTRIBUTION_ARGUMENT_VALUE, "value");
 	uint64 word = smk_timeline_word(at, SMK_ATTRIBUTION_CONVERSION);
 	int scale = money.scale;
 
 	state->scale = Max(state->scale, scale);
-	if (PG_ARGISNULL(ARGUMENT_ACCOUNT))
+	if (PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT))
 	{
 		state->unattributed++;
 		add_money(&state->unattributed_value, &money);
@@ -236,13 +120,13 @@ add_conversion(FunctionCallInfo fcinfo, AttributionState *state, TimestampTz at)
 	/* What has no room in one event makes several. */
 	while (unlikely(money.units >= VALUE_LIMIT || money.units <= -VALUE_LIMIT))
 	{
-		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT),
+		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
 								smk_timeline_word(at, SMK_ATTRIBUTION_VALUE),
 								smk_attribution_value((int64) (money.units % VALUE_LIMIT), scale));
 		money.units /= VALUE_LIMIT;
 		scale -= SMK_ATTRIBUTION_VALUE_DIGITS;
 	}
-	smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT), word,
+	smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT), word,
 							smk_attribution_value((int64) money.units, scale));
 }
 
@@ -256,32 +140,32 @@ Datum
 smk_attribution_transfn(PG_FUNCTION_ARGS)
 {
 	AttributionState *state = PG_ARGISNULL(0) ? NULL : (AttributionState *) PG_GETARG_POINTER(0);
-	AttributionCall *call = smk_timeline_call_data(fcinfo, sizeof(AttributionCall));
+	SmkAttributionCall *call = smk_timeline_call_data(fcinfo, sizeof(SmkAttributionCall));
 	SmkAttributionCode code;
 	TimestampTz at;
 
-	read_windows(fcinfo, call);
+	smk_attribution_windows(fcinfo, call, ARGUMENT_LOOKBACK);
 	if (unlikely(state == NULL))
 	{
-		state =
-			smk_timeline_state(&attribution_aggregate, fcinfo, smk_timeline_kind(fcinfo, ARGUMENT_ACCOUNT));
-		state->lookback = call->lookback_length;
-		state->half_life = call->half_life_length;
+		state = smk_timeline_state(&attribution_aggregate, fcinfo,
+								   smk_timeline_kind(fcinfo, SMK_ATTRIBUTION_ARGUMENT_ACCOUNT));
+		state->lookback = call->lookback;
+		state->half_life = call->half_life;
 	}
-	smk_timeline_require_constant(state->lookback == call->lookback_length, "lookback");
-	smk_timeline_require_constant(state->half_life == call->half_life_length, "half_life");
-	if (PG_ARGISNULL(ARGUMENT_EVENT) || PG_ARGISNULL(ARGUMENT_AT))
+	smk_timeline_require_constant(state->lookback == call->lookback, "lookback");
+	smk_timeline_require_constant(state->half_life == call->half_life, "half_life");
+	if (PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_EVENT) || PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_AT))
 		PG_RETURN_POINTER(state);
-	code = read_event(PG_GETARG_TEXT_PP(ARGUMENT_EVENT));
-	at = PG_GETARG_TIMESTAMPTZ(ARGUMENT_AT);
+	code = smk_attribution_event(PG_GETARG_TEXT_PP(SMK_ATTRIBUTION_ARGUMENT_EVENT));
+	at = PG_GETARG_TIMESTAMPTZ(SMK_ATTRIBUTION_ARGUMENT_AT);
 	if (code == SMK_ATTRIBUTION_CONVERSION)
 		add_conversion(fcinfo, state, at);
-	else if (PG_ARGISNULL(ARGUMENT_ACCOUNT))
+	else if (PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT))
 		PG_RETURN_POINTER(state);
 	else if (code <= SMK_ATTRIBUTION_DIRECT)
-		add_touch(fcinfo, state, at, code);
+		smk_attribution_add_touch(fcinfo, &state->base.timeline, at, code);
 	else
-		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(ARGUMENT_ACCOUNT),
+		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
 								smk_timeline_word(at, code), 0);
 	PG_RETURN_POINTER(state);
 }
@@ -295,7 +179,7 @@ type_read(void *summary, const unsigned char *data, int64 size)
 static void
 type_write(const void *summary, StringInfo out)
 {
-	check_result(smk_attribution_write(summary, out));
+	smk_attribution_check(smk_attribution_write(summary, out));
 }
 
 static void
@@ -338,7 +222,7 @@ type_difference(const void *a, const void *b, char **detail)
 static bool
 type_merge(void *into, const void *other)
 {
-	check_result(smk_attribution_merge(into, other));
+	smk_attribution_check(smk_attribution_merge(into, other));
 	return true;
 }
 
@@ -349,21 +233,6 @@ static const SmkSummaryType attribution_summary = {"attribution_summary",
 												   type_start,
 												   type_difference,
 												   type_merge};
-
-/* The text of a name of a timeline. */
-static const char *
-channel_text(const void *timeline, uint64 number, int *length)
-{
-	return smk_timeline_name_text(timeline, number, length);
-}
-
-/* What visiting an account gave. */
-static void
-visit_account(void *reader, const SmkKey *key, uint64 *words, int64 count)
-{
-	(void) key;
-	check_result(smk_attribution_add(reader, words, count));
-}
 
 PG_FUNCTION_INFO_V1(smk_attribution_finalfn);
 
@@ -380,60 +249,28 @@ smk_attribution_finalfn(PG_FUNCTION_ARGS)
 	if (state == NULL)
 		PG_RETURN_NULL();
 	reader = smk_timeline_call_data(fcinfo, sizeof(SmkAttributionReader));
-	reader->context = fcinfo->flinfo->fn_mcxt;
-	reader->name = channel_text;
-	reader->timeline = &state->base.timeline;
 	summary = palloc(sizeof(SmkAttributionSummary));
 	smk_attribution_init(summary, state->lookback, state->half_life, state->scale);
 	unattributed = state->unattributed_value;
 	if (!smk_money_scale_up(&unattributed.units, state->scale - unattributed.scale))
-		overflow_error();
+		smk_attribution_overflow();
 	summary->unattributed = state->unattributed;
 	summary->unattributed_value = unattributed.units;
 	smk_attribution_start(reader, summary);
-	smk_timeline_read(&state->base.timeline, visit_account, reader);
+	smk_attribution_read_timeline(fcinfo, reader, &state->base.timeline);
 	return smk_summary_datum(&attribution_summary, summary);
 }
 
 SMK_SUMMARY_FUNCTIONS(smk_attribution, attribution_summary)
-
-/* The model of a name; an error where there is none. */
-SmkAttributionModel
-smk_attribution_model_argument(const char *name)
-{
-	static const char *const later = "Later versions add markov(1) to markov(4) and shapley.";
-	SmkAttributionModel model = smk_attribution_model(name);
-
-	if (model.kind == SMK_MODEL_LATER)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("attribution model \"%s\" is not there yet", name),
-						errdetail_internal("%s", later), errhint("Models: %s.", SMK_ATTRIBUTION_MODELS)));
-	if (model.kind == SMK_MODEL_UNKNOWN)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown attribution model: \"%s\"", name), errdetail_internal("%s", later),
-						errhint("Models: %s; position(30/40/30) has shares of its own, which sum to 100.",
-								SMK_ATTRIBUTION_MODELS)));
-	return model;
-}
-
-/* A row of credits: a channel, or what is not attributed. */
-typedef struct CreditRow
-{
-	const char *name;
-	int length;
-	SmkCredit credit;
-	int128 units;	  /* of the value, rounded down, */
-	uint32 remainder; /* and what is left */
-} CreditRow;
 
 /* The rows of a summary: its converting channels by name, and what is not attributed. */
 typedef struct CreditRows
 {
 	const SmkAttributionSummary *summary;
 	int *of_channel; /* the row of each channel, -1: of none */
-	CreditRow *rows;
+	SmkCreditRow *rows;
 	int count;
-	CreditRow **order; /* by remainders */
+	SmkCreditRow **order; /* by remainders */
 	SmkCredit *credits;
 	SmkCredit whole;
 } CreditRows;
@@ -446,8 +283,8 @@ start_rows(CreditRows *rows, const SmkAttributionSummary *summary)
 
 	rows->summary = summary;
 	rows->of_channel = palloc_extended((channels + 1) * sizeof(int), MCXT_ALLOC_HUGE);
-	rows->rows = palloc_extended((channels + 1) * sizeof(CreditRow), MCXT_ALLOC_HUGE);
-	rows->order = palloc_extended((channels + 1) * sizeof(CreditRow *), MCXT_ALLOC_HUGE);
+	rows->rows = palloc_extended((channels + 1) * sizeof(SmkCreditRow), MCXT_ALLOC_HUGE);
+	rows->order = palloc_extended((channels + 1) * sizeof(SmkCreditRow *), MCXT_ALLOC_HUGE);
 	rows->credits = palloc_extended((channels + 1) * sizeof(SmkCredit), MCXT_ALLOC_HUGE);
 	memset(rows->of_channel, -1, (channels + 1) * sizeof(int));
 	for (int64 i = 0; i < summary->path_count; i++)
@@ -461,15 +298,15 @@ start_rows(CreditRows *rows, const SmkAttributionSummary *summary)
 		while (at < end)
 			rows->of_channel[smk_path_read(&at)] = 0;
 		if (!smk_credit_add(&rows->whole, SMK_SHARE_ONE, path->conversions, path->value))
-			overflow_error();
+			smk_attribution_overflow();
 	}
 	if (!smk_credit_add(&rows->whole, SMK_SHARE_ONE, summary->unattributed, summary->unattributed_value))
-		overflow_error();
+		smk_attribution_overflow();
 	/* They come in the order of names: one that is direct and not is two with the same. */
 	for (int i = 0; i < channels; i++)
 	{
 		const SmkAttributionChannel *channel = &summary->channels[i];
-		const CreditRow *last = rows->count > 0 ? &rows->rows[rows->count - 1] : NULL;
+		const SmkCreditRow *last = rows->count > 0 ? &rows->rows[rows->count - 1] : NULL;
 
 		if (rows->of_channel[i] < 0)
 			continue;
@@ -491,68 +328,29 @@ start_rows(CreditRows *rows, const SmkAttributionSummary *summary)
 	rows->rows[rows->count++].length = (int) strlen(SMK_UNATTRIBUTED);
 }
 
-/* The larger remainder first, then the order of names. */
-static int
-compare_remainders(const void *a, const void *b)
-{
-	const CreditRow *left = *(CreditRow *const *) a;
-	const CreditRow *right = *(CreditRow *const *) b;
-
-	if (left->remainder != right->remainder)
-		return left->remainder > right->remainder ? -1 : 1;
-	return smk_attribution_compare(left->name, left->length, right->name, right->length);
-}
-
 /* Fills in the credits under a model; the units of all rows sum to those of all values. */
 static void
 fill_rows(CreditRows *rows, const SmkAttributionModel *model, int places)
 {
 	const SmkAttributionSummary *summary = rows->summary;
-	CreditRow *unattributed = &rows->rows[rows->count - 1];
-	SmkWide whole = rows->whole.value;
-	uint32 remainder;
-	int128 missing;
+	SmkCreditRow *unattributed = &rows->rows[rows->count - 1];
 
 	memset(rows->credits, 0, summary->channel_count * sizeof(SmkCredit));
 	if (!smk_attribution_credits(summary, model, rows->credits))
-		overflow_error();
+		smk_attribution_overflow();
 	for (int i = 0; i < rows->count; i++)
 		memset(&rows->rows[i].credit, 0, sizeof(SmkCredit));
 	if (!smk_credit_add(&unattributed->credit, SMK_SHARE_ONE, summary->unattributed,
 						summary->unattributed_value))
-		overflow_error();
+		smk_attribution_overflow();
 	for (int i = 0; i < summary->channel_count; i++)
 	{
-		CreditRow *row = rows->of_channel[i] < 0 ? unattributed : &rows->rows[rows->of_channel[i]];
+		SmkCreditRow *row = rows->of_channel[i] < 0 ? unattributed : &rows->rows[rows->of_channel[i]];
 
 		if (!smk_credit_merge(&row->credit, &rows->credits[i]))
-			overflow_error();
+			smk_attribution_overflow();
 	}
-	if (!smk_wide_scale_up(&whole, places) || !smk_wide_units(&whole, &missing, &remainder))
-		overflow_error();
-	for (int i = 0; i < rows->count; i++)
-	{
-		CreditRow *row = &rows->rows[i];
-
-		if (!smk_wide_scale_up(&row->credit.value, places) ||
-			!smk_wide_units(&row->credit.value, &row->units, &row->remainder))
-			overflow_error();
-		missing -= row->units;
-		rows->order[i] = row;
-	}
-	qsort(rows->order, rows->count, sizeof(CreditRow *), compare_remainders);
-	for (int i = 0; i < missing; i++)
-		rows->order[i]->units++;
-}
-
-static Datum
-units_datum(int128 units, int scale)
-{
-	SmkMoney money = {units, scale};
-	char text[SMK_MONEY_TEXT];
-
-	return DirectFunctionCall3(numeric_in, CStringGetDatum(smk_money_text(&money, text)),
-							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	smk_attribution_round(rows->rows, rows->count, rows->order, &rows->whole.value, places);
 }
 
 PG_FUNCTION_INFO_V1(smk_credits);
@@ -592,7 +390,7 @@ smk_credits(PG_FUNCTION_ARGS)
 		fill_rows(&rows, &model, scale - summary->scale);
 		for (int r = 0; r < rows.count; r++)
 		{
-			const CreditRow *row = &rows.rows[r];
+			const SmkCreditRow *row = &rows.rows[r];
 			Datum values[4];
 			bool is_null[4] = {false};
 
@@ -600,7 +398,7 @@ smk_credits(PG_FUNCTION_ARGS)
 			values[0] = names[i];
 			values[1] = PointerGetDatum(cstring_to_text_with_len(row->name, row->length));
 			values[2] = Float8GetDatum(smk_wide_double(&row->credit.conversions));
-			values[3] = units_datum(row->units, scale);
+			values[3] = smk_attribution_amount(row->units, scale);
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, is_null);
 		}
 	}
@@ -663,7 +461,7 @@ join_rows(PathRow *row, const PathRow *same)
 {
 	if (__builtin_add_overflow(row->count, same->count, &row->count) ||
 		__builtin_add_overflow(row->value, same->value, &row->value))
-		overflow_error();
+		smk_attribution_overflow();
 	if (row->times != NULL && same->times != NULL)
 		smk_sketch_merge(row->times, same->times);
 }
@@ -702,8 +500,8 @@ smk_paths(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	smk_timeline_require_not_null(fcinfo, 1, "outcome");
 	outcome = PG_GETARG_TEXT_PP(1);
-	is_null_path = text_is(outcome, NAME("null"));
-	if (!is_null_path && !text_is(outcome, NAME("conversion")))
+	is_null_path = smk_text_is(outcome, "null", 4);
+	if (!is_null_path && !smk_text_is(outcome, "conversion", 10))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown outcome of a path: \"%s\"", text_to_cstring(outcome)),
@@ -751,7 +549,7 @@ smk_paths(PG_FUNCTION_ARGS)
 		values[1] = Int64GetDatum(rows[i].count);
 		nulls[2] = is_null_path;
 		if (!is_null_path)
-			values[2] = units_datum(rows[i].value, summary->scale);
+			values[2] = smk_attribution_amount(rows[i].value, summary->scale);
 		nulls[3] = rows[i].times == NULL || !smk_sketch_quantile(rows[i].times, 0.5, &micros);
 		if (!nulls[3])
 			values[3] = Float8GetDatum(micros / USECS_PER_HOUR);

@@ -164,17 +164,17 @@ give_all(uint128 *shares, int64 count, int64 touch)
 
 /* The last touch that has a source; where none has, the last one. */
 static int64
-last_non_direct(const SmkAttributionSummary *summary, const int *path, int64 count)
+last_non_direct(SmkTouchIsDirect is_direct, const void *of, const int *path, int64 count)
 {
 	for (int64 i = count - 1; i >= 0; i--)
-		if (!summary->channels[path[i]].is_direct)
+		if (!is_direct(of, path[i]))
 			return i;
 	return count - 1;
 }
 
 /* The shares of the touches of a path, under a model that reads nothing else; weights is room to work in. */
 void
-smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSummary *summary,
+smk_attribution_shares(const SmkAttributionModel *model, SmkTouchIsDirect is_direct, const void *of,
 					   const int *path, int64 count, uint64 *weights, uint128 *shares)
 {
 	switch (model->kind)
@@ -186,7 +186,7 @@ smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSum
 			give_all(shares, count, count - 1);
 			break;
 		case SMK_MODEL_LAST_NON_DIRECT:
-			give_all(shares, count, last_non_direct(summary, path, count));
+			give_all(shares, count, last_non_direct(is_direct, of, path, count));
 			break;
 		case SMK_MODEL_LINEAR:
 			for (int64 i = 0; i < count; i++)
@@ -217,6 +217,12 @@ smk_attribution_shares(const SmkAttributionModel *model, const SmkAttributionSum
 			Assert(false);
 			give_all(shares, count, 0);
 	}
+}
+
+static bool
+channel_is_direct(const void *summary, int channel)
+{
+	return ((const SmkAttributionSummary *) summary)->channels[channel].is_direct;
 }
 
 /* The credit of each channel of a summary under a model, in zeroed room; false where a sum has no room. */
@@ -260,7 +266,7 @@ smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributi
 		}
 		while (at < end)
 			path[count++] = smk_path_read(&at);
-		smk_attribution_shares(model, summary, path, count, weights, shares);
+		smk_attribution_shares(model, channel_is_direct, summary, path, count, weights, shares);
 		for (int64 touch = 0; touch < count && has_room; touch++)
 			if (shares[touch] > 0)
 				has_room = smk_credit_add(&credits[path[touch]], shares[touch], of->conversions, of->value);
