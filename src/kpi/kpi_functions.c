@@ -477,6 +477,8 @@ compile_comparison(const SmkRequest *request, const SmkColumn *named, SmkShift s
 				 errhint("Compare what it is computed from, or read it with smarketing.%s().", kpi->name)));
 	other = psprintf("(%s)::numeric", column->aggregate != SMK_RATIO && column->unit == SMK_UNIT_MONEY
 										  ? psprintf("smarketing.money(%s)", other)
+									  : column->aggregate == SMK_SHARE
+										  ? psprintf("round((%s)::numeric, 9)", other)
 										  : other);
 	outputs[0].template = value;
 	outputs[1].template = other;
