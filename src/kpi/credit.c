@@ -318,15 +318,9 @@ static void
 append_event(StringInfo sql, const char *event, const char *at, const char *touch, const char *amount,
 			 const char *from)
 {
-	/* What has no time cannot have been led to: a conversion of nobody. */
-	const char *account = strcmp(event, "'conversion'") == 0
-							  ? "CASE WHEN isfinite(opportunity.closed_at) THEN bigint '1' END"
-							  : "bigint '1'";
-
 	appendStringInfo(sql,
-					 "%sSELECT opportunity.number, %s AS account, %s AS event, %s AS at, %s AS touch, %s AS "
-					 "amount\nFROM %s",
-					 sql->len ? "\nUNION ALL\n" : "", account, event, at, touch, amount, from);
+					 "%sSELECT opportunity.number, %s AS event, %s AS at, %s AS touch, %s AS amount\nFROM %s",
+					 sql->len ? "\nUNION ALL\n" : "", event, at, touch, amount, from);
 }
 
 /* The touches of each opportunity's journey as events: those of its account, and those of leads. */
@@ -411,6 +405,7 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 	if (!read_touches(request, last, &touches))
 		return NULL;
 	initStringInfo(&events);
+	/* What has no time cannot have been led to: no touch is joined with it. */
 	append_event(
 		&events, "'conversion'",
 		"CASE WHEN isfinite(opportunity.closed_at) THEN opportunity.closed_at ELSE timestamptz "
@@ -433,28 +428,25 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 	appendStringInfo(
 		&sql,
 		"    SELECT opportunity.opportunity_id%s%s, opportunity.closed_at AS paid_at,\n"
-		"        credit.channel <> '" SMK_UNATTRIBUTED "' AS is_touched,\n"
-		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN %s END AS channel,\n"
-		"        CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED "' THEN %s END AS campaign,\n"
-		"        %s AS at,\n        credit.conversions::numeric AS conversions, credit.value AS amount\n",
+		"        credit.channel IS NOT NULL AS is_touched, %s AS channel, %s AS campaign,\n        %s AS at, "
+		"credit.conversions::numeric AS conversions, credit.amount\n",
 		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "", credit_part(0),
 		credit_part(1),
-		opportunities->is_by_touch ? psprintf("CASE WHEN credit.channel <> '" SMK_UNATTRIBUTED
-											  "' THEN (%s)::timestamptz ELSE opportunity.closed_at END",
+		opportunities->is_by_touch ? psprintf("CASE WHEN credit.channel IS NOT NULL THEN (%s)::timestamptz "
+											  "ELSE opportunity.closed_at END",
 											  credit_part(2))
 		: opportunities->is_open   ? "opportunity.booked_at"
 								   : "opportunity.closed_at");
 	appendStringInfo(&sql,
-					 "    FROM (\n        SELECT event.number, smarketing.attribution(event.account, "
-					 "event.event, event.at, "
-					 "event.touch, event.amount,\n            %s, %s) AS summary\n        FROM (\n           "
-					 " %s) AS event\n"
-					 "        GROUP BY event.number) AS held\n"
-					 "    JOIN opportunity ON opportunity.number = held.number\n"
-					 "    CROSS JOIN LATERAL smarketing.credits(held.summary, ARRAY[%s]) AS credit\n"
-					 "    WHERE credit.conversions <> 0 OR credit.value <> 0)",
-					 smk_hours_literal(request->lookback), smk_hours_literal(request->half_life),
-					 smk_sql_indent(events.data, 12), quote_literal_cstr(request->model));
+					 "    FROM (\n        SELECT smarketing.attribution_credits(event.number, event.event, "
+					 "event.at, event.touch, "
+					 "event.amount,\n            CASE WHEN event.event = 'conversion' THEN "
+					 "event.number::text END, %s, %s, %s) AS "
+					 "credits\n        FROM (\n            %s) AS event) AS held\n"
+					 "    CROSS JOIN LATERAL unnest(held.credits) AS credit\n"
+					 "    JOIN opportunity ON opportunity.number = credit.conversion::bigint)",
+					 quote_literal_cstr(request->model), smk_hours_literal(request->lookback),
+					 smk_hours_literal(request->half_life), smk_sql_indent(events.data, 12));
 
 	binding = palloc0(sizeof(SmkBinding));
 	binding->entity = &credit_entity;
