@@ -56,7 +56,9 @@ typedef struct Words
 	const char *no_data;
 	const char *too_early;
 	const char *no_previous;
+	const char *no_same_age;
 	const char *steady;
+	const char *same_age; /* follows a change */
 	const char *from_nothing;
 	const char *to_nothing;
 	const char *up_points;
@@ -83,7 +85,9 @@ static const Words english = {.later = "comes with the next version",
 							  .no_data = "nothing in this period",
 							  .too_early = "too early to tell: its leads still have time",
 							  .no_previous = "nothing to compare with yet",
+							  .no_same_age = "nothing to compare with at the same age",
 							  .steady = "as before",
+							  .same_age = " at the same age",
 							  .from_nothing = "up from 0",
 							  .to_nothing = "down from 0",
 							  .up_points = "up %s points",
@@ -110,7 +114,9 @@ static const Words french = {.later = "viendra avec la prochaine version",
 							 .no_data = "rien dans cette période",
 							 .too_early = "trop tôt pour le dire : ses leads ont encore du temps",
 							 .no_previous = "rien encore à quoi comparer",
+							 .no_same_age = "rien à quoi comparer à âge égal",
 							 .steady = "comme avant",
+							 .same_age = " à âge égal",
 							 .from_nothing = "en hausse depuis 0",
 							 .to_nothing = "en baisse depuis 0",
 							 .up_points = "hausse de %s pts",
@@ -146,6 +152,9 @@ typedef struct Figures
 	Figure previous;
 	Figure year_ago;
 	Figure goal;
+	Figure now; /* what is compared: value and previous, or both as they were at the same age */
+	Figure before;
+	bool is_same_age;
 	bool is_young; /* its records still have time */
 } Figures;
 
@@ -245,6 +254,37 @@ shifted(const SmkColumn *column, SmkShift shift)
 										 : name);
 }
 
+/* The same request with what is compared at the age that the range has by now. */
+static SmkRequest *
+at_same_age(const SmkRequest *request)
+{
+	SmkRequest *copy = palloc(sizeof(SmkRequest));
+
+	*copy = *request;
+	copy->has_as_of = copy->is_same_age = true;
+	copy->as_of = request->now;
+	return copy;
+}
+
+/*
+ * Reads what is compared of a KPI whose records still grow: the range and the one before it at the same age,
+ * by what is known to have happened by then. Unknown where nothing tells when it happened.
+ */
+static void
+read_at_same_age(const SmkRequest *request, const SmkColumn *column, Figures *figures)
+{
+	SmkRequest *aged = at_same_age(request);
+	SmkOutput outputs[2] = {{"now", template_of(request, column->name), "numeric"},
+							{"before", shifted(column, SMK_SHIFT_PREVIOUS), NULL}};
+	SPITupleTable *table = run(aged, smk_compile(aged, outputs, 2, true));
+
+	figures->is_same_age = true;
+	figures->now = read_figure(table, 0, 3);
+	figures->before = read_figure(table, 0, 4);
+	if (figures->now.number == 0 && figures->before.number == 0 && figures->value.number != 0)
+		figures->before.is_known = false;
+}
+
 /* Reads the figures of a KPI. */
 static void
 read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figures)
@@ -276,12 +316,16 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	figures->previous = read_figure(table, 0, 6);
 	figures->year_ago = read_figure(table, 0, 7);
 	figures->goal = read_figure(table, 0, 8);
+	figures->now = figures->value;
+	figures->before = figures->previous;
 	if (has_maturity)
 	{
 		bool is_null;
 		Datum mature = SPI_getbinval(table->vals[0], table->tupdesc, 9, &is_null);
 
 		figures->is_young = !is_null && !DatumGetBool(mature);
+		if (figures->value.is_known && figures->previous.is_known)
+			read_at_same_age(request, column, figures);
 	}
 }
 
@@ -402,7 +446,7 @@ static bool
 find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Figures *figures, Cause *cause)
 {
 	const char *numerator = column->numerator ? column->numerator : column->name;
-	SmkRequest request = *whole;
+	SmkRequest request = figures->is_same_age ? *at_same_age(whole) : *whole;
 	SmkOutput outputs[4] = {{"now", template_of(whole, numerator), "numeric"},
 							{"per", NULL, "numeric"},
 							{"before", psprintf("[previous:%s]", numerator), "numeric"},
@@ -435,7 +479,7 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		for (int i = 0; i < 4; i++)
 			own[i] = read_figure(table, row, 6 + i).number;
 		without = figure_of(column, sums[0] - own[0] + own[2], sums[1] - own[1] + own[3]);
-		share = (figures->value.number - without) / (figures->value.number - figures->previous.number);
+		share = (figures->now.number - without) / (figures->now.number - figures->before.number);
 		if (!(share >= LEAST_SHARE) || share <= best)
 			continue;
 		now = figure_of(column, own[0], own[1]);
@@ -443,7 +487,7 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		/* One that went the other way explains by its share of the whole, which its own change does not tell.
 		 */
 		if (isnan(now) || isnan(before) || (before == 0 && column->unit != SMK_UNIT_RATE) ||
-			(now > before) != (figures->value.number > figures->previous.number))
+			(now > before) != (figures->now.number > figures->before.number))
 			continue;
 		cause->now = now;
 		cause->before = before;
@@ -490,8 +534,9 @@ static char *
 read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, const Figures *figures,
 			 const Words *words, const char **status)
 {
-	double now = figures->value.number;
-	double before = figures->previous.number;
+	double now = figures->now.number;
+	double before = figures->before.number;
+	const char *same_age = figures->is_same_age ? words->same_age : "";
 	StringInfoData reading;
 	double change;
 	Cause cause = {0};
@@ -505,16 +550,16 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 						   ? words->no_spend
 						   : words->no_data);
 	}
-	if (figures->is_young)
+	if (figures->is_young && figures->value.number == 0 && before == 0)
 	{
 		*status = "too_early";
 		return pstrdup(words->too_early);
 	}
 	*status = "steady";
-	if (!figures->previous.is_known)
+	if (!figures->before.is_known)
 	{
 		*status = "no_previous";
-		say(&reading, words, words->no_previous);
+		say(&reading, words, figures->previous.is_known ? words->no_same_age : words->no_previous);
 	}
 	else
 	{
@@ -523,7 +568,7 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 
 		change = is_relative ? (now - before) / fabs(before) : now - before;
 		if (is_rate || is_relative ? fabs(change) < LEAST_CHANGE : change == 0)
-			say(&reading, words, words->steady);
+			say(&reading, words, psprintf("%s%s", words->steady, same_age));
 		else
 		{
 			bool is_better = (change > 0) == column->higher_is_better;
@@ -537,7 +582,7 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 								 psprintf(words->percent, size));
 			else
 				appendStringInfoString(&reading, change > 0 ? words->from_nothing : words->to_nothing);
-			appendStringInfo(&reading, ", %s", is_better ? words->better : words->worse);
+			appendStringInfo(&reading, "%s, %s", same_age, is_better ? words->better : words->worse);
 			if (by && find_cause(request, by, column, figures, &cause))
 				say(&reading, words,
 					psprintf(words->cause, cause.name,
@@ -546,7 +591,8 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 	}
 	if (figures->goal.is_known)
 	{
-		bool is_met = column->higher_is_better ? now >= figures->goal.number : now <= figures->goal.number;
+		bool is_met = column->higher_is_better ? figures->value.number >= figures->goal.number
+											   : figures->value.number <= figures->goal.number;
 
 		*status = is_met ? "on_goal" : "off_goal";
 		say(&reading, words,

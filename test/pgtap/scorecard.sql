@@ -41,12 +41,16 @@ SELECT is_empty($$SELECT since, goal FROM card WHERE kpi = 'revenue_evolution' A
 SELECT is_empty($$SELECT kpi, change_rate FROM card WHERE change_rate IS DISTINCT FROM ((value - previous) / CASE WHEN previous > 0 THEN previous END)::float8$$, 'change_rate is the change on previous');
 -- The status has the metric's direction.
 SELECT is_empty($$SELECT kpi, since, status, value, previous FROM card JOIN smarketing.metrics AS m ON m.metric = card.kpi || '.' || (SELECT metric FROM headline WHERE headline.kpi = card.kpi)
-    WHERE status IN ('better', 'worse') AND status <> CASE WHEN (value > previous) = (better = 'higher') THEN 'better' ELSE 'worse' END$$, 'better and worse by the direction of the metric');
+    WHERE status IN ('better', 'worse') AND kpi <> 'sales_qualified_leads' AND status <> CASE WHEN (value > previous) = (better = 'higher') THEN 'better' ELSE 'worse' END$$, 'better and worse by the direction of the metric');
 SELECT is_empty($$SELECT kpi, status FROM card JOIN headline USING (kpi) JOIN smarketing.metrics AS m ON m.metric = kpi || '.' || headline.metric
     WHERE status IN ('on_goal', 'off_goal') AND (goal IS NULL OR status <> CASE WHEN value = goal OR (value > goal) = (better = 'higher') THEN 'on_goal' ELSE 'off_goal' END)$$, 'a goal decides where there is one');
 SELECT is_empty($$SELECT * FROM card WHERE reading IS NULL OR reading = '' OR (status NOT IN ('later') AND next_call IS NULL)$$, 'every row reads as something');
 SELECT isnt((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2025-01-01'), 'too_early', 'leads of 2025 have had their time');
-SELECT is((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2026-10-01'), CASE WHEN now() < '2027-01-30' THEN 'too_early' ELSE (SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2026-10-01') END, 'those of last month have not');
+SELECT isnt((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2026-10-01'), 'too_early', 'nor is it too early where some were won at the same age');
+-- Leads that still grow are compared at the same age: as the funnel stood as long before.
+SELECT is((SELECT (regexp_match(reading, '(up|down) ([0-9.]+) points at the same age'))[2]::numeric FROM smarketing.scorecard('2025-12-01', '2026-01-01') WHERE kpi_number = 6),
+    (SELECT round(abs(100 * (c.won - p.won)), 1) FROM (SELECT max(entities) FILTER (WHERE step = 6) / max(entities) FILTER (WHERE step = 1)::numeric AS won FROM smarketing.lead_funnel('2025-12-01', '2026-01-01', 'all')) AS c,
+        (SELECT max(entities) FILTER (WHERE step = 6) / max(entities) FILTER (WHERE step = 1)::numeric AS won FROM smarketing.lead_funnel('2025-11-01', '2025-12-01', 'all', options => jsonb_build_object('as_of', now() - interval '30 days'))) AS p), 'the funnel as of then');
 -- The statement to run next runs, and adds up to the figure.
 CREATE FUNCTION rows_of(statement text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM (%s) AS t', statement) INTO n; RETURN n; END $$;
 SELECT is_empty($$SELECT kpi, next_call FROM card WHERE next_call IS NOT NULL AND rows_of(next_call) < 1$$, 'the next call runs');
@@ -92,6 +96,26 @@ INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('op
 SELECT results_eq($$SELECT reading FROM smarketing.scorecard('2026-04-01', '2026-05-01') WHERE kpi_number = 8$$, $$VALUES ('up 23 points, better; above all bob: +80 points; goal ∞ % missed')$$, 'a goal that no double holds');
 SELECT is((SELECT count(*) FROM smarketing.scorecard('2026-05-01', '2026-06-01')), 8::bigint, 'nor a larger one');
 DELETE FROM smarketing.goal_entry;
+-- A company in which nothing changed: as many leads each day, as many won at each age. The range has had less time than the one before it.
+SELECT now() AS today \gset
+CREATE TABLE grown (lead_id int PRIMARY KEY, created_at timestamptz, channel text, stage text, won_after int);
+INSERT INTO grown SELECT d * 10 + i, :'today'::timestamptz - d * interval '1 day' - interval '12 hours', CASE WHEN i < 5 THEN 'Fair' ELSE 'LinkedIn' END, 'lead', CASE i WHEN 1 THEN 5 WHEN 2 THEN 40 WHEN 3 THEN 120 END
+    FROM generate_series(10, 169) AS d, generate_series(0, 9) AS i;
+CREATE VIEW grown_deal AS SELECT lead_id AS opportunity_id, lead_id, created_at, created_at + won_after * interval '1 day' AS closed_at, true AS won FROM grown WHERE created_at + won_after * interval '1 day' < now();
+SELECT smarketing.bind('lead', 'grown', '{"lead_id": "lead_id", "created_at": "created_at", "channel": "channel"}') AS a, smarketing.bind('opportunity', 'grown_deal') AS b, smarketing.unbind('stage_change') AS c \gset
+CREATE FUNCTION grown_card(language text DEFAULT 'en') RETURNS TABLE (is_less boolean, status text, reading text) LANGUAGE sql AS $$SELECT value < previous, status, reading FROM smarketing.scorecard((SELECT max(created_at) FROM grown) - interval '79.5 days', (SELECT max(created_at) FROM grown) + interval '12 hours', options => jsonb_build_object('language', language)) WHERE kpi_number = 6$$;
+SELECT results_eq('SELECT * FROM grown_card()', $$VALUES (true, 'steady', 'as before at the same age')$$, 'nothing changed, though fewer were won by now');
+SELECT is((SELECT reading FROM grown_card('fr')), 'comme avant à âge égal', 'in French');
+UPDATE grown SET won_after = 2 WHERE lead_id % 40 = 6 AND lead_id < 900;
+SELECT results_eq('SELECT * FROM grown_card()', $$VALUES (true, 'better', 'up 2.5 points at the same age, better; above all LinkedIn: +5.0 points')$$, 'better, and the cause, at the same age');
+SELECT is((SELECT reading FROM grown_card('fr')), 'hausse de 2,5 pts à âge égal, mieux ; surtout LinkedIn : +5,0 pts', 'in French');
+UPDATE grown SET won_after = 200;
+SELECT results_eq('SELECT * FROM grown_card()', $$VALUES (false, 'too_early', 'too early to tell: its leads still have time')$$, 'too early where none were won at that age');
+SELECT smarketing.bind('lead', 'grown', '{"lead_id": "lead_id", "created_at": "created_at", "stage": "stage"}') AS a, smarketing.map_stage('won', 'won') AS b, smarketing.unbind('opportunity') AS c \gset
+UPDATE grown SET stage = 'won' WHERE lead_id % 10 = 1;
+SELECT results_eq('SELECT * FROM grown_card()', $$VALUES (false, 'no_previous', 'nothing to compare with at the same age')$$, 'nothing tells when they were won');
+SELECT is((SELECT reading FROM grown_card('fr')), 'rien à quoi comparer à âge égal', 'in French');
+SELECT smarketing.bind('opportunity', 'o') AS done \gset
 -- The last complete month is one of the reporting zone.
 SELECT smarketing.configure('time_zone', 'Pacific/Kiritimati') AS done \gset
 SELECT matches((SELECT next_call FROM smarketing.scorecard() WHERE kpi_number = 8), format('''%s', to_char((date_trunc('month', now() AT TIME ZONE 'Pacific/Kiritimati') - interval '1 month') AT TIME ZONE 'Pacific/Kiritimati', 'YYYY-MM-DD')), 'the last complete month');
