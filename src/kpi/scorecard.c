@@ -529,6 +529,25 @@ say(StringInfo reading, const Words *words, const char *part)
 	appendStringInfo(reading, "%s%s", reading->len ? words->separator : "", part);
 }
 
+/*
+ * True where a metric did not change, or by less than counts: a rate by less than can be shown, or than a
+ * hundredth of what it leaves or of itself, whichever is smaller.
+ */
+static bool
+is_steady(SmkUnit unit, double now, double before)
+{
+	double change = fabs(now - before);
+	double whole = fabs(before);
+
+	if (unit == SMK_UNIT_RATE)
+	{
+		if (strcmp(psprintf("%.1f", change * 100), "0.0") == 0)
+			return true;
+		whole = Min(before, 1 - before);
+	}
+	return whole > 0 ? change < LEAST_CHANGE * whole : change == 0;
+}
+
 /* What the figures of a KPI mean, in words; sets the status. */
 static char *
 read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, const Figures *figures,
@@ -567,7 +586,7 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 		bool is_relative = !is_rate && before != 0;
 
 		change = is_relative ? (now - before) / fabs(before) : now - before;
-		if (is_rate || is_relative ? fabs(change) < LEAST_CHANGE : change == 0)
+		if (is_steady(column->unit, now, before))
 			say(&reading, words, psprintf("%s%s", words->steady, same_age));
 		else
 		{

@@ -51,6 +51,8 @@ SELECT isnt((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND sin
 SELECT is((SELECT (regexp_match(reading, '(up|down) ([0-9.]+) points at the same age'))[2]::numeric FROM smarketing.scorecard('2025-12-01', '2026-01-01') WHERE kpi_number = 6),
     (SELECT round(abs(100 * (c.won - p.won)), 1) FROM (SELECT max(entities) FILTER (WHERE step = 6) / max(entities) FILTER (WHERE step = 1)::numeric AS won FROM smarketing.lead_funnel('2025-12-01', '2026-01-01', 'all')) AS c,
         (SELECT max(entities) FILTER (WHERE step = 6) / max(entities) FILTER (WHERE step = 1)::numeric AS won FROM smarketing.lead_funnel('2025-11-01', '2025-12-01', 'all', options => jsonb_build_object('as_of', now() - interval '30 days'))) AS p), 'the funnel as of then');
+-- Few are lost: one more half of them is worse, though it is less than a point.
+SELECT results_eq($$SELECT round(value, 4), round(previous, 4), status, left(reading, 23) FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 3$$, $$VALUES (0.9784, 0.9850, 'worse', 'down 0.7 points, worse')$$, 'more churn');
 -- The statement to run next runs, and adds up to the figure.
 CREATE FUNCTION rows_of(statement text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM (%s) AS t', statement) INTO n; RETURN n; END $$;
 SELECT is_empty($$SELECT kpi, next_call FROM card WHERE next_call IS NOT NULL AND rows_of(next_call) < 1$$, 'the next call runs');
@@ -96,6 +98,14 @@ INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('op
 SELECT results_eq($$SELECT reading FROM smarketing.scorecard('2026-04-01', '2026-05-01') WHERE kpi_number = 8$$, $$VALUES ('up 23 points, better; above all bob: +80 points; goal ∞ % missed')$$, 'a goal that no double holds');
 SELECT is((SELECT count(*) FROM smarketing.scorecard('2026-05-01', '2026-06-01')), 8::bigint, 'nor a larger one');
 DELETE FROM smarketing.goal_entry;
+-- A rate is steady by a hundredth of itself or of what it leaves, and where nothing of the change shows.
+CREATE TABLE rates (month date, closed int, won int);
+INSERT INTO rates VALUES ('2026-01-10', 1000, 1000), ('2026-02-10', 1000, 999), ('2026-03-10', 10000, 9986), ('2026-04-10', 1000, 500), ('2026-05-10', 1000, 504), ('2026-06-10', 1000, 510), ('2026-07-10', 1000, 0), ('2026-08-10', 1000, 1);
+CREATE TABLE rated AS SELECT row_number() OVER () AS opportunity_id, month - 1 AS created_at, month AS closed_at, i <= won AS won FROM rates, generate_series(1, closed) AS i;
+SELECT smarketing.bind('opportunity', 'rated') AS done \gset
+SELECT results_eq($$SELECT extract(month FROM m)::int, status, reading FROM generate_series(timestamptz '2026-02-01', '2026-08-01', '1 month') AS m, smarketing.scorecard(m, m + interval '1 month') WHERE kpi_number = 8 ORDER BY 1$$, $$VALUES (2, 'worse', 'down 0.1 points, worse'), (3, 'steady', 'as before'),
+    (4, 'worse', 'down 50 points, worse'), (5, 'steady', 'as before'), (6, 'better', 'up 0.6 points, better'), (7, 'worse', 'down 51 points, worse'), (8, 'better', 'up 0.1 points, better')$$, 'what counts as a change of a rate');
+SELECT smarketing.bind('opportunity', 'o') AS done \gset
 -- A company in which nothing changed: as many leads each day, as many won at each age. The range has had less time than the one before it.
 SELECT now() AS today \gset
 CREATE TABLE grown (lead_id int PRIMARY KEY, created_at timestamptz, channel text, stage text, won_after int);
