@@ -53,6 +53,7 @@ typedef struct Words
 	const char *not_bound;
 	const char *no_dimension;
 	const char *no_spend;
+	const char *no_spend_yet;
 	const char *no_data;
 	const char *too_early;
 	const char *no_previous;
@@ -82,6 +83,7 @@ static const Words english = {.later = "comes with the next version",
 							  .not_bound = "bind entity %s",
 							  .no_dimension = "cannot be filtered by %s",
 							  .no_spend = "no spend is known: bind spend, or enter it in spend_entry",
+							  .no_spend_yet = "no spend in this period yet",
 							  .no_data = "nothing in this period",
 							  .too_early = "too early to tell: its leads still have time",
 							  .no_previous = "nothing to compare with yet",
@@ -111,6 +113,7 @@ static const Words french = {.later = "viendra avec la prochaine version",
 							 .no_dimension = "ne peut être filtré par %s",
 							 .no_spend =
 								 "aucune dépense connue : relier spend, ou la saisir dans spend_entry",
+							 .no_spend_yet = "pas encore de dépense dans cette période",
 							 .no_data = "rien dans cette période",
 							 .too_early = "trop tôt pour le dire : ses leads ont encore du temps",
 							 .no_previous = "rien encore à quoi comparer",
@@ -155,7 +158,8 @@ typedef struct Figures
 	Figure now; /* what is compared: value and previous, or both as they were at the same age */
 	Figure before;
 	bool is_same_age;
-	bool is_young; /* its records still have time */
+	bool is_young;	  /* its records still have time */
+	bool lacks_spend; /* no spend at all, where there was some in the range before */
 } Figures;
 
 /* What explains a change. */
@@ -254,6 +258,13 @@ shifted(const SmkColumn *column, SmkShift shift)
 										 : name);
 }
 
+/* True for what is divided from spend. */
+static bool
+is_cost(const SmkColumn *column)
+{
+	return column->unit == SMK_UNIT_MONEY && column->numerator != NULL;
+}
+
 /* The same request with what is compared at the age that the range has by now. */
 static SmkRequest *
 at_same_age(const SmkRequest *request)
@@ -290,14 +301,15 @@ static void
 read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figures)
 {
 	bool has_maturity = smk_kpi_column(request->kpi, "is_mature", NULL) != NULL;
-	SmkOutput outputs[7] = {
+	SmkOutput outputs[8] = {
 		{"value", template_of(request, column->name), "numeric"},
 		{"numerator", NULL, "numeric"},
 		{"denominator", NULL, "numeric"},
 		{"previous", shifted(column, SMK_SHIFT_PREVIOUS), NULL},
 		{"year_ago", shifted(column, SMK_SHIFT_YEAR_AGO), NULL},
 		{"goal", shifted(column, SMK_SHIFT_GOAL), NULL},
-		{"is_mature", has_maturity ? template_of(request, "is_mature") : NULL, "boolean"}};
+		{"is_mature", has_maturity ? template_of(request, "is_mature") : NULL, "boolean"},
+		{"spent_before", is_cost(column) ? psprintf("[previous:%s]", column->numerator) : NULL, "numeric"}};
 	SPITupleTable *table;
 
 	if (column->numerator != NULL)
@@ -305,7 +317,7 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 		outputs[1].template = template_of(request, column->numerator);
 		outputs[2].template = template_of(request, column->denominator);
 	}
-	table = run(request, smk_compile(request, outputs, 7, true));
+	table = run(request, smk_compile(request, outputs, 8, true));
 	memset(figures, 0, sizeof(*figures));
 	if (table->numvals == 0)
 		return;
@@ -318,6 +330,8 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	figures->goal = read_figure(table, 0, 8);
 	figures->now = figures->value;
 	figures->before = figures->previous;
+	figures->lacks_spend = is_cost(column) && figures->numerator.is_known && figures->numerator.number == 0 &&
+						   read_figure(table, 0, 10).number > 0;
 	if (has_maturity)
 	{
 		bool is_null;
@@ -561,13 +575,12 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 	Cause cause = {0};
 
 	initStringInfo(&reading);
-	if (!figures->value.is_known)
+	if (!figures->value.is_known || figures->lacks_spend)
 	{
 		*status = "no_data";
-		return pstrdup(column->unit == SMK_UNIT_MONEY && column->numerator != NULL &&
-							   !figures->numerator.is_known
-						   ? words->no_spend
-						   : words->no_data);
+		return pstrdup(is_cost(column) && !figures->numerator.is_known ? words->no_spend
+					   : figures->lacks_spend						   ? words->no_spend_yet
+																	   : words->no_data);
 	}
 	if (figures->is_young && figures->value.number == 0 && before == 0)
 	{
@@ -686,7 +699,7 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 			read_figures(request, column, &figures);
 			by = pick_dimension(request, line, column);
 			reading = read_meaning(request, by, column, &figures, words, &status);
-			next = column->unit == SMK_UNIT_MONEY && column->numerator != NULL && !figures.numerator.is_known
+			next = is_cost(column) && !figures.numerator.is_known
 					   ? pstrdup("SELECT smarketing.bind('spend', 'schema.table', '{...}')")
 					   : next_call(request, line, by, card->options);
 		}

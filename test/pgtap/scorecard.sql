@@ -77,6 +77,15 @@ SELECT smarketing.unbind('spend') AS done \gset
 DELETE FROM smarketing.spend_entry;
 SELECT results_eq($$SELECT value, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (NULL::numeric, 'no_data', 'no spend is known: bind spend, or enter it in spend_entry')$$, 'no spend is not a cost of nothing');
 SELECT results_eq($$SELECT status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01', '{"product": "Platform"}') WHERE kpi_number = 1$$, $$VALUES ('no_dimension', 'cannot be filtered by product')$$, 'a filter that a KPI cannot have is told in its row');
+-- Bills that have not come yet are no saving.
+BEGIN;
+\o /dev/null
+\i :bind
+\o
+DELETE FROM crm.ad_cost WHERE greatest(day, period_end) >= '2026-10-01';
+SELECT results_eq($$SELECT kpi_number, value, previous > 0, status, reading FROM smarketing.scorecard('2026-10-01', '2026-11-01') WHERE kpi_number IN (1, 2, 4)$$, $$VALUES (1, 0.000000, true, 'no_data', 'no spend in this period yet'), (2, 0.000000, true, 'no_data', 'no spend in this period yet'), (4, 0.000000, true, 'no_data', 'no spend in this period yet')$$, 'no spend where there was some before');
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-10-01', '2026-11-01', options => '{"language": "fr"}') WHERE kpi_number = 1), 'pas encore de dépense dans cette période', 'in French');
+ROLLBACK;
 -- A change from nothing, and one whose explanation went the other way, or has no figure of its own.
 SELECT smarketing.bind('spend', 's', '{"at": "day", "amount": "amount", "channel": "source"}') AS done \gset
 DELETE FROM smarketing.goal_entry;
