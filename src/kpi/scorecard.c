@@ -160,6 +160,7 @@ typedef struct Figures
 	bool is_same_age;
 	bool is_young;	  /* its records still have time */
 	bool lacks_spend; /* no spend at all, where there was some in the range before */
+	bool is_empty;	  /* nothing there, and nothing before; or the range has not begun */
 } Figures;
 
 /* What explains a change. */
@@ -319,6 +320,7 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	}
 	table = run(request, smk_compile(request, outputs, 8, true));
 	memset(figures, 0, sizeof(*figures));
+	figures->is_empty = true;
 	if (table->numvals == 0)
 		return;
 	/* After period_start and is_partial. */
@@ -332,13 +334,18 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	figures->before = figures->previous;
 	figures->lacks_spend = is_cost(column) && figures->numerator.is_known && figures->numerator.number == 0 &&
 						   read_figure(table, 0, 10).number > 0;
+	/* A sum over nothing is 0, a quotient unknown. */
+	figures->is_empty =
+		!figures->value.is_known ||
+		(column->numerator == NULL && figures->value.number == 0 && figures->previous.number == 0) ||
+		(request->has_since && request->since >= request->now);
 	if (has_maturity)
 	{
 		bool is_null;
 		Datum mature = SPI_getbinval(table->vals[0], table->tupdesc, 9, &is_null);
 
 		figures->is_young = !is_null && !DatumGetBool(mature);
-		if (figures->value.is_known && figures->previous.is_known)
+		if (!figures->is_empty && figures->previous.is_known)
 			read_at_same_age(request, column, figures);
 	}
 }
@@ -575,12 +582,12 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 	Cause cause = {0};
 
 	initStringInfo(&reading);
-	if (!figures->value.is_known || figures->lacks_spend)
+	if (figures->is_empty || figures->lacks_spend)
 	{
 		*status = "no_data";
-		return pstrdup(is_cost(column) && !figures->numerator.is_known ? words->no_spend
-					   : figures->lacks_spend						   ? words->no_spend_yet
-																	   : words->no_data);
+		if (is_cost(column) && !figures->numerator.is_known)
+			return pstrdup(words->no_spend);
+		return pstrdup(figures->is_empty ? words->no_data : words->no_spend_yet);
 	}
 	if (figures->is_young && figures->value.number == 0 && before == 0)
 	{

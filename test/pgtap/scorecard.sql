@@ -86,6 +86,10 @@ DELETE FROM crm.ad_cost WHERE greatest(day, period_end) >= '2026-10-01';
 SELECT results_eq($$SELECT kpi_number, value, previous > 0, status, reading FROM smarketing.scorecard('2026-10-01', '2026-11-01') WHERE kpi_number IN (1, 2, 4)$$, $$VALUES (1, 0.000000, true, 'no_data', 'no spend in this period yet'), (2, 0.000000, true, 'no_data', 'no spend in this period yet'), (4, 0.000000, true, 'no_data', 'no spend in this period yet')$$, 'no spend where there was some before');
 SELECT is((SELECT reading FROM smarketing.scorecard('2026-10-01', '2026-11-01', options => '{"language": "fr"}') WHERE kpi_number = 1), 'pas encore de dépense dans cette période', 'in French');
 ROLLBACK;
+-- Where nothing is, a sum of 0 is no figure to read, nor one of a range that has not begun.
+SELECT results_eq($$SELECT value, previous, status, reading FROM smarketing.scorecard('2026-07-01', '2026-10-01', '{"owner": "nobody"}') WHERE kpi_number = 5$$, $$VALUES (0.000000, 0.000000, 'no_data', 'nothing in this period')$$, 'a filter on what does not exist');
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-07-01', '2026-10-01', '{"owner": "nobody"}', '{"language": "fr"}') WHERE kpi_number = 5), 'rien dans cette période', 'in French');
+SELECT results_eq($$SELECT DISTINCT status, reading FROM smarketing.scorecard(now() + interval '1 day', now() + interval '30 days') WHERE kpi_number IN (3, 5, 6, 8)$$, $$VALUES ('no_data', 'nothing in this period')$$, 'a range that has not begun');
 -- A change from nothing, and one whose explanation went the other way, or has no figure of its own.
 SELECT smarketing.bind('spend', 's', '{"at": "day", "amount": "amount", "channel": "source"}') AS done \gset
 DELETE FROM smarketing.goal_entry;
