@@ -381,7 +381,27 @@ template_has_dimension(const SmkRequest *request, const char *template, const Sm
 	return true;
 }
 
-/* The dimension by which a KPI's change may be explained: the first that it can have; NULL: none. */
+/* True where a filter leaves but one value of a dimension. */
+static bool
+is_fixed(const SmkRequest *request, const SmkBy *by)
+{
+	ListCell *cell;
+
+	foreach (cell, request->filters)
+	{
+		const SmkFilter *filter = lfirst(cell);
+
+		if (strcmp(filter->by->name, by->name) == 0 && !filter->is_negated &&
+			list_length(filter->values) + filter->has_none == 1)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The dimension by which a KPI's change may be explained: the first that it can have, and that is not fixed;
+ * NULL: none.
+ */
 static SmkBy *
 pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *column)
 {
@@ -391,7 +411,7 @@ pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *col
 	{
 		SmkBy *by = smk_request_by(request->config, line->dimensions[i]);
 
-		if (template_has_dimension(request, template, by))
+		if (!is_fixed(request, by) && template_has_dimension(request, template, by))
 			return by;
 	}
 	return NULL;
@@ -429,7 +449,10 @@ figure_of(const SmkColumn *column, double numerator, double denominator)
 	return denominator == 0 ? NAN : numerator / denominator;
 }
 
-/* The name under which people know an owner or an account, where its entity has one; else the value. */
+/*
+ * The name under which people know an owner or an account, where its entity has one; else the value, the
+ * missing one with its dimension.
+ */
 static char *
 label_of(const SmkRequest *request, const SmkBy *by, char *value)
 {
@@ -442,6 +465,9 @@ label_of(const SmkRequest *request, const SmkBy *by, char *value)
 	int key;
 	int name;
 
+	/* Alone it would not tell what is missing. */
+	if (strcmp(value, "(none)") == 0)
+		return psprintf("%s (none)", by->name);
 	if (binding == NULL)
 		return value;
 	smk_binding_open(binding);

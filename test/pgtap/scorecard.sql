@@ -53,6 +53,11 @@ SELECT is((SELECT (regexp_match(reading, '(up|down) ([0-9.]+) points at the same
         (SELECT max(entities) FILTER (WHERE step = 6) / max(entities) FILTER (WHERE step = 1)::numeric AS won FROM smarketing.lead_funnel('2025-11-01', '2025-12-01', 'all', options => jsonb_build_object('as_of', now() - interval '30 days'))) AS p), 'the funnel as of then');
 -- Few are lost: one more half of them is worse, though it is less than a point.
 SELECT results_eq($$SELECT round(value, 4), round(previous, 4), status, left(reading, 23) FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 3$$, $$VALUES (0.9784, 0.9850, 'worse', 'down 0.7 points, worse')$$, 'more churn');
+-- What is missing is told with its dimension; what a filter fixes explains nothing.
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-06-01', '2026-07-01') WHERE kpi_number = 3), 'up 1.1 points, better; above all channel (none): +1.1 points', 'the dimension of what is missing');
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-06-01', '2026-07-01', options => '{"language": "fr"}') WHERE kpi_number = 3), 'hausse de 1,1 pts, mieux ; surtout channel (none) : +1,1 pts', 'in French');
+SELECT results_eq($$SELECT kpi_number, substring(next_call FROM '''(\{[a-z]+\})''') FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"channel": "LinkedIn Ads"}') WHERE kpi_number IN (1, 2, 3, 6, 8) ORDER BY 1$$, $$VALUES (1, '{campaign}'), (2, '{campaign}'), (3, '{segment}'), (6, '{owner}'), (8, '{owner}')$$, 'a channel of one value is not drilled by');
+SELECT is((SELECT substring(next_call FROM '''(\{[a-z]+\})''') FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"channel": ["LinkedIn Ads", null]}') WHERE kpi_number = 1), '{channel}', 'one of two is');
 -- The statement to run next runs, and adds up to the figure.
 CREATE FUNCTION rows_of(statement text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM (%s) AS t', statement) INTO n; RETURN n; END $$;
 SELECT is_empty($$SELECT kpi, next_call FROM card WHERE next_call IS NOT NULL AND rows_of(next_call) < 1$$, 'the next call runs');
