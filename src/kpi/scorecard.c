@@ -15,6 +15,7 @@
 
 #include "kpi/compiler.h"
 #include "kpi/dimension.h"
+#include "kpi/lack.h"
 #include "kpi/measure.h"
 #include "kpi/scorecard.h"
 #include "kpi/source.h"
@@ -51,6 +52,7 @@ typedef struct Words
 {
 	const char *later;
 	const char *not_bound;
+	const char * or ;
 	const char *no_dimension;
 	const char *no_spend;
 	const char *no_spend_yet;
@@ -81,6 +83,7 @@ typedef struct Words
 
 static const Words english = {.later = "comes with the next version",
 							  .not_bound = "bind entity %s",
+							  .or = " or ",
 							  .no_dimension = "cannot be filtered by %s",
 							  .no_spend = "no spend is known: bind spend, or enter it in spend_entry",
 							  .no_spend_yet = "no spend in this period yet",
@@ -110,6 +113,7 @@ static const Words english = {.later = "comes with the next version",
 
 static const Words french = {.later = "viendra avec la prochaine version",
 							 .not_bound = "relier l'entité %s",
+							 .or = " ou ",
 							 .no_dimension = "ne peut être filtré par %s",
 							 .no_spend =
 								 "aucune dépense connue : relier spend, ou la saisir dans spend_entry",
@@ -418,7 +422,7 @@ pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *col
 }
 
 /* A dimension that is filtered by and that a KPI cannot have; NULL: none. */
-static const char *
+static const SmkBy *
 lacking_dimension(const SmkRequest *request, const SmkColumn *column)
 {
 	ListCell *cell;
@@ -428,16 +432,37 @@ lacking_dimension(const SmkRequest *request, const SmkColumn *column)
 		const SmkBy *by = ((SmkFilter *) lfirst(cell))->by;
 
 		if (!template_has_dimension(request, smk_column_template(request->kpi, column), by))
-			return by->name;
+			return by;
 	}
 	return NULL;
 }
 
-/* The entity to bind first where one is lacking that is made of others. */
-static const char *
-entity_to_bind(const char *lacking)
+/* True where a KPI would have a dimension, were it not for spend. */
+static bool
+is_lacking_of_spend(const SmkRequest *request, const SmkColumn *column, const SmkBy *by)
 {
-	return strncmp(lacking, "customer", strlen("customer")) == 0 ? "subscription" : lacking;
+	SmkRequest tolerant = *request;
+	SmkConfig config = *request->config;
+
+	config.spend_without_dimension = "none";
+	tolerant.config = &config;
+	return template_has_dimension(&tolerant, smk_column_template(request->kpi, column), by);
+}
+
+/* Entities as people list them: a, b or c; palloc'd. */
+static char *
+listed(const Words *words, List *entities)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < list_length(entities); i++)
+		appendStringInfo(&list, "%s%s",
+						 i == 0							  ? ""
+						 : i == list_length(entities) - 1 ? words->or
+														  : ", ",
+						 (char *) list_nth(entities, i));
+	return list.data;
 }
 
 /* What a metric would be of these two sums. */
@@ -700,7 +725,7 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 	const SmkKpi *kpi = smk_kpi_find(line->kpi);
 	const SmkColumn *column = kpi ? smk_kpi_column(kpi, line->metric, NULL) : NULL;
 	SmkRequest *request = kpi ? smk_request(card->config, kpi, &card->arguments) : NULL;
-	const char *lacking = request ? smk_compile_lacking_entity(request) : NULL;
+	List *lacking = NIL;
 	Figures figures = {0};
 	SmkBy *by;
 	const char *status = "later";
@@ -709,23 +734,32 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 	Datum values[COLUMNS] = {0};
 	bool nulls[COLUMNS] = {false};
 
-	if (request != NULL && lacking != NULL)
+	if (request != NULL)
 	{
+		column = smk_kpi_column(kpi, line->metric, request->basis);
+		lacking = smk_lack(request, column);
+	}
+	if (lacking != NIL)
+	{
+		char *first = linitial(lacking);
+
 		status = "not_bound";
-		reading = psprintf(words->not_bound, entity_to_bind(lacking));
-		next = psprintf("SELECT smarketing.bind('%s', 'schema.table', '{...}')", entity_to_bind(lacking));
+		reading = psprintf(words->not_bound, listed(words, lacking));
+		next = psprintf("SELECT smarketing.bind('%.*s', 'schema.table', '{...}')", (int) strcspn(first, " "),
+						first);
 	}
 	else if (request != NULL)
 	{
-		const char *dimension;
+		const SmkBy *dimension;
 
-		column = smk_kpi_column(kpi, line->metric, request->basis);
 		dimension = lacking_dimension(request, column);
 		if (dimension != NULL)
 		{
 			status = "no_dimension";
-			reading = psprintf(words->no_dimension, dimension);
-			next = pstrdup("SELECT * FROM smarketing.bindings");
+			reading = psprintf(words->no_dimension, dimension->name);
+			next = is_lacking_of_spend(request, column, dimension)
+					   ? smk_lack_dimension_call(request, dimension)
+					   : pstrdup("SELECT * FROM smarketing.bindings");
 		}
 		else
 		{

@@ -12,7 +12,9 @@ SELECT no_plan();
 -- Nothing is bound: eight rows all the same, which say what to bind.
 SELECT results_eq('SELECT kpi_number, kpi, value, status FROM smarketing.scorecard()', $$VALUES (1, 'cost_per_lead', NULL::numeric, 'not_bound'), (2, 'cost_per_opportunity', NULL, 'not_bound'), (3, 'customer_retention', NULL, 'not_bound'),
     (4, 'customer_acquisition_cost', NULL, 'not_bound'), (5, 'revenue_evolution', NULL, 'not_bound'), (6, 'sales_qualified_leads', NULL, 'not_bound'), (7, 'marketing_roi', NULL, 'later'), (8, 'opportunity_win_rate', NULL, 'not_bound')$$, 'an empty database has eight rows');
-SELECT is_empty($$SELECT * FROM smarketing.scorecard() WHERE status = 'not_bound' AND NOT (reading ~ '^bind entity (lead|opportunity|subscription|revenue)$' AND next_call ~ '^SELECT smarketing.bind\(''(lead|opportunity|subscription|revenue)''')$$, 'and the entity to bind');
+SELECT results_eq($$SELECT kpi_number, reading, substring(next_call FROM '^SELECT smarketing.bind\(''([a-z]+)'', ''schema.table'', ''{...}''\)$') FROM smarketing.scorecard() WHERE status = 'not_bound'$$, $$VALUES (1, 'bind entity lead', 'lead'), (2, 'bind entity opportunity', 'opportunity'), (3, 'bind entity subscription, opportunity or revenue', 'subscription'),
+    (4, 'bind entity subscription, opportunity or revenue', 'subscription'), (5, 'bind entity revenue, opportunity or subscription', 'revenue'), (6, 'bind entity lead', 'lead'), (8, 'bind entity opportunity', 'opportunity')$$, 'and the entities that would do');
+SELECT is((SELECT reading FROM smarketing.scorecard(options => '{"language": "fr"}') WHERE kpi_number = 3), 'relier l''entité subscription, opportunity ou revenue', 'in French');
 SELECT throws_ok($$SELECT * FROM smarketing.scorecard(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of scorecard does not exist');
 SELECT throws_ok($$SELECT * FROM smarketing.scorecard(options => '{"language": "de"}')$$, '22023', 'invalid value for option "language": "de"');
 SELECT throws_ok($$SELECT smarketing.configure('language', 'de')$$, '22023', 'invalid value for setting "language": "de"');
@@ -60,7 +62,28 @@ SELECT results_eq($$SELECT kpi_number, substring(next_call FROM '''(\{[a-z]+\})'
 SELECT is((SELECT substring(next_call FROM '''(\{[a-z]+\})''') FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"channel": ["LinkedIn Ads", null]}') WHERE kpi_number = 1), '{channel}', 'one of two is');
 -- The statement to run next runs, and adds up to the figure.
 CREATE FUNCTION rows_of(statement text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM (%s) AS t', statement) INTO n; RETURN n; END $$;
-SELECT is_empty($$SELECT kpi, next_call FROM card WHERE next_call IS NOT NULL AND rows_of(next_call) < 1$$, 'the next call runs');
+SELECT is_empty($$SELECT kpi, next_call FROM card WHERE next_call IS NOT NULL AND status <> 'no_dimension' AND rows_of(next_call) < 1$$, 'the next call runs');
+-- What customers are made of by the setting, and what tells of won leads and deals.
+BEGIN;
+CREATE TABLE deal (id int, lead_id int, made date, closed date, is_won boolean);
+CREATE FUNCTION wanted(VARIADIC kpis int[]) RETURNS SETOF text LANGUAGE sql AS $$SELECT format('%s %s %s %s', kpi_number, status, reading, substring(next_call FROM '''([a-z]+)''')) FROM smarketing.scorecard('2026-06-01', '2026-07-01') WHERE kpi_number = ANY (kpis) ORDER BY kpi_number$$;
+SELECT smarketing.unbind('account') AS e, smarketing.unbind('revenue') AS a, smarketing.configure('customer_basis', 'revenue') AS z \gset
+SELECT results_eq('SELECT wanted(3, 4)', $$VALUES ('3 not_bound bind entity revenue revenue'), ('4 not_bound bind entity revenue revenue')$$, 'what the setting needs');
+SELECT smarketing.bind('opportunity', 'deal', '{"opportunity_id": "id", "lead_id": "lead_id", "created_at": "made", "closed_at": "closed"}') AS a, smarketing.configure('customer_basis', 'opportunity') AS z \gset
+SELECT results_eq('SELECT wanted(3, 4, 8)', $$VALUES ('3 not_bound bind entity opportunity (won, account_id, amount) opportunity'), ('4 not_bound bind entity opportunity (won) opportunity'), ('8 not_bound bind entity opportunity (won) opportunity')$$, 'columns of what is bound');
+SELECT smarketing.bind('opportunity', 'deal', '{"opportunity_id": "id", "lead_id": "lead_id", "created_at": "made", "closed_at": "closed", "won": "is_won"}') AS a, smarketing.configure('customer_basis', 'auto') AS b, smarketing.unbind('subscription') AS z \gset
+SELECT results_eq('SELECT wanted(3)', $$VALUES ('3 not_bound bind entity subscription or opportunity (account_id, amount) subscription')$$, 'of the first that has customers');
+SELECT smarketing.unbind('opportunity') AS a, smarketing.unbind('stage_change') AS b, smarketing.bind('lead', 'crm.contact', '{"lead_id": "id", "created_at": "created_on", "mql_at": "mql_on", "sql_at": "sql_on"}') AS z \gset
+SELECT results_eq('SELECT wanted(6)', $$VALUES ('6 not_bound bind entity opportunity opportunity')$$, 'leads of which nothing tells that they were won');
+ROLLBACK;
+-- Spend that lacks what is filtered by: the statement that helps.
+BEGIN;
+SELECT results_eq($$SELECT kpi_number, status, reading, next_call FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"segment": "SMB"}') WHERE kpi_number IN (1, 2, 4)$$, $$SELECT n, 'no_dimension', 'cannot be filtered by segment', 'SELECT smarketing.configure(''spend_without_dimension'', ''leads'')' FROM unnest('{1,2,4}'::int[]) AS n$$, 'spend without segments');
+SELECT smarketing.configure('spend_without_dimension', 'leads') AS done \gset
+SELECT is_empty($$SELECT * FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"segment": "SMB"}') WHERE kpi_number IN (1, 2, 4) AND NOT (status IN ('better', 'worse', 'steady') AND value > 0)$$, 'helps');
+SELECT smarketing.configure('spend_without_dimension', 'error') AS done \gset
+SELECT is((SELECT next_call FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"product": "Platform"}') WHERE kpi_number = 2), 'SELECT smarketing.bind(''spend'', ''schema.table'', ''{"product": "...", ...}'')', 'what leads lack too has to be bound');
+ROLLBACK;
 -- One channel, one owner: what explains the change. All spend of May went to one channel, which made its leads dear.
 CREATE TABLE l (id int, day date, source text);
 CREATE TABLE s (day date, amount numeric, source text);
