@@ -71,6 +71,7 @@ typedef struct SmkRequest
 	int64 within;		/* in microseconds: how long after its creation a lead's step may come */
 	bool has_as_of;		/* options.as_of was given */
 	TimestampTz as_of;	/* nothing that happened at this instant or later is seen */
+	bool is_same_age;	/* as_of is now, and what is compared is seen at the age that the range has by now */
 	bool is_rolling;	/* options.rolling: who is active then or later counts */
 	const char *mode;	/* of a funnel; NULL: reached */
 	const char *model;	/* of attribution */

@@ -15,6 +15,7 @@
 
 #include "kpi/compiler.h"
 #include "kpi/dimension.h"
+#include "kpi/lack.h"
 #include "kpi/measure.h"
 #include "kpi/scorecard.h"
 #include "kpi/source.h"
@@ -51,12 +52,16 @@ typedef struct Words
 {
 	const char *later;
 	const char *not_bound;
+	const char * or ;
 	const char *no_dimension;
 	const char *no_spend;
+	const char *no_spend_yet;
 	const char *no_data;
 	const char *too_early;
 	const char *no_previous;
+	const char *no_same_age;
 	const char *steady;
+	const char *same_age; /* follows a change */
 	const char *from_nothing;
 	const char *to_nothing;
 	const char *up_points;
@@ -78,12 +83,16 @@ typedef struct Words
 
 static const Words english = {.later = "comes with the next version",
 							  .not_bound = "bind entity %s",
+							  .or = " or ",
 							  .no_dimension = "cannot be filtered by %s",
 							  .no_spend = "no spend is known: bind spend, or enter it in spend_entry",
+							  .no_spend_yet = "no spend in this period yet",
 							  .no_data = "nothing in this period",
 							  .too_early = "too early to tell: its leads still have time",
 							  .no_previous = "nothing to compare with yet",
+							  .no_same_age = "nothing to compare with at the same age",
 							  .steady = "as before",
+							  .same_age = " at the same age",
 							  .from_nothing = "up from 0",
 							  .to_nothing = "down from 0",
 							  .up_points = "up %s points",
@@ -104,13 +113,17 @@ static const Words english = {.later = "comes with the next version",
 
 static const Words french = {.later = "viendra avec la prochaine version",
 							 .not_bound = "relier l'entité %s",
+							 .or = " ou ",
 							 .no_dimension = "ne peut être filtré par %s",
 							 .no_spend =
 								 "aucune dépense connue : relier spend, ou la saisir dans spend_entry",
+							 .no_spend_yet = "pas encore de dépense dans cette période",
 							 .no_data = "rien dans cette période",
 							 .too_early = "trop tôt pour le dire : ses leads ont encore du temps",
 							 .no_previous = "rien encore à quoi comparer",
+							 .no_same_age = "rien à quoi comparer à âge égal",
 							 .steady = "comme avant",
+							 .same_age = " à âge égal",
 							 .from_nothing = "en hausse depuis 0",
 							 .to_nothing = "en baisse depuis 0",
 							 .up_points = "hausse de %s pts",
@@ -146,7 +159,12 @@ typedef struct Figures
 	Figure previous;
 	Figure year_ago;
 	Figure goal;
-	bool is_young; /* its records still have time */
+	Figure now; /* what is compared: value and previous, or both as they were at the same age */
+	Figure before;
+	bool is_same_age;
+	bool is_young;	  /* its records still have time */
+	bool lacks_spend; /* no spend at all, where there was some in the range before */
+	bool is_empty;	  /* nothing there, and nothing before; or the range has not begun */
 } Figures;
 
 /* What explains a change. */
@@ -245,19 +263,58 @@ shifted(const SmkColumn *column, SmkShift shift)
 										 : name);
 }
 
+/* True for what is divided from spend. */
+static bool
+is_cost(const SmkColumn *column)
+{
+	return column->unit == SMK_UNIT_MONEY && column->numerator != NULL;
+}
+
+/* The same request with what is compared at the age that the range has by now. */
+static SmkRequest *
+at_same_age(const SmkRequest *request)
+{
+	SmkRequest *copy = palloc(sizeof(SmkRequest));
+
+	*copy = *request;
+	copy->has_as_of = copy->is_same_age = true;
+	copy->as_of = request->now;
+	return copy;
+}
+
+/*
+ * Reads what is compared of a KPI whose records still grow: the range and the one before it at the same age,
+ * by what is known to have happened by then. Unknown where nothing tells when it happened.
+ */
+static void
+read_at_same_age(const SmkRequest *request, const SmkColumn *column, Figures *figures)
+{
+	SmkRequest *aged = at_same_age(request);
+	SmkOutput outputs[2] = {{"now", template_of(request, column->name), "numeric"},
+							{"before", shifted(column, SMK_SHIFT_PREVIOUS), NULL}};
+	SPITupleTable *table = run(aged, smk_compile(aged, outputs, 2, true));
+
+	figures->is_same_age = true;
+	figures->now = read_figure(table, 0, 3);
+	figures->before = read_figure(table, 0, 4);
+	if (figures->now.number == 0 && figures->before.number == 0 && figures->value.number != 0)
+		figures->before.is_known = false;
+}
+
 /* Reads the figures of a KPI. */
 static void
 read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figures)
 {
 	bool has_maturity = smk_kpi_column(request->kpi, "is_mature", NULL) != NULL;
-	SmkOutput outputs[7] = {
+	SmkOutput outputs[8] = {
 		{"value", template_of(request, column->name), "numeric"},
 		{"numerator", NULL, "numeric"},
 		{"denominator", NULL, "numeric"},
 		{"previous", shifted(column, SMK_SHIFT_PREVIOUS), NULL},
 		{"year_ago", shifted(column, SMK_SHIFT_YEAR_AGO), NULL},
 		{"goal", shifted(column, SMK_SHIFT_GOAL), NULL},
-		{"is_mature", has_maturity ? template_of(request, "is_mature") : NULL, "boolean"}};
+		{"is_mature", has_maturity ? template_of(request, "is_mature") : NULL, "boolean"},
+		{"spent_before", is_cost(column) ? psprintf("[previous:%s]", column->numerator) : NULL, "numeric"}};
 	SPITupleTable *table;
 
 	if (column->numerator != NULL)
@@ -265,8 +322,9 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 		outputs[1].template = template_of(request, column->numerator);
 		outputs[2].template = template_of(request, column->denominator);
 	}
-	table = run(request, smk_compile(request, outputs, 7, true));
+	table = run(request, smk_compile(request, outputs, 8, true));
 	memset(figures, 0, sizeof(*figures));
+	figures->is_empty = true;
 	if (table->numvals == 0)
 		return;
 	/* After period_start and is_partial. */
@@ -276,12 +334,23 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	figures->previous = read_figure(table, 0, 6);
 	figures->year_ago = read_figure(table, 0, 7);
 	figures->goal = read_figure(table, 0, 8);
+	figures->now = figures->value;
+	figures->before = figures->previous;
+	figures->lacks_spend = is_cost(column) && figures->numerator.is_known && figures->numerator.number == 0 &&
+						   read_figure(table, 0, 10).number > 0;
+	/* A sum over nothing is 0, a quotient unknown. */
+	figures->is_empty =
+		!figures->value.is_known ||
+		(column->numerator == NULL && figures->value.number == 0 && figures->previous.number == 0) ||
+		(request->has_since && request->since >= request->now);
 	if (has_maturity)
 	{
 		bool is_null;
 		Datum mature = SPI_getbinval(table->vals[0], table->tupdesc, 9, &is_null);
 
 		figures->is_young = !is_null && !DatumGetBool(mature);
+		if (!figures->is_empty && figures->previous.is_known)
+			read_at_same_age(request, column, figures);
 	}
 }
 
@@ -316,7 +385,27 @@ template_has_dimension(const SmkRequest *request, const char *template, const Sm
 	return true;
 }
 
-/* The dimension by which a KPI's change may be explained: the first that it can have; NULL: none. */
+/* True where a filter leaves but one value of a dimension. */
+static bool
+is_fixed(const SmkRequest *request, const SmkBy *by)
+{
+	ListCell *cell;
+
+	foreach (cell, request->filters)
+	{
+		const SmkFilter *filter = lfirst(cell);
+
+		if (strcmp(filter->by->name, by->name) == 0 && !filter->is_negated &&
+			list_length(filter->values) + filter->has_none == 1)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The dimension by which a KPI's change may be explained: the first that it can have, and that is not fixed;
+ * NULL: none.
+ */
 static SmkBy *
 pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *column)
 {
@@ -326,14 +415,14 @@ pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *col
 	{
 		SmkBy *by = smk_request_by(request->config, line->dimensions[i]);
 
-		if (template_has_dimension(request, template, by))
+		if (!is_fixed(request, by) && template_has_dimension(request, template, by))
 			return by;
 	}
 	return NULL;
 }
 
 /* A dimension that is filtered by and that a KPI cannot have; NULL: none. */
-static const char *
+static const SmkBy *
 lacking_dimension(const SmkRequest *request, const SmkColumn *column)
 {
 	ListCell *cell;
@@ -343,16 +432,37 @@ lacking_dimension(const SmkRequest *request, const SmkColumn *column)
 		const SmkBy *by = ((SmkFilter *) lfirst(cell))->by;
 
 		if (!template_has_dimension(request, smk_column_template(request->kpi, column), by))
-			return by->name;
+			return by;
 	}
 	return NULL;
 }
 
-/* The entity to bind first where one is lacking that is made of others. */
-static const char *
-entity_to_bind(const char *lacking)
+/* True where a KPI would have a dimension, were it not for spend. */
+static bool
+is_lacking_of_spend(const SmkRequest *request, const SmkColumn *column, const SmkBy *by)
 {
-	return strncmp(lacking, "customer", strlen("customer")) == 0 ? "subscription" : lacking;
+	SmkRequest tolerant = *request;
+	SmkConfig config = *request->config;
+
+	config.spend_without_dimension = "none";
+	tolerant.config = &config;
+	return template_has_dimension(&tolerant, smk_column_template(request->kpi, column), by);
+}
+
+/* Entities as people list them: a, b or c; palloc'd. */
+static char *
+listed(const Words *words, List *entities)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < list_length(entities); i++)
+		appendStringInfo(&list, "%s%s",
+						 i == 0							  ? ""
+						 : i == list_length(entities) - 1 ? words->or
+														  : ", ",
+						 (char *) list_nth(entities, i));
+	return list.data;
 }
 
 /* What a metric would be of these two sums. */
@@ -364,7 +474,10 @@ figure_of(const SmkColumn *column, double numerator, double denominator)
 	return denominator == 0 ? NAN : numerator / denominator;
 }
 
-/* The name under which people know an owner or an account, where its entity has one; else the value. */
+/*
+ * The name under which people know an owner or an account, where its entity has one; else the value, the
+ * missing one with its dimension.
+ */
 static char *
 label_of(const SmkRequest *request, const SmkBy *by, char *value)
 {
@@ -377,6 +490,9 @@ label_of(const SmkRequest *request, const SmkBy *by, char *value)
 	int key;
 	int name;
 
+	/* Alone it would not tell what is missing. */
+	if (strcmp(value, "(none)") == 0)
+		return psprintf("%s (none)", by->name);
 	if (binding == NULL)
 		return value;
 	smk_binding_open(binding);
@@ -402,7 +518,7 @@ static bool
 find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Figures *figures, Cause *cause)
 {
 	const char *numerator = column->numerator ? column->numerator : column->name;
-	SmkRequest request = *whole;
+	SmkRequest request = figures->is_same_age ? *at_same_age(whole) : *whole;
 	SmkOutput outputs[4] = {{"now", template_of(whole, numerator), "numeric"},
 							{"per", NULL, "numeric"},
 							{"before", psprintf("[previous:%s]", numerator), "numeric"},
@@ -435,7 +551,7 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		for (int i = 0; i < 4; i++)
 			own[i] = read_figure(table, row, 6 + i).number;
 		without = figure_of(column, sums[0] - own[0] + own[2], sums[1] - own[1] + own[3]);
-		share = (figures->value.number - without) / (figures->value.number - figures->previous.number);
+		share = (figures->now.number - without) / (figures->now.number - figures->before.number);
 		if (!(share >= LEAST_SHARE) || share <= best)
 			continue;
 		now = figure_of(column, own[0], own[1]);
@@ -443,7 +559,7 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		/* One that went the other way explains by its share of the whole, which its own change does not tell.
 		 */
 		if (isnan(now) || isnan(before) || (before == 0 && column->unit != SMK_UNIT_RATE) ||
-			(now > before) != (figures->value.number > figures->previous.number))
+			(now > before) != (figures->now.number > figures->before.number))
 			continue;
 		cause->now = now;
 		cause->before = before;
@@ -485,36 +601,55 @@ say(StringInfo reading, const Words *words, const char *part)
 	appendStringInfo(reading, "%s%s", reading->len ? words->separator : "", part);
 }
 
+/*
+ * True where a metric did not change, or by less than counts: a rate by less than can be shown, or than a
+ * hundredth of what it leaves or of itself, whichever is smaller.
+ */
+static bool
+is_steady(SmkUnit unit, double now, double before)
+{
+	double change = fabs(now - before);
+	double whole = fabs(before);
+
+	if (unit == SMK_UNIT_RATE)
+	{
+		if (strcmp(psprintf("%.1f", change * 100), "0.0") == 0)
+			return true;
+		whole = Min(before, 1 - before);
+	}
+	return whole > 0 ? change < LEAST_CHANGE * whole : change == 0;
+}
+
 /* What the figures of a KPI mean, in words; sets the status. */
 static char *
 read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, const Figures *figures,
 			 const Words *words, const char **status)
 {
-	double now = figures->value.number;
-	double before = figures->previous.number;
+	double now = figures->now.number;
+	double before = figures->before.number;
+	const char *same_age = figures->is_same_age ? words->same_age : "";
 	StringInfoData reading;
 	double change;
 	Cause cause = {0};
 
 	initStringInfo(&reading);
-	if (!figures->value.is_known)
+	if (figures->is_empty || figures->lacks_spend)
 	{
 		*status = "no_data";
-		return pstrdup(column->unit == SMK_UNIT_MONEY && column->numerator != NULL &&
-							   !figures->numerator.is_known
-						   ? words->no_spend
-						   : words->no_data);
+		if (is_cost(column) && !figures->numerator.is_known)
+			return pstrdup(words->no_spend);
+		return pstrdup(figures->is_empty ? words->no_data : words->no_spend_yet);
 	}
-	if (figures->is_young)
+	if (figures->is_young && figures->value.number == 0 && before == 0)
 	{
 		*status = "too_early";
 		return pstrdup(words->too_early);
 	}
 	*status = "steady";
-	if (!figures->previous.is_known)
+	if (!figures->before.is_known)
 	{
 		*status = "no_previous";
-		say(&reading, words, words->no_previous);
+		say(&reading, words, figures->previous.is_known ? words->no_same_age : words->no_previous);
 	}
 	else
 	{
@@ -522,8 +657,8 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 		bool is_relative = !is_rate && before != 0;
 
 		change = is_relative ? (now - before) / fabs(before) : now - before;
-		if (is_rate || is_relative ? fabs(change) < LEAST_CHANGE : change == 0)
-			say(&reading, words, words->steady);
+		if (is_steady(column->unit, now, before))
+			say(&reading, words, psprintf("%s%s", words->steady, same_age));
 		else
 		{
 			bool is_better = (change > 0) == column->higher_is_better;
@@ -537,7 +672,7 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 								 psprintf(words->percent, size));
 			else
 				appendStringInfoString(&reading, change > 0 ? words->from_nothing : words->to_nothing);
-			appendStringInfo(&reading, ", %s", is_better ? words->better : words->worse);
+			appendStringInfo(&reading, "%s, %s", same_age, is_better ? words->better : words->worse);
 			if (by && find_cause(request, by, column, figures, &cause))
 				say(&reading, words,
 					psprintf(words->cause, cause.name,
@@ -546,7 +681,8 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 	}
 	if (figures->goal.is_known)
 	{
-		bool is_met = column->higher_is_better ? now >= figures->goal.number : now <= figures->goal.number;
+		bool is_met = column->higher_is_better ? figures->value.number >= figures->goal.number
+											   : figures->value.number <= figures->goal.number;
 
 		*status = is_met ? "on_goal" : "off_goal";
 		say(&reading, words,
@@ -589,7 +725,7 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 	const SmkKpi *kpi = smk_kpi_find(line->kpi);
 	const SmkColumn *column = kpi ? smk_kpi_column(kpi, line->metric, NULL) : NULL;
 	SmkRequest *request = kpi ? smk_request(card->config, kpi, &card->arguments) : NULL;
-	const char *lacking = request ? smk_compile_lacking_entity(request) : NULL;
+	List *lacking = NIL;
 	Figures figures = {0};
 	SmkBy *by;
 	const char *status = "later";
@@ -598,30 +734,39 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 	Datum values[COLUMNS] = {0};
 	bool nulls[COLUMNS] = {false};
 
-	if (request != NULL && lacking != NULL)
+	if (request != NULL)
 	{
+		column = smk_kpi_column(kpi, line->metric, request->basis);
+		lacking = smk_lack(request, column);
+	}
+	if (lacking != NIL)
+	{
+		char *first = linitial(lacking);
+
 		status = "not_bound";
-		reading = psprintf(words->not_bound, entity_to_bind(lacking));
-		next = psprintf("SELECT smarketing.bind('%s', 'schema.table', '{...}')", entity_to_bind(lacking));
+		reading = psprintf(words->not_bound, listed(words, lacking));
+		next = psprintf("SELECT smarketing.bind('%.*s', 'schema.table', '{...}')", (int) strcspn(first, " "),
+						first);
 	}
 	else if (request != NULL)
 	{
-		const char *dimension;
+		const SmkBy *dimension;
 
-		column = smk_kpi_column(kpi, line->metric, request->basis);
 		dimension = lacking_dimension(request, column);
 		if (dimension != NULL)
 		{
 			status = "no_dimension";
-			reading = psprintf(words->no_dimension, dimension);
-			next = pstrdup("SELECT * FROM smarketing.bindings");
+			reading = psprintf(words->no_dimension, dimension->name);
+			next = is_lacking_of_spend(request, column, dimension)
+					   ? smk_lack_dimension_call(request, dimension)
+					   : pstrdup("SELECT * FROM smarketing.bindings");
 		}
 		else
 		{
 			read_figures(request, column, &figures);
 			by = pick_dimension(request, line, column);
 			reading = read_meaning(request, by, column, &figures, words, &status);
-			next = column->unit == SMK_UNIT_MONEY && column->numerator != NULL && !figures.numerator.is_known
+			next = is_cost(column) && !figures.numerator.is_known
 					   ? pstrdup("SELECT smarketing.bind('spend', 'schema.table', '{...}')")
 					   : next_call(request, line, by, card->options);
 		}

@@ -116,6 +116,8 @@ request_over(const SmkRequest *request, TimestampTz since, TimestampTz until)
 	copy->is_unbounded = false;
 	copy->since = since;
 	copy->until = Max(until, since);
+	if (request->is_same_age)
+		copy->as_of = request->as_of - (request->since - copy->since);
 	smk_request_lay(copy);
 	return copy;
 }

@@ -27,7 +27,7 @@ ORDER BY entity;
 \echo '   SELECT * FROM smarketing.scorecard(''2026-10-01'', ''2026-11-01'');'
 SELECT kpi_number || '. ' || label AS "KPI",
        CASE WHEN unit = 'rate' THEN round(value * 100, 1) || ' %' WHEN value >= 1000 THEN to_char(value, 'FM999G999G999') ELSE to_char(value, 'FM990.00') END AS value,
-       reading
+       CASE WHEN length(reading) > 58 THEN replace(reading, '; ', E';\n') ELSE reading END AS reading
 FROM smarketing.scorecard('2026-10-01', '2026-11-01');
 \echo '   ... and what to run next about the first of them:'
 SELECT next_call FROM smarketing.scorecard('2026-10-01', '2026-11-01') WHERE kpi_number = 1;
@@ -36,7 +36,7 @@ SELECT next_call FROM smarketing.scorecard('2026-10-01', '2026-11-01') WHERE kpi
 \echo '   SELECT * FROM smarketing.scorecard(''2026-10-01'', ''2026-11-01'', options => ''{"language": "fr"}'');'
 SELECT kpi_number || '. ' || label AS "KPI",
        CASE WHEN unit = 'rate' THEN replace(round(value * 100, 1)::text, '.', ',') || ' %' WHEN value >= 1000 THEN replace(to_char(value, 'FM999,999,999'), ',', ' ') ELSE replace(to_char(value, 'FM990.00'), '.', ',') END AS valeur,
-       reading AS "ce que cela veut dire"
+       CASE WHEN length(reading) > 58 THEN replace(reading, ' ; ', E' ;\n') ELSE reading END AS "ce que cela veut dire"
 FROM smarketing.scorecard('2026-10-01', '2026-11-01', options => '{"language": "fr"}');
 
 \echo
