@@ -293,7 +293,7 @@ static const SmkColumn marketing_roi_columns[] = {
 	SHARE_OF("attributed_conversions", ANY, true, credits_of_won, "[conversions]", "[is_attributed]"),
 	SUM_OF("attributed_revenue", ANY, true, credits_of_won, "[amount]", "[is_attributed]"),
 	QUOTIENT_OF("return_on_ad_spend", true, "attributed_revenue", "spend"),
-	COMPUTED("roi", SMK_UNIT_QUOTIENT, true,
+	COMPUTED("roi", SMK_UNIT_RETURN, true,
 			 "(([attributed_revenue] * [margin] - [spend]) / nullif([spend], 0))::double precision",
 			 "net_return", "spend"),
 	SUM_OF("open_pipeline", ANY, true, credits_of_open, "[amount]", "[is_attributed]"),
@@ -636,6 +636,7 @@ smk_unit_type(SmkUnit unit)
 		case SMK_UNIT_MONEY_PER_DAY:
 			return "numeric";
 		case SMK_UNIT_RATE:
+		case SMK_UNIT_RETURN:
 		case SMK_UNIT_QUOTIENT:
 		case SMK_UNIT_HOURS:
 			return "double precision";

@@ -50,6 +50,7 @@ typedef enum SmkUnit
 	SMK_UNIT_MONEY, /* numeric, 6 decimals */
 	SMK_UNIT_MONEY_PER_DAY,
 	SMK_UNIT_RATE,	   /* double precision, 0 to 1 */
+	SMK_UNIT_RETURN,   /* double precision: a share that may be any number */
 	SMK_UNIT_QUOTIENT, /* double precision */
 	SMK_UNIT_HOURS,	   /* double precision */
 	SMK_UNIT_TRUTH,	   /* boolean; of columns that are no metrics */

@@ -194,7 +194,10 @@ customers_need(const SmkRecords *records, const SmkBy *by)
 static void
 records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *measure)
 {
-	const char *entity = records->binding->entity->name;
+	/* A credit is of an opportunity. */
+	bool is_credit = strcmp(records->binding->entity->name, "credit") == 0;
+	const SmkEntity *shown = is_credit ? smk_entity_find("opportunity") : records->binding->entity;
+	const char *entity = shown->name;
 	const char *what;
 
 	if (strcmp(entity, "customer") == 0)
@@ -203,7 +206,7 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 		what = psprintf("Define dimension \"%s\" for entity \"%s\" too, or for one that it is linked with "
 						"(lead, opportunity, account, owner).",
 						by->name, entity);
-	else if (smk_entity_column(records->binding->entity, dimension_column(by)) >= 0)
+	else if (smk_entity_column(shown, dimension_column(by)) >= 0)
 		what = psprintf("Bind column \"%s\" of entity \"%s\", or of one that it is linked with "
 						"(lead, opportunity, account, owner).",
 						dimension_column(by), entity);
@@ -213,7 +216,7 @@ records_lack_dimension(const SmkRecords *records, const SmkBy *by, const char *m
 
 		initStringInfo(&owners);
 		for (int l = 0; l < smk_link_count; l++)
-			if (smk_entity_column(records->binding->entity, smk_links[l].column) >= 0 &&
+			if (smk_entity_column(shown, smk_links[l].column) >= 0 &&
 				smk_entity_column(smk_entity_find(smk_links[l].entity), dimension_column(by)) >= 0)
 				appendStringInfo(&owners,
 								 "%scolumn \"%s\" of entity \"%s\" and column \"%s\" of entity \"%s\"",

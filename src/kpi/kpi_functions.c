@@ -646,7 +646,8 @@ PG_FUNCTION_INFO_V1(smk_metric_catalogue);
 Datum
 smk_metric_catalogue(PG_FUNCTION_ARGS)
 {
-	static const char *const units[] = {"count", "currency", "currency per day", "rate", "quotient", "hours"};
+	static const char *const units[] = {"count", "currency", "currency per day", "rate", "rate",
+										"quotient", "hours"};
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -52,6 +52,18 @@ lack_customers(const SmkRequest *request, bool with_payments)
 	return result;
 }
 
+/* What credits are made of: won opportunities; else touches, or leads with a channel. */
+static List *
+lack_credits(const SmkRequest *request)
+{
+	SmkBinding *opportunity = smk_config_binding(request->config, "opportunity");
+
+	if (opportunity == NULL ||
+		opportunity->columns[smk_entity_column(opportunity->entity, "won")].text == NULL)
+		return list_make1(entity_with(request, "opportunity", list_make2("won", "closed_at")));
+	return list_make2(pstrdup("touch"), entity_with(request, "lead", list_make1("channel")));
+}
+
 /* The names of a record set and of a measure over it that stand for columns. */
 static List *
 names_of(const SmkColumn *measure)
@@ -85,6 +97,9 @@ lack_of_template(const SmkRequest *request, const char *template)
 		else if (strcmp(column->records->entity, "spend") == 0 ||
 				 smk_measure_is_available(&statement, column))
 			continue;
+		else if (strcmp(column->records->entity, "credit") == 0)
+			result =
+				list_make1(entity_with(request, "opportunity", list_make3("won", "closed_at", "amount")));
 		/* How far leads came. */
 		else if (strcmp(column->records->entity, "lead") == 0)
 			result = list_make1(entity_with(request, "opportunity", list_make2("won", "lead_id")));
@@ -110,6 +125,8 @@ smk_lack(const SmkRequest *request, const SmkColumn *column)
 		return lack_of_template(request, smk_column_template(request->kpi, column));
 	if (strcmp(entity, "customer") == 0 || strcmp(entity, "customer_payment") == 0)
 		return lack_customers(request, strcmp(entity, "customer_payment") == 0);
+	if (strcmp(entity, "credit") == 0)
+		return lack_credits(request);
 	if (request->kpi->entity != NULL)
 		return list_make1(pstrdup(entity));
 	for (int i = 1; request->kpi->bases[i] != NULL; i++)

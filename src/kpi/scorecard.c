@@ -44,13 +44,12 @@ static const Line lines[] = {
 	{4, "customer_acquisition_cost", "customer_acquisition_cost", {"channel", NULL}},
 	{5, "revenue_evolution", "revenue", {"owner", "channel", "segment", NULL}},
 	{6, "sales_qualified_leads", "lead_to_won_rate", {"channel", "owner", NULL}},
-	{7, "marketing_roi", "roi", {NULL}},
+	{7, "marketing_roi", "roi", {"channel", "campaign", NULL}},
 	{8, "opportunity_win_rate", "win_rate", {"owner", "channel", NULL}}};
 
 /* The words of a language, with figures in their places. */
 typedef struct Words
 {
-	const char *later;
 	const char *not_bound;
 	const char * or ;
 	const char *no_dimension;
@@ -78,11 +77,9 @@ typedef struct Words
 	char decimal;
 	const char *thousands;
 	const char *separator;
-	const char *roi;
 } Words;
 
-static const Words english = {.later = "comes with the next version",
-							  .not_bound = "bind entity %s",
+static const Words english = {.not_bound = "bind entity %s",
 							  .or = " or ",
 							  .no_dimension = "cannot be filtered by %s",
 							  .no_spend = "no spend is known: bind spend, or enter it in spend_entry",
@@ -108,11 +105,9 @@ static const Words english = {.later = "comes with the next version",
 							  .points = "%s points",
 							  .decimal = '.',
 							  .thousands = ",",
-							  .separator = "; ",
-							  .roi = "Marketing ROI"};
+							  .separator = "; "};
 
-static const Words french = {.later = "viendra avec la prochaine version",
-							 .not_bound = "relier l'entité %s",
+static const Words french = {.not_bound = "relier l'entité %s",
 							 .or = " ou ",
 							 .no_dimension = "ne peut être filtré par %s",
 							 .no_spend =
@@ -139,8 +134,7 @@ static const Words french = {.later = "viendra avec la prochaine version",
 							 .points = "%s pts",
 							 .decimal = ',',
 							 .thousands = " ",
-							 .separator = " ; ",
-							 .roi = "ROI du marketing"};
+							 .separator = " ; "};
 
 /* A figure that may be missing. */
 typedef struct Figure
@@ -201,11 +195,18 @@ shown(const Words *words, double number, int decimals)
 	return number < 0 && strspn(plain, "0.") < strlen(plain) ? psprintf("-%s", text.data) : text.data;
 }
 
+/* True for what people read in percent, and its changes in points. */
+static bool
+is_percent(SmkUnit unit)
+{
+	return unit == SMK_UNIT_RATE || unit == SMK_UNIT_RETURN;
+}
+
 /* A figure in its unit: shares in percent, money without cents where it is large. */
 static char *
 shown_figure(const Words *words, SmkUnit unit, double number)
 {
-	if (unit == SMK_UNIT_RATE)
+	if (is_percent(unit))
 		return psprintf(words->percent, shown(words, number * 100, 1));
 	return shown(words, number, unit == SMK_UNIT_COUNT || fabs(number) >= 1000 ? 0 : 2);
 }
@@ -214,10 +215,10 @@ shown_figure(const Words *words, SmkUnit unit, double number)
 static char *
 shown_change(const Words *words, SmkUnit unit, double now, double before)
 {
-	double change = unit == SMK_UNIT_RATE ? (now - before) * 100 : (now - before) / fabs(before) * 100;
+	double change = is_percent(unit) ? (now - before) * 100 : (now - before) / fabs(before) * 100;
 	const char *sign = change > 0 ? "+" : "";
 
-	return psprintf(unit == SMK_UNIT_RATE ? words->points : words->percent,
+	return psprintf(is_percent(unit) ? words->points : words->percent,
 					psprintf("%s%s", sign, shown(words, change, fabs(change) < 10 ? 1 : 0)));
 }
 
@@ -263,11 +264,22 @@ shifted(const SmkColumn *column, SmkShift shift)
 										 : name);
 }
 
-/* True for what is divided from spend. */
-static bool
-is_cost(const SmkColumn *column)
+/* The measure of spend that a metric is made of: divided by something, or what something is divided by; or
+ * NULL.
+ */
+static const char *
+spend_of(const SmkColumn *column)
 {
-	return column->unit == SMK_UNIT_MONEY && column->numerator != NULL;
+	if (column->unit == SMK_UNIT_MONEY)
+		return column->numerator;
+	return column->unit == SMK_UNIT_RETURN ? column->denominator : NULL;
+}
+
+/* The same of the figures. */
+static const Figure *
+spend_figure(const SmkColumn *column, const Figures *figures)
+{
+	return column->unit == SMK_UNIT_RETURN ? &figures->denominator : &figures->numerator;
 }
 
 /* The same request with what is compared at the age that the range has by now. */
@@ -314,7 +326,7 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 		{"year_ago", shifted(column, SMK_SHIFT_YEAR_AGO), NULL},
 		{"goal", shifted(column, SMK_SHIFT_GOAL), NULL},
 		{"is_mature", has_maturity ? template_of(request, "is_mature") : NULL, "boolean"},
-		{"spent_before", is_cost(column) ? psprintf("[previous:%s]", column->numerator) : NULL, "numeric"}};
+		{"spent_before", spend_of(column) ? psprintf("[previous:%s]", spend_of(column)) : NULL, "numeric"}};
 	SPITupleTable *table;
 
 	if (column->numerator != NULL)
@@ -336,8 +348,8 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	figures->goal = read_figure(table, 0, 8);
 	figures->now = figures->value;
 	figures->before = figures->previous;
-	figures->lacks_spend = is_cost(column) && figures->numerator.is_known && figures->numerator.number == 0 &&
-						   read_figure(table, 0, 10).number > 0;
+	figures->lacks_spend = spend_of(column) && spend_figure(column, figures)->is_known &&
+						   spend_figure(column, figures)->number == 0 && read_figure(table, 0, 10).number > 0;
 	/* A sum over nothing is 0, a quotient unknown. */
 	figures->is_empty =
 		!figures->value.is_known ||
@@ -611,12 +623,10 @@ is_steady(SmkUnit unit, double now, double before)
 	double change = fabs(now - before);
 	double whole = fabs(before);
 
+	if (is_percent(unit) && strcmp(psprintf("%.1f", change * 100), "0.0") == 0)
+		return true;
 	if (unit == SMK_UNIT_RATE)
-	{
-		if (strcmp(psprintf("%.1f", change * 100), "0.0") == 0)
-			return true;
 		whole = Min(before, 1 - before);
-	}
 	return whole > 0 ? change < LEAST_CHANGE * whole : change == 0;
 }
 
@@ -636,7 +646,7 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 	if (figures->is_empty || figures->lacks_spend)
 	{
 		*status = "no_data";
-		if (is_cost(column) && !figures->numerator.is_known)
+		if (spend_of(column) && !spend_figure(column, figures)->is_known)
 			return pstrdup(words->no_spend);
 		return pstrdup(figures->is_empty ? words->no_data : words->no_spend_yet);
 	}
@@ -653,7 +663,7 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 	}
 	else
 	{
-		bool is_rate = column->unit == SMK_UNIT_RATE;
+		bool is_rate = is_percent(column->unit);
 		bool is_relative = !is_rate && before != 0;
 
 		change = is_relative ? (now - before) / fabs(before) : now - before;
@@ -710,6 +720,7 @@ unit_name(const SmkRequest *request, SmkUnit unit)
 		case SMK_UNIT_MONEY:
 			return request->config->currency ? request->config->currency : "currency";
 		case SMK_UNIT_RATE:
+		case SMK_UNIT_RETURN:
 			return "rate";
 		default:
 			return "quotient";
@@ -723,22 +734,17 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 	const Words *words = strcmp(card->language, "fr") == 0 ? &french : &english;
 	const SmkLabel *labels = strcmp(card->language, "fr") == 0 ? smk_labels_fr : smk_labels_en;
 	const SmkKpi *kpi = smk_kpi_find(line->kpi);
-	const SmkColumn *column = kpi ? smk_kpi_column(kpi, line->metric, NULL) : NULL;
-	SmkRequest *request = kpi ? smk_request(card->config, kpi, &card->arguments) : NULL;
-	List *lacking = NIL;
+	SmkRequest *request = smk_request(card->config, kpi, &card->arguments);
+	const SmkColumn *column = smk_kpi_column(kpi, line->metric, request->basis);
+	List *lacking = smk_lack(request, column);
 	Figures figures = {0};
 	SmkBy *by;
-	const char *status = "later";
-	char *reading = pstrdup(words->later);
-	char *next = NULL;
+	const char *status;
+	char *reading;
+	char *next;
 	Datum values[COLUMNS] = {0};
 	bool nulls[COLUMNS] = {false};
 
-	if (request != NULL)
-	{
-		column = smk_kpi_column(kpi, line->metric, request->basis);
-		lacking = smk_lack(request, column);
-	}
 	if (lacking != NIL)
 	{
 		char *first = linitial(lacking);
@@ -748,7 +754,7 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 		next = psprintf("SELECT smarketing.bind('%.*s', 'schema.table', '{...}')", (int) strcspn(first, " "),
 						first);
 	}
-	else if (request != NULL)
+	else
 	{
 		const SmkBy *dimension;
 
@@ -766,18 +772,16 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 			read_figures(request, column, &figures);
 			by = pick_dimension(request, line, column);
 			reading = read_meaning(request, by, column, &figures, words, &status);
-			next = is_cost(column) && !figures.numerator.is_known
+			next = spend_of(column) && !spend_figure(column, &figures)->is_known
 					   ? pstrdup("SELECT smarketing.bind('spend', 'schema.table', '{...}')")
 					   : next_call(request, line, by, card->options);
 		}
 	}
 	values[0] = Int32GetDatum(line->number);
 	values[1] = CStringGetTextDatum(line->kpi);
-	values[2] = CStringGetTextDatum(column ? smk_label_find(labels, kpi, column)->label : words->roi);
+	values[2] = CStringGetTextDatum(smk_label_find(labels, kpi, column)->label);
 	put_figure(&figures.value, &values[3], &nulls[3]);
-	nulls[4] = column == NULL;
-	if (column)
-		values[4] = CStringGetTextDatum(unit_name(request, column->unit));
+	values[4] = CStringGetTextDatum(unit_name(request, column->unit));
 	put_figure(&figures.numerator, &values[5], &nulls[5]);
 	put_figure(&figures.denominator, &values[6], &nulls[6]);
 	put_figure(&figures.previous, &values[7], &nulls[7]);
