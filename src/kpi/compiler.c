@@ -481,12 +481,65 @@ compile_begins(const SmkStatement *statement)
 }
 
 /*
+ * The range of all credits that a statement reads, where its parts' ranges lie so close together that reading
+ * it once is less work; NULL where they do not.
+ */
+static SmkSharedRows *
+share_credits(const SmkStatement *statement)
+{
+	const SmkRequest *request = statement->request;
+	SmkSharedRows *shared;
+	int64 sum = 0;
+	int shifts = 0;
+	ListCell *cell;
+	ListCell *range;
+
+	if (request->kpi->entity == NULL || strcmp(request->kpi->entity, "credit") != 0 ||
+		strcmp(request->basis, "closed") != 0 || !request->has_since)
+		return NULL;
+	shared = palloc0(sizeof(SmkSharedRows));
+	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
+	{
+		bool is_read = false;
+
+		foreach (cell, statement->measures)
+		{
+			const SmkMeasure *measure = lfirst(cell);
+
+			is_read =
+				is_read || (measure->is_available && measure->shift == shift && measure->column->records &&
+							strcmp(measure->column->records->entity, "credit") == 0);
+		}
+		foreach (range, is_read ? smk_shift_ranges(request, shift, false) : NIL)
+		{
+			const SmkRequest *shifted = ((SmkShifted *) lfirst(range))->request;
+
+			if (!shifted->has_since)
+				return NULL;
+			shared->since = shifts == 0 ? shifted->since : Min(shared->since, shifted->since);
+			shared->until = shifts == 0 ? shifted->until : Max(shared->until, shifted->until);
+			sum += shifted->until - shifted->since;
+			shifts++;
+		}
+	}
+	return shifts > 1 && sum >= (shared->until - shared->since) / 3 * 2 ? shared : NULL;
+}
+
+/* A statement with what its parts share, if they do. */
+static char *
+with_shared(const char *name, const SmkSharedRows *shared, char *sql)
+{
+	return shared && shared->sql ? psprintf("WITH %s AS MATERIALIZED %s\n%s", name, shared->sql, sql) : sql;
+}
+
+/*
  * The statement of a request: period_start, is_partial, the dimensions (by_1 to by_3, or with own_names only
  * those asked for, under their names), then the outputs. Ordered by period, then dimensions in byte order.
  */
 char *
-smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool own_names)
+smk_compile(const SmkRequest *asked, const SmkOutput *outputs, int count, bool own_names)
 {
+	SmkRequest *request = palloc(sizeof(SmkRequest));
 	SmkStatement statement = {0};
 	Outer outer = {&statement, SMK_SHIFT_NONE};
 	List *sets = NIL;
@@ -494,11 +547,19 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 	StringInfoData sql;
 	StringInfoData order;
 
+	*request = *asked;
 	statement.request = request;
 	statement.spend_entry = smk_config_entered("spend");
 	smk_compile_require_entity(request);
 	for (int i = 0; i < count; i++)
 		statement_need(&statement, outputs[i].template, SMK_SHIFT_NONE);
+	request->shared_credits = share_credits(&statement);
+	/* Customers are the same whatever the range. */
+	if (request->kpi->entity && strcmp(request->kpi->entity, "customer_payment") == 0)
+		foreach (cell, statement.measures)
+			if (((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_NONE &&
+				((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_GOAL && request->shared_customers == NULL)
+				request->shared_customers = palloc0(sizeof(SmkSharedRows));
 	foreach (cell, statement.measures)
 		if (((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_GOAL)
 			sets = list_append_unique_ptr(
@@ -558,5 +619,6 @@ smk_compile(const SmkRequest *request, const SmkOutput *outputs, int count, bool
 		appendStringInfo(&sql, "\nORDER BY cell.period_start%s", order.data);
 	else if (order.len)
 		appendStringInfo(&sql, "\nORDER BY %s", order.data + 2);
-	return sql.data;
+	return with_shared(SMK_SHARED_CUSTOMERS, request->shared_customers,
+					   with_shared(SMK_SHARED_CREDITS, request->shared_credits, sql.data));
 }

@@ -482,15 +482,28 @@ smk_credit_binding(const SmkRequest *request)
 {
 	SmkRequest *range = plain_request(request);
 	Opportunities opportunities = {.records = bound_records(range, &won_set, "won")};
+	SmkSharedRows *shared = request->shared_credits;
+	SmkBinding *binding;
 
 	if (opportunities.records == NULL)
 		return NULL;
+	if (shared)
+	{
+		range->since = shared->since;
+		range->until = shared->until;
+	}
 	opportunities.is_by_touch = strcmp(request->basis, "touched") == 0;
 	if (opportunities.is_by_touch)
 		range->until = request->until + request->lookback;
 	read_opportunities(&opportunities, smk_records_column(opportunities.records, "closed_at") == NULL,
 					   smk_records_expand(opportunities.records, "[won]"));
-	return credits_of(request, &opportunities, range->until);
+	binding = credits_of(shared ? range : request, &opportunities, range->until);
+	if (binding && shared)
+	{
+		shared->sql = binding->relation;
+		binding->relation = SMK_SHARED_CREDITS;
+	}
+	return binding;
 }
 
 /*

@@ -7,6 +7,9 @@
 
 #include "kpi/records.h"
 
+/* The name under which a statement has credits that its parts share. */
+#define SMK_SHARED_CREDITS "shared_credits"
+
 extern SmkBinding *smk_credit_binding(const SmkRequest *request);
 extern SmkBinding *smk_open_credit_binding(const SmkRequest *request);
 extern const SmkRecordSet *smk_credit_source(const SmkRecordSet *set);

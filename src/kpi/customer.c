@@ -504,10 +504,13 @@ smk_customer_payment_binding(const SmkRequest *request)
 	StringInfoData sql;
 	bool recurs;
 	bool is_alone = request->by == NIL && request->filters == NIL;
+	SmkSharedRows *shared = request->shared_customers;
 
 	if (customers == NULL || payment == NULL || !has_column(payment, "amount") ||
 		!has_column(payment, basis_time(entity)))
 		return NULL;
+	if (shared && !is_alone)
+		shared->sql = customers->relation;
 	recurs = strcmp(entity, "subscription") == 0;
 	binding = palloc(sizeof(SmkBinding));
 	*binding = *customers;
@@ -539,7 +542,7 @@ smk_customer_payment_binding(const SmkRequest *request)
 						 entity);
 	else
 		appendStringInfo(&sql, "\nFROM %s\nJOIN %s AS customer ON %s%s", source_of(payment, columns),
-						 smk_sql_indent(customers->relation, 5),
+						 shared ? SMK_SHARED_CUSTOMERS : smk_sql_indent(customers->relation, 5),
 						 smk_source_keys_equal(psprintf("%s.account_id", entity),
 											   key_type(payment, "account_id"), "customer.account_id",
 											   customers->columns[account].type),

@@ -6,6 +6,9 @@
 
 #include "kpi/records.h"
 
+/* The name under which a statement has customers that its parts share. */
+#define SMK_SHARED_CUSTOMERS "shared_customers"
+
 extern SmkBinding *smk_customer_binding(const SmkRequest *request);
 extern SmkBinding *smk_customer_revenue_binding(const SmkRequest *request);
 extern SmkBinding *smk_customer_payment_binding(const SmkRequest *request);

@@ -42,6 +42,14 @@ typedef struct SmkArguments
 		*own_option; /* an option that the function has read itself, to be listed with the others; or NULL */
 } SmkArguments;
 
+/* Rows that several parts of a statement read: of a range, where each reads its own part of it. */
+typedef struct SmkSharedRows
+{
+	TimestampTz since;
+	TimestampTz until;
+	char *sql; /* NULL: no part has asked for them yet */
+} SmkSharedRows;
+
 typedef struct SmkRequest
 {
 	SmkConfig *config;
@@ -77,7 +85,9 @@ typedef struct SmkRequest
 	const char *model;	/* of attribution */
 	int64 lookback;		/* in microseconds: how long before its closing a touch counts for an opportunity */
 	int64 half_life;	/* after which one counts half under the model time_decay */
-	bool has_kind;		/* options.kind was given */
+	SmkSharedRows *shared_credits; /* NULL: each part reads its own */
+	SmkSharedRows *shared_customers;
+	bool has_kind; /* options.kind was given */
 	bool all_kinds;
 	List *kinds; /* of char * */
 } SmkRequest;

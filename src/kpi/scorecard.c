@@ -349,7 +349,9 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	figures->now = figures->value;
 	figures->before = figures->previous;
 	figures->lacks_spend = spend_of(column) && spend_figure(column, figures)->is_known &&
-						   spend_figure(column, figures)->number == 0 && read_figure(table, 0, 10).number > 0;
+						   spend_figure(column, figures)->number == 0 &&
+						   (read_figure(table, 0, 10).number > 0 ||
+							(column->unit == SMK_UNIT_RETURN && figures->numerator.number != 0));
 	/* A sum over nothing is 0, a quotient unknown. */
 	figures->is_empty =
 		!figures->value.is_known ||
@@ -648,7 +650,10 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 		*status = "no_data";
 		if (spend_of(column) && !spend_figure(column, figures)->is_known)
 			return pstrdup(words->no_spend);
-		return pstrdup(figures->is_empty ? words->no_data : words->no_spend_yet);
+		/* A return on no spend is unknown all the same. */
+		return pstrdup(figures->lacks_spend && (!figures->is_empty || column->unit == SMK_UNIT_RETURN)
+						   ? words->no_spend_yet
+						   : words->no_data);
 	}
 	if (figures->is_young && figures->value.number == 0 && before == 0)
 	{

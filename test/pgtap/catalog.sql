@@ -1,7 +1,7 @@
 -- Facts about the catalog: comments, rights, labels, row types.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(13);
+SELECT plan(14);
 
 CREATE VIEW member AS SELECT classid, objid FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'smarketing');
@@ -19,8 +19,8 @@ SELECT set_eq($$SELECT p.proname::text FROM pg_proc p JOIN member m ON m.classid
     WHERE NOT has_function_privilege('pg_monitor', p.oid, 'EXECUTE')$$,
     '{bind,unbind,configure,define_dimension,map_stage,map_value}'::text[], 'what configures is revoked from PUBLIC, and nothing else');
 SELECT set_eq($$SELECT p.proname::text || ' ' || p.provolatile::text || p.proparallel::text FROM pg_proc p
-    WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'customer_retention', 'customer_acquisition_cost', 'revenue_evolution', 'sales_qualified_leads', 'lead_funnel', 'kpi_compare', 'kpi', 'kpi_sql', 'kpi_rows')$$,
-    ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'customer_retention sr', 'customer_acquisition_cost sr', 'revenue_evolution sr', 'sales_qualified_leads sr', 'lead_funnel sr', 'kpi_compare sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
+    WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'customer_retention', 'customer_acquisition_cost', 'revenue_evolution', 'sales_qualified_leads', 'marketing_roi', 'lead_funnel', 'kpi_compare', 'kpi', 'kpi_sql', 'kpi_rows')$$,
+    ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'customer_retention sr', 'customer_acquisition_cost sr', 'revenue_evolution sr', 'sales_qualified_leads sr', 'marketing_roi sr', 'lead_funnel sr', 'kpi_compare sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'smarketing'::regnamespace AND c.relkind IN ('r', 'v')
     AND NOT has_table_privilege('pg_monitor', c.oid, 'SELECT')$$, ARRAY['spend_entry', 'exchange_rate_entry', 'goal_entry'], 'PUBLIC reads configuration, not what was entered');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.cost_per_lead_row'::regclass),
@@ -33,7 +33,9 @@ SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' O
     'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, leads bigint, mqls bigint, sals bigint, sqls bigint, opportunities bigint, won bigint, lead_to_mql_rate double precision, mql_to_sal_rate double precision, sal_to_sql_rate double precision, mql_to_sql_rate double precision, sql_to_opportunity_rate double precision, opportunity_to_won_rate double precision, lead_to_won_rate double precision, median_hours_to_mql double precision, median_hours_to_sql double precision, median_hours_to_won double precision, skipped_mqls bigint, is_mature boolean', 'columns of sales_qualified_leads');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.lead_funnel_row'::regclass),
     'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, step integer, stage text, entities bigint, previous_rate double precision, first_rate double precision, median_hours double precision, p90_hours double precision', 'columns of lead_funnel');
+SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.marketing_roi_row'::regclass),
+    'period_start date, is_partial boolean, by_1 text, by_2 text, by_3 text, spend numeric, attributed_conversions double precision, attributed_revenue numeric, return_on_ad_spend double precision, roi double precision, open_pipeline numeric, unattributed_revenue numeric', 'columns of marketing_roi');
 SELECT set_eq($$SELECT metric FROM smarketing.metrics$$, $$SELECT replace(c.relname, '_row', '') || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relname IN ('cost_per_lead_row', 'cost_per_opportunity_row', 'customer_retention_row', 'opportunity_win_rate_row', 'revenue_evolution_row', 'customer_acquisition_cost_row', 'sales_qualified_leads_row') AND a.attnum > 5
+    WHERE c.relname IN ('cost_per_lead_row', 'cost_per_opportunity_row', 'customer_retention_row', 'opportunity_win_rate_row', 'revenue_evolution_row', 'customer_acquisition_cost_row', 'sales_qualified_leads_row', 'marketing_roi_row') AND a.attnum > 5
       AND a.attname NOT IN ('is_projection', 'is_mature', 'low', 'high')$$, 'metrics has every column of the KPI functions');
 SELECT finish();

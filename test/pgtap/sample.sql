@@ -19,7 +19,8 @@ WHERE m.kind = 'measure' AND m.is_additive AND m.kpi_number <> 5;
 SELECT cmp_ok((SELECT count(*) FROM cell), '>=', 180::bigint, 'there are cells to open');
 SELECT is_empty($$
     SELECT c.*, r.figure FROM cell c, LATERAL (
-        SELECT CASE WHEN (SELECT unit FROM smarketing.metrics m WHERE m.metric = c.metric) = 'currency' THEN round(coalesce(sum(amount), 0), 6) ELSE count(*) END AS figure
+        SELECT CASE WHEN (SELECT unit FROM smarketing.metrics m WHERE m.metric = c.metric) = 'currency' THEN round(coalesce(sum(amount), 0), 6)
+            WHEN c.metric = 'marketing_roi.attributed_conversions' THEN round(coalesce(sum(weight), 0), 9) ELSE count(*) END AS figure
         FROM smarketing.kpi_rows(c.metric, c.period_start::timestamptz, (c.period_start + interval '3 months')::timestamptz,
                                  jsonb_build_object('channel', c.by_1), max_rows => NULL)) r
     WHERE c.value IS DISTINCT FROM r.figure$$, 'kpi_rows adds up to every cell');

@@ -11,9 +11,9 @@ SELECT no_plan();
 
 -- Nothing is bound: eight rows all the same, which say what to bind.
 SELECT results_eq('SELECT kpi_number, kpi, value, status FROM smarketing.scorecard()', $$VALUES (1, 'cost_per_lead', NULL::numeric, 'not_bound'), (2, 'cost_per_opportunity', NULL, 'not_bound'), (3, 'customer_retention', NULL, 'not_bound'),
-    (4, 'customer_acquisition_cost', NULL, 'not_bound'), (5, 'revenue_evolution', NULL, 'not_bound'), (6, 'sales_qualified_leads', NULL, 'not_bound'), (7, 'marketing_roi', NULL, 'later'), (8, 'opportunity_win_rate', NULL, 'not_bound')$$, 'an empty database has eight rows');
+    (4, 'customer_acquisition_cost', NULL, 'not_bound'), (5, 'revenue_evolution', NULL, 'not_bound'), (6, 'sales_qualified_leads', NULL, 'not_bound'), (7, 'marketing_roi', NULL, 'not_bound'), (8, 'opportunity_win_rate', NULL, 'not_bound')$$, 'an empty database has eight rows');
 SELECT results_eq($$SELECT kpi_number, reading, substring(next_call FROM '^SELECT smarketing.bind\(''([a-z]+)'', ''schema.table'', ''{...}''\)$') FROM smarketing.scorecard() WHERE status = 'not_bound'$$, $$VALUES (1, 'bind entity lead', 'lead'), (2, 'bind entity opportunity', 'opportunity'), (3, 'bind entity subscription, opportunity or revenue', 'subscription'),
-    (4, 'bind entity subscription, opportunity or revenue', 'subscription'), (5, 'bind entity revenue, opportunity or subscription', 'revenue'), (6, 'bind entity lead', 'lead'), (8, 'bind entity opportunity', 'opportunity')$$, 'and the entities that would do');
+    (4, 'bind entity subscription, opportunity or revenue', 'subscription'), (5, 'bind entity revenue, opportunity or subscription', 'revenue'), (6, 'bind entity lead', 'lead'), (7, 'bind entity opportunity', 'opportunity'), (8, 'bind entity opportunity', 'opportunity')$$, 'and the entities that would do');
 SELECT is((SELECT reading FROM smarketing.scorecard(options => '{"language": "fr"}') WHERE kpi_number = 3), 'relier l''entité subscription, opportunity ou revenue', 'in French');
 SELECT throws_ok($$SELECT * FROM smarketing.scorecard(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of scorecard does not exist');
 SELECT throws_ok($$SELECT * FROM smarketing.scorecard(options => '{"language": "de"}')$$, '22023', 'invalid value for option "language": "de"');
@@ -28,7 +28,7 @@ CREATE FUNCTION figure(kpi text, metric text, since timestamptz, until timestamp
 DECLARE result numeric; BEGIN EXECUTE format('SELECT %I::numeric FROM smarketing.%I(%L, %L, %L, filter => %L)', metric, kpi, since, until, period, filter) INTO result; RETURN result; END $$;
 CREATE TABLE headline (kpi text, metric text, numerator text, denominator text);
 INSERT INTO headline VALUES ('cost_per_lead', 'cost_per_lead', 'spend', 'leads'), ('cost_per_opportunity', 'cost_per_opportunity', 'spend', 'opportunities'), ('customer_retention', 'retention_rate', 'customers_kept', 'customers_start'),
-    ('customer_acquisition_cost', 'customer_acquisition_cost', 'spend', 'new_customers'), ('revenue_evolution', 'revenue', NULL, NULL), ('sales_qualified_leads', 'lead_to_won_rate', 'won', 'leads'), ('opportunity_win_rate', 'win_rate', 'won', 'closed');
+    ('customer_acquisition_cost', 'customer_acquisition_cost', 'spend', 'new_customers'), ('revenue_evolution', 'revenue', NULL, NULL), ('sales_qualified_leads', 'lead_to_won_rate', 'won', 'leads'), ('marketing_roi', 'roi', NULL, NULL), ('opportunity_win_rate', 'win_rate', 'won', 'closed');
 CREATE TABLE span (since timestamptz, until timestamptz, before timestamptz, period text, filter jsonb);
 INSERT INTO span VALUES ('2026-10-01', '2026-11-01', '2026-09-01', 'month', '{}'), ('2026-04-01', '2026-07-01', '2026-01-01', 'quarter', '{}'), ('2025-01-01', '2026-01-01', '2024-01-01', 'year', '{}'),
     ('2026-03-05', '2026-05-20', '2025-12-19', 'all', '{}'), ('2026-06-01', '2026-07-01', '2026-05-01', 'month', '{"segment": "SMB"}');
@@ -46,7 +46,20 @@ SELECT is_empty($$SELECT kpi, since, status, value, previous FROM card JOIN smar
     WHERE status IN ('better', 'worse') AND kpi <> 'sales_qualified_leads' AND status <> CASE WHEN (value > previous) = (better = 'higher') THEN 'better' ELSE 'worse' END$$, 'better and worse by the direction of the metric');
 SELECT is_empty($$SELECT kpi, status FROM card JOIN headline USING (kpi) JOIN smarketing.metrics AS m ON m.metric = kpi || '.' || headline.metric
     WHERE status IN ('on_goal', 'off_goal') AND (goal IS NULL OR status <> CASE WHEN value = goal OR (value > goal) = (better = 'higher') THEN 'on_goal' ELSE 'off_goal' END)$$, 'a goal decides where there is one');
-SELECT is_empty($$SELECT * FROM card WHERE reading IS NULL OR reading = '' OR (status NOT IN ('later') AND next_call IS NULL)$$, 'every row reads as something');
+-- Marketing ROI: numerator and denominator by hand, points of percent, and what it lacks.
+SELECT is_empty($$SELECT since FROM card WHERE kpi = 'marketing_roi' AND filter = '{}' AND (numerator IS DISTINCT FROM figure(kpi, 'attributed_revenue', since, until, period) - figure(kpi, 'spend', since, until, period) OR denominator IS DISTINCT FROM figure(kpi, 'spend', since, until, period))$$, 'the return is revenue less spend');
+SELECT results_eq($$SELECT round(value, 3), round(previous, 3), unit, status, reading FROM smarketing.scorecard('2025-12-01', '2026-01-01') WHERE kpi_number = 7$$, $$VALUES (4.886, 1.229, 'rate', 'better', 'up 366 points, better')$$, 'ROI in points');
+BEGIN;
+DELETE FROM crm.ad_cost;
+SELECT results_eq($$SELECT value, status, reading, next_call FROM smarketing.scorecard('2025-12-01', '2026-01-01') WHERE kpi_number = 7$$, $$VALUES (NULL::numeric, 'no_data', 'no spend in this period yet', 'SELECT * FROM smarketing.marketing_roi(''2025-12-01'', ''2026-01-01'', ''month'', ''{channel}'')')$$, 'no spend at all');
+SELECT smarketing.unbind('spend') AS done \gset
+SELECT results_eq($$SELECT value, status, reading, next_call FROM smarketing.scorecard('2025-12-01', '2026-01-01') WHERE kpi_number = 7$$, $$VALUES (NULL::numeric, 'no_data', 'no spend is known: bind spend, or enter it in spend_entry', 'SELECT smarketing.bind(''spend'', ''schema.table'', ''{...}'')')$$, 'no spend is bound');
+ROLLBACK;
+BEGIN;
+SELECT smarketing.unbind('touch') AS a, smarketing.bind('lead', 'crm.contact', '{"lead_id": "id", "created_at": "created_on"}') AS b \gset
+SELECT results_eq($$SELECT value, status, reading, next_call FROM smarketing.scorecard('2025-12-01', '2026-01-01') WHERE kpi_number = 7$$, $$VALUES (NULL::numeric, 'not_bound', 'bind entity touch or lead (channel)', 'SELECT smarketing.bind(''touch'', ''schema.table'', ''{...}'')')$$, 'no touches');
+ROLLBACK;
+SELECT is_empty($$SELECT * FROM card WHERE reading IS NULL OR reading = '' OR next_call IS NULL$$, 'every row reads as something');
 SELECT isnt((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2025-01-01'), 'too_early', 'leads of 2025 have had their time');
 SELECT isnt((SELECT status FROM card WHERE kpi = 'sales_qualified_leads' AND since = '2026-10-01'), 'too_early', 'nor is it too early where some were won at the same age');
 -- Leads that still grow are compared at the same age: as the funnel stood as long before.
