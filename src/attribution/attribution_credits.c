@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -280,12 +281,45 @@ path_rows(SmkAttributionReader *reader, Listing *listing, const SmkConversions *
 	return count;
 }
 
+/* A conversion's name, with its value before it. */
+typedef struct Named
+{
+	const char *bytes;
+	int length;
+} Named;
+
+/* By their names, then by their values' bytes: an order that no other has to keep. */
+static int
+compare_named(const void *a, const void *b)
+{
+	const Named *left = a;
+	const Named *right = b;
+	int order = smk_attribution_compare(left->bytes + VALUE_SIZE, left->length - (int) VALUE_SIZE,
+										right->bytes + VALUE_SIZE, right->length - (int) VALUE_SIZE);
+
+	return order != 0 ? order : memcmp(left->bytes, right->bytes, VALUE_SIZE);
+}
+
+/* The conversions of an instant, in the order of their names, palloc'd. */
+static Named *
+named_conversions(SmkAttributionReader *reader, const SmkConversions *conversions)
+{
+	Named *named = MemoryContextAllocHuge(CurrentMemoryContext, conversions->event_count * sizeof(Named));
+
+	for (int64 i = 0; i < conversions->event_count; i++)
+		named[i].bytes = reader->name(reader->timeline, conversions->events[i * 2 + 1], &named[i].length);
+	if (conversions->event_count > 1)
+		qsort(named, conversions->event_count, sizeof(Named), compare_named);
+	return named;
+}
+
 /* Puts the conversions of an instant, each with the rows of its path. */
 static SmkAttributionResult
 list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions)
 {
 	Listing *listing = reader->state;
 	const CreditsState *state = listing->state;
+	Named *named = named_conversions(reader, conversions);
 	int count = 0;
 
 	if (conversions->count > 0)
@@ -301,15 +335,14 @@ list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions
 	}
 	for (int64 i = 0; i < conversions->event_count; i++)
 	{
-		int length;
-		const char *name = reader->name(reader->timeline, conversions->events[i * 2 + 1], &length);
+		const char *name = named[i].bytes + VALUE_SIZE;
+		int length = named[i].length - (int) VALUE_SIZE;
 		NamedValue value;
 		SmkCredit whole = {0};
 
-		memcpy(&value.units, name, sizeof(value.units));
-		memcpy(&value.scale, name + sizeof(value.units), sizeof(value.scale));
-		name += VALUE_SIZE;
-		length -= VALUE_SIZE;
+		CHECK_FOR_INTERRUPTS();
+		memcpy(&value.units, named[i].bytes, sizeof(value.units));
+		memcpy(&value.scale, named[i].bytes + sizeof(value.units), sizeof(value.scale));
 		if (!smk_credit_add(&whole, SMK_SHARE_ONE, 1, value.units))
 			return SMK_ATTRIBUTION_OVERFLOW;
 		if (count == 0)
@@ -333,6 +366,7 @@ list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions
 			if (listing->shares[r] > 0)
 				put_row(listing, &value, name, length, &listing->rows[r]);
 	}
+	pfree(named);
 	return SMK_ATTRIBUTION_OK;
 }
 

@@ -103,6 +103,20 @@ FROM smarketing.sales_qualified_leads('2025-07-01', '2026-07-01', 'all', '{chann
 ORDER BY won::numeric / leads DESC;
 
 \echo
+\echo '7. Marketing ROI, by channel: which pays for itself, whatever the attribution model? (margin 60 %)'
+\echo '   SELECT * FROM smarketing.marketing_roi(''2025-11-01'', ''2026-11-01'', ''all'', ''{channel}'','
+\echo '       options => ''{"model": "linear", "kind": "new", "margin": 0.6}'');'
+SELECT channel, min(spend) AS spend, min(revenue) FILTER (WHERE model = 'linear') AS revenue, min(roi) FILTER (WHERE model = 'first') AS "% first",
+       min(roi) FILTER (WHERE model = 'last') AS "last", min(roi) FILTER (WHERE model = 'linear') AS "linear", min(roi) FILTER (WHERE model = 'w_shaped') AS "w_shaped",
+       min(pipeline) FILTER (WHERE model = 'linear') AS pipeline, min(unattributed) AS unattributed
+FROM unnest('{first, last, linear, w_shaped}'::text[]) AS model, LATERAL (
+    SELECT by_1 AS channel, round(spend) AS spend, round(attributed_revenue) AS revenue, round(roi::numeric * 100) AS roi, round(open_pipeline) AS pipeline,
+           round(unattributed_revenue) AS unattributed
+    FROM smarketing.marketing_roi('2025-11-01', '2026-11-01', 'all', '{channel}', options => jsonb_build_object('model', model, 'kind', 'new', 'margin', 0.6))) AS result
+GROUP BY channel
+ORDER BY "linear" DESC NULLS LAST;
+
+\echo
 \echo '8. Win rate, by rep: who closes what they open? (95 % interval: few deals, wide interval)'
 \echo '   SELECT * FROM smarketing.opportunity_win_rate(''2025-11-01'', ''2026-11-01'', ''all'', ''{rep,team}'');'
 SELECT by_1 AS rep, by_2 AS team, closed, won, round(win_rate::numeric * 100, 1) AS "% won",
