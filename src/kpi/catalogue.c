@@ -296,7 +296,7 @@ static const SmkColumn marketing_roi_columns[] = {
 	COMPUTED("roi", SMK_UNIT_RETURN, true,
 			 "(([attributed_revenue] * [margin] - [spend]) / nullif([spend], 0))::double precision",
 			 "net_return", "spend"),
-	SUM_OF("open_pipeline", ANY, true, credits_of_open, "[amount]", "[is_attributed]"),
+	SUM_OF("open_pipeline", ANY, true, credits_of_open, "[amount]", NULL),
 	SUM_OF("unattributed_revenue", ANY, false, credits_of_won, "[amount]", "NOT [is_attributed]"),
 	HIDDEN_COMPUTED("net_return", SMK_UNIT_MONEY, true, "[attributed_revenue] * [margin] - [spend]"),
 	END_OF_COLUMNS};

@@ -152,11 +152,26 @@ typedef struct Opportunities
 	SmkRecords *records;
 	bool is_by_touch; /* their credits are booked when the touch was */
 	bool is_open;	  /* they are booked at booked_at */
-	char *sql;		  /* (columns that are bound, created_at, closed_at, journey_account, journey_lead,
-						 lead_created_at) */
+	char *sql; /* (columns that are bound, created_at, closed_at, counted_at, journey_account, journey_lead,
+				  lead_created_at) */
 	Key account;
 	Key lead;
 } Opportunities;
+
+/* SQL for the instant up to which touches count: of a closing that is a date, the last one of that day. */
+static char *
+counted_at(SmkRecords *records, const char *closed)
+{
+	int column = smk_entity_column(records->binding->entity, "closed_at");
+
+	if (closed == NULL)
+		return pstrdup("NULL::timestamptz");
+	if (records->binding->columns[column].type != DATEOID)
+		return pstrdup(closed);
+	return psprintf("(%s + 1)::timestamp AT TIME ZONE %s - interval '1 microsecond'",
+					smk_records_column(records, "closed_at"),
+					quote_literal_cstr(records->request->time_zone));
+}
 
 /* Reads opportunities from records over them. */
 static void
@@ -177,8 +192,8 @@ read_opportunities(Opportunities *opportunities, bool any_time, const char *cond
 	StringInfoData columns;
 
 	initStringInfo(&columns);
-	appendStringInfo(&columns, "%s, %s AS created_at, %s AS closed_at", key, created,
-					 closed ? closed : "NULL::timestamptz");
+	appendStringInfo(&columns, "%s, %s AS created_at, %s AS closed_at, %s AS counted_at", key, created,
+					 closed ? closed : "NULL::timestamptz", counted_at(records, closed));
 	for (size_t i = 0; i < lengthof(optional); i++)
 	{
 		char *column = smk_records_column(records, optional[i]);
@@ -333,7 +348,7 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 	char *lead_rows = leads(request, &lead, &lead_account);
 	char *touch = psprintf("JOIN (\n    %s) AS touch ON ", smk_sql_indent(touches->sql, 4));
 	char *in_time =
-		psprintf("\n   AND touch.at <= opportunity.closed_at AND touch.at >= opportunity.closed_at - %s",
+		psprintf("\n   AND touch.at <= opportunity.counted_at AND touch.at >= opportunity.counted_at - %s",
 				 smk_hours_literal(request->lookback + USECS_PER_DAY));
 	char *of_lead = psprintf("%s%s", in_time, touches->account.text ? " AND touch.account_id IS NULL" : "");
 	char *channel = smk_dimension_text(request, smk_request_by(request->config, "channel"), "touch.channel");
@@ -388,7 +403,7 @@ bind_column(SmkBinding *binding, const char *name, Oid type)
 }
 
 /*
- * The credits of opportunities as a binding; each has the instant up to which touches count as closed_at.
+ * The credits of opportunities as a binding; each has the instant up to which touches count as counted_at.
  */
 static SmkBinding *
 credits_of(const SmkRequest *request, const Opportunities *opportunities, TimestampTz last)
@@ -408,7 +423,7 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 	/* What has no time cannot have been led to: no touch is joined with it. */
 	append_event(
 		&events, "'conversion'",
-		"CASE WHEN isfinite(opportunity.closed_at) THEN opportunity.closed_at ELSE timestamptz "
+		"CASE WHEN isfinite(opportunity.closed_at) THEN opportunity.counted_at ELSE timestamptz "
 		"'2000-01-01 00:00:00+00' END",
 		"NULL::text",
 		has_amount
@@ -553,18 +568,19 @@ smk_open_credit_binding(const SmkRequest *request)
 		&opportunities, true,
 		psprintf("%s < %s", smk_records_instant(records, "created_at"), smk_timestamp_literal(cut)));
 	/* Won or lost without a time: it has left, nobody knows when. */
-	opportunities.sql = psprintf(
-		"SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
-		"'1 microsecond' "
-		"AS closed_at,\n       close.booked_at, opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
-		"JOIN (VALUES %s) AS close (at, booked_at) ON opportunity.created_at < close.at\n"
-		"   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
-		smk_records_column(records, "label") ? ", opportunity.label" : "",
-		smk_records_column(records, "currency") ? ", opportunity.currency" : "",
-		smk_records_column(records, "amount") ? ", opportunity.amount" : "",
-		opportunities.account.text ? ", opportunity.journey_account" : "",
-		opportunities.lead.text ? ", opportunity.journey_lead" : "", smk_sql_indent(opportunities.sql, 4),
-		ends);
+	opportunities.sql =
+		psprintf("SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
+				 "'1 microsecond' "
+				 "AS closed_at,\n       close.at - interval '1 microsecond' AS counted_at, close.booked_at, "
+				 "opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
+				 "JOIN (VALUES %s) AS close (at, booked_at) ON opportunity.created_at < close.at\n"
+				 "   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
+				 smk_records_column(records, "label") ? ", opportunity.label" : "",
+				 smk_records_column(records, "currency") ? ", opportunity.currency" : "",
+				 smk_records_column(records, "amount") ? ", opportunity.amount" : "",
+				 opportunities.account.text ? ", opportunity.journey_account" : "",
+				 opportunities.lead.text ? ", opportunity.journey_lead" : "",
+				 smk_sql_indent(opportunities.sql, 4), ends);
 	return credits_of(request, &opportunities, cut);
 }
 

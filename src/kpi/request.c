@@ -265,7 +265,10 @@ static char *
 option_text(const char *key, const JsonbValue *value)
 {
 	if (value->type != jbvString)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key),
+				 value->type == jbvNumeric ? errhint("A length of time has a unit, for example \"30 days\".")
+										   : 0));
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
@@ -319,8 +322,14 @@ option_input(PGFunction input, const char *key, const char *text)
 static Interval *
 option_interval(const char *key, const char *text)
 {
-	Interval *interval = DatumGetIntervalP(option_input(interval_in, key, text));
+	Interval *interval;
 
+	/* A number alone would be seconds, which nobody means. */
+	if (strpbrk(text, "123456789") != NULL && text[strspn(text, "+-0123456789. ")] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" needs a unit: \"%s\"", key, text),
+						errhint("For example \"30 days\".")));
+	interval = DatumGetIntervalP(option_input(interval_in, key, text));
 	if (interval->month != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -62,6 +62,10 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 				: campaign			? campaign
 				: channel			? channel
 									: "NULL";
+	/* A credit is known by its touch, too. */
+	if (is_credit && channel && campaign && smk_records_column(records, "label"))
+		label = psprintf("concat(%s, ' <- ' || %s, ' / ' || %s)", smk_records_column(records, "label"),
+						 channel, campaign);
 	/* A payment has no label but who paid. */
 	if (strcmp(label, "NULL") == 0 && smk_records_column(records, "account_id") && key == NULL)
 		label = smk_records_column(records, "account_id");

@@ -115,7 +115,7 @@ DECLARE lookback interval := coalesce(options ->> 'lookback', '90 days'); kinds 
     RETURN QUERY WITH hit AS (
             SELECT s.period_start, dims, NULL::numeric AS spent, conversions, CASE WHEN c.is_attributed THEN amount ELSE 0 END AS attributed, 0 AS pipeline, CASE WHEN c.is_attributed THEN 0 ELSE amount END AS unattributed, c.is_attributed
             FROM (SELECT c.*, CASE WHEN is_touched AND is_attributed THEN touched ELSE closed END AS at FROM credit AS c WHERE NOT is_open) AS c JOIN span AS s ON at >= from_at AND at < to_at OR at IS NULL AND since IS NULL AND until IS NULL
-            UNION ALL SELECT c.period_start, dims, NULL, 0, 0, amount, 0, true FROM credit AS c WHERE is_open AND c.is_attributed
+            UNION ALL SELECT c.period_start, dims, NULL, 0, 0, amount, 0, true FROM credit AS c WHERE is_open
             UNION ALL SELECT s.period_start, dims, amount, 0, 0, 0, 0, true FROM spent() JOIN span AS s ON at >= from_at AND at < to_at WHERE passes(filter, dims)),
         cell AS (SELECT h.*, ARRAY(SELECT coalesce(dims ->> d, '(none)') FROM unnest(by) WITH ORDINALITY AS b (d, o) ORDER BY o) AS g FROM hit AS h),
         total AS (SELECT period_start, g, CASE WHEN (SELECT b.spend FROM bound AS b) AND NOT (by && '{channel,campaign}' AND '(unattributed)' = ANY (g)) THEN coalesce(sum(spent), 0) END AS spend, coalesce(sum(conversions) FILTER (WHERE c.is_attributed), 0)::float8 AS conversions,
@@ -238,7 +238,7 @@ SELECT is(shares(model), wanted, model) FROM (VALUES
 SELECT results_eq('SELECT by_1, spend, attributed_conversions, attributed_revenue, return_on_ad_spend, roi, open_pipeline, unattributed_revenue FROM smarketing.marketing_roi(''2025-04-01'', ''2025-05-01'', by => ''{channel}'')',
     $$VALUES ('(unattributed)', NULL::numeric, 0::float8, 0::numeric, NULL::float8, NULL::float8, 0::numeric, 110.01), ('Ads', 100, 0.2, 118, 1.18, 0.18, 11.8, 0), ('Direct', 0, 0.2, 118, NULL, NULL, 11.8, 0), ('Email', 0, 0.2, 118, NULL, NULL, 11.8, 0), ('Social', 0, 0.2, 118, NULL, NULL, 11.8, 0), ('Webinar', 0, 0.2, 118, NULL, NULL, 11.8, 0)$$, 'by channel: a touch just after the closing or before the lookback leads to nothing, nor one to what sales originated');
 SELECT results_eq('SELECT period_start, spend, attributed_conversions, attributed_revenue, roi, open_pipeline, unattributed_revenue FROM smarketing.marketing_roi(''2025-03-01'', ''2025-05-01'', options => ''{"basis": "touched", "margin": 0.5}'')',
-    $$VALUES (date '2025-03-01', 50::numeric, 0.6::float8, 354::numeric, 2.54::float8, 591::numeric, 0::numeric), ('2025-04-01', 100, 0.4, 236, 0.18, 59, 110.01)$$, 'in the months of the touches');
+    $$VALUES (date '2025-03-01', 50::numeric, 0.6::float8, 354::numeric, 2.54::float8, 691::numeric, 0::numeric), ('2025-04-01', 100, 0.4, 236, 0.18, 59, 110.01)$$, 'in the months of the touches');
 SELECT results_eq('SELECT attributed_conversions, attributed_revenue, unattributed_revenue FROM smarketing.marketing_roi(''2025-04-01'', ''2025-05-01'', options => ''{"lookback": "168 hours"}'')', 'VALUES (1::float8, 590::numeric, 110.01::numeric)', 'a touch just so long before counts');
 SELECT is((SELECT string_agg(by_1, ',') FROM smarketing.marketing_roi('2025-04-01', '2025-04-30', by => '{channel}', options => '{"lookback": "167:59:59.999999"}') WHERE attributed_revenue = 590), 'Direct', 'not one a moment earlier');
 SELECT results_eq('SELECT by_1, attributed_revenue, unattributed_revenue FROM smarketing.marketing_roi(''2025-04-01'', ''2025-05-01'', by => ''{origin}'')', $$VALUES ('marketing', 590::numeric, 10.01::numeric), ('sales', 0, 100)$$, 'by origin');
@@ -319,4 +319,13 @@ COMMIT;
 SELECT is((SELECT count(*) FROM smarketing.kpi_rows('attributed_conversions', '2025-04-01', '2025-05-01')), 1::bigint, 'and their records');
 RESET ROLE;
 DROP OWNED BY roi_reader; DROP ROLE roi_reader;
+-- A closing that is a date: touches of its whole day count. Who reads a figure's records is told which touch they are.
+SELECT smarketing.configure('time_zone', 'Europe/Paris') AS done \gset
+CREATE TABLE dated_deal (id bigint PRIMARY KEY, lead bigint, opened timestamptz, closed date, won boolean, amount numeric, title text);
+CREATE TABLE dated_visit (at timestamptz, lead bigint, channel text, campaign text);
+INSERT INTO dated_deal VALUES (1, 7, '2025-06-01', '2025-06-10', true, 100, 'New machine');
+INSERT INTO dated_visit VALUES ('2025-06-10 21:59:59.999999Z', 7, 'Ads', 'June'), ('2025-06-10 22:00Z', 7, 'Mail', 'June'), ('2025-03-12 21:59:59.999999Z', 7, 'Fair', NULL), ('2025-03-12 21:59:59.999998Z', 7, 'Radio', NULL);
+SELECT smarketing.bind('opportunity', 'dated_deal', '{"opportunity_id": "id", "lead_id": "lead", "created_at": "opened", "closed_at": "closed", "label": "title"}') AS a, smarketing.bind('touch', 'dated_visit', '{"lead_id": "lead"}') AS b \gset
+SELECT results_eq($$SELECT label, at, amount, weight FROM smarketing.kpi_rows('attributed_revenue', '2025-06-01', '2025-07-01') ORDER BY label$$, $$VALUES ('New machine <- Ads / June', '2025-06-09 22:00Z'::timestamptz, 50.000000, 0.5), ('New machine <- Fair', '2025-06-09 22:00Z', 50.000000, 0.5)$$, 'a closing that is a date');
+SELECT throws_ok($$SELECT * FROM smarketing.marketing_roi(options => '{"lookback": "90"}')$$, '22023', 'option "lookback" needs a unit: "90"');
 SELECT * FROM finish();

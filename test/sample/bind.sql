@@ -15,5 +15,4 @@ select smarketing.define_dimension('rep','{"owner":"name"}');
 select smarketing.define_dimension('country','{"account":"country"}');
 select smarketing.map_stage(l, s::smarketing.funnel_stage) from (values ('New','lead'),('Working','lead'),('Marketing Qualified','mql'),('Sales Accepted','sal'),('Sales Qualified','sql'),('Converted','opportunity'),('Customer','won'),('Disqualified','disqualified'),('Recycled','recycled'),('Closed Won','won'),('Closed Lost','lost'),('Discovery','opportunity'),('Proposal','opportunity'),('Negotiation','opportunity')) v(l,s);
 select smarketing.map_value('channel',l,v) from (values ('google / cpc','Google Ads'),('linkedin','LinkedIn Ads'),('facebook','Meta Ads'),('webinar','Events'),('newsletter','Email'),('partner','Partners'),('referral','Partners')) x(l,v);
-select smarketing.map_value('origin','Partners','partner');
 select smarketing.map_value('kind',l,v) from (values ('New business','new'),('Upsell','upsell'),('Cross-sell','cross_sell'),('Renewal','renewal')) x(l,v);
