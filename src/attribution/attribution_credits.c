@@ -132,6 +132,8 @@ read_model(FunctionCallInfo fcinfo, CreditsCall *call)
 		return;
 	call->known = smk_attribution_model_argument(text_to_cstring(model));
 	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	if (call->model != NULL)
+		pfree(call->model);
 	call->model = cstring_to_text_with_len(VARDATA_ANY(model), (int) VARSIZE_ANY_EXHDR(model));
 	if (call->name.data == NULL)
 		initStringInfo(&call->name);

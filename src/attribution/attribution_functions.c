@@ -6,6 +6,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -173,7 +174,18 @@ smk_attribution_transfn(PG_FUNCTION_ARGS)
 static bool
 type_read(void *summary, const unsigned char *data, int64 size)
 {
-	return smk_attribution_read(summary, data, size);
+	const SmkAttributionSummary *read = summary;
+
+	if (!smk_attribution_read(summary, data, size))
+		return false;
+	/* Names become texts. */
+	for (int i = 0; i < read->channel_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!pg_verify_mbstr(GetDatabaseEncoding(), read->channels[i].name, read->channels[i].length, true))
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -293,6 +305,7 @@ start_rows(CreditRows *rows, const SmkAttributionSummary *summary)
 		const unsigned char *at = smk_path_bytes(summary, path);
 		const unsigned char *end = at + path->size;
 
+		CHECK_FOR_INTERRUPTS();
 		if (path->conversions == 0)
 			continue;
 		while (at < end)
@@ -451,8 +464,7 @@ path_text(const SmkAttributionSummary *summary, const SmkAttributionPath *path, 
 		appendBinaryStringInfo(&text, channel->name, channel->length);
 	}
 	row->length = text.len;
-	row->text = pnstrdup(text.data, text.len);
-	pfree(text.data);
+	row->text = text.data;
 }
 
 /* Adds a row to one that has the same text. */
@@ -462,7 +474,10 @@ join_rows(PathRow *row, const PathRow *same)
 	if (__builtin_add_overflow(row->count, same->count, &row->count) ||
 		__builtin_add_overflow(row->value, same->value, &row->value))
 		smk_attribution_overflow();
-	if (row->times != NULL && same->times != NULL)
+	/* What is not attributed has none; a channel of that name may have some. */
+	if (row->times == NULL)
+		row->times = same->times;
+	else if (same->times != NULL)
 		smk_sketch_merge(row->times, same->times);
 }
 

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
+
 #include "attribution/attribution.h"
 
 /* So many parts make a percent of the shares of position. */
@@ -249,6 +251,7 @@ smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributi
 		const unsigned char *end = at + of->size;
 		int64 count = 0;
 
+		CHECK_FOR_INTERRUPTS();
 		if (of->conversions == 0)
 			continue;
 		if (of->size > size)

@@ -624,6 +624,7 @@ read_channels(SmkAttributionSummary *summary, const unsigned char **data, const 
 		uint64 length;
 		SmkAttributionChannel *channel;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!smk_varint_read(data, end, &length) || length >> 1 > (uint64) (end - *data))
 			return false;
 		(void) add_channel(summary, (const char *) *data, (int) (length >> 1), length & 1);
@@ -751,8 +752,11 @@ is_balanced(const SmkAttributionSummary *summary)
 	SmkCredit whole = {0};
 
 	for (int64 i = 0; i < summary->path_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (!smk_credit_add(&whole, SMK_SHARE_ONE, summary->paths[i].conversions, summary->paths[i].value))
 			return false;
+	}
 	for (int model = 0; model < SMK_SUMMED_MODELS; model++)
 	{
 		SmkCredit sum = {0};

@@ -266,7 +266,7 @@ in_attributed_cell(const SmkRequest *request, const SmkColumn *column, char *val
 		if (smk_credit_is_of_touch(lfirst(cell)))
 			appendStringInfo(&sql, "%scell.by_%d = '" SMK_UNATTRIBUTED "'", sql.len ? " OR " : "", n);
 	}
-	return sql.len ? psprintf("CASE WHEN NOT (%s) OR %s <> 0 THEN %s END", sql.data, value, value) : value;
+	return sql.len ? psprintf("CASE WHEN NOT (%s) THEN %s END", sql.data, value) : value;
 }
 
 /* A measure in the last level of the statement: its column, or NULL where nothing that is bound gives it. */

@@ -16,6 +16,8 @@
 
 /* Decimals of a share of an amount: figures have as many. */
 #define SHARE_SCALE "0.000000"
+/* Quotients have many, for which the aggregate has no room. */
+#define MOST_DECIMALS "15"
 
 static const SmkEntityColumn credit_columns[] = {{"opportunity_id", SMK_TYPE_KEY, false, false},
 												 {"label", SMK_TYPE_TEXT, false, false},
@@ -307,8 +309,10 @@ booked_at(const SmkRequest *request)
 static char *
 touch_event(const char *channel)
 {
-	return psprintf("CASE WHEN lower(%s) IN ('direct', '(direct)', '(none)') THEN 'direct' ELSE 'touch' END",
-					channel);
+	return psprintf(
+		"CASE WHEN lower(%s COLLATE \"C\") IN ('direct', '(direct)') OR %s = '(none)' THEN 'direct' "
+		"ELSE 'touch' END",
+		channel, channel);
 }
 
 /*
@@ -421,15 +425,16 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 		return NULL;
 	initStringInfo(&events);
 	/* What has no time cannot have been led to: no touch is joined with it. */
-	append_event(
-		&events, "'conversion'",
-		"CASE WHEN isfinite(opportunity.closed_at) THEN opportunity.counted_at ELSE timestamptz "
-		"'2000-01-01 00:00:00+00' END",
-		"NULL::text",
-		has_amount
-			? "smarketing.finite_amount(opportunity.amount::numeric, 'opportunity', 'amount') + " SHARE_SCALE
-			: "NULL::numeric",
-		"opportunity");
+	append_event(&events, "'conversion'",
+				 "CASE WHEN isfinite(opportunity.closed_at) THEN opportunity.counted_at ELSE timestamptz "
+				 "'2000-01-01 00:00:00+00' END",
+				 "NULL::text",
+				 has_amount ? "CASE WHEN scale(opportunity.amount::numeric) > " MOST_DECIMALS
+							  "\n                THEN round(opportunity.amount::numeric, " MOST_DECIMALS
+							  ") ELSE smarketing.finite_amount(opportunity.amount::numeric, 'opportunity', "
+							  "'amount') + " SHARE_SCALE " END"
+							: "NULL::numeric",
+				 "opportunity");
 	append_touches(request, opportunities, &touches, &events);
 	if (needs_milestones(request))
 		append_milestones(request, opportunities, &events);

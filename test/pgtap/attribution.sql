@@ -407,4 +407,13 @@ SELECT diag(format('%s: %s x %s', form, count(*), e)) FROM (SELECT form, left(re
 SELECT is(count(*), 40000::bigint, format('%s of 40,000 mutations are read', count(*) FILTER (WHERE error = 'accepted'))) FROM outcome;
 SELECT is_empty(format('SELECT left(bytes, 2000), error FROM outcome WHERE form = %L AND error !~ ''^(accepted$|22|54000|08P01)'' LIMIT 3', form), format('%s: what is read is written the same and has credits, the others are refused', form)) FROM unnest('{text,binary}'::text[]) AS form;
 
+-- Names that are no texts make no summary; reading many long paths can be cancelled.
+SELECT throws_ok(format('SELECT %L::smarketing.attribution_summary', replace(one, encode('name', 'hex'), bad)), '22P02') FROM (SELECT smarketing.attribution(1::bigint, event, '2026-01-01', 'name', 1, '1 day', '1 day')::text AS one FROM (VALUES ('touch'), ('conversion')) AS v (event)) AS s, (VALUES ('6e00006d'), ('ff61ff6d')) AS b (bad);
+CREATE TEMP TABLE long_paths AS SELECT smarketing.attribution(account::bigint, event, '2026-01-01'::timestamptz + n * interval '1 second', 'c' || (n * account) % 7, 1, '30 days', '1 day') AS s
+    FROM generate_series(1, 20) AS account, generate_series(1, 10000) AS n, LATERAL (SELECT CASE WHEN n % 200 = 0 THEN 'conversion' ELSE 'touch' END AS event) AS e;
+CREATE FUNCTION stops(statement text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN EXECUTE statement; RETURN false; EXCEPTION WHEN query_canceled THEN RETURN true; END $$;
+SET statement_timeout = '20ms';
+SELECT ok(stops($$SELECT count(*) FROM long_paths, smarketing.credits(s, array_fill('linear'::text, '{200}'))$$), 'credits can be cancelled');
+SELECT ok(stops($$SELECT count(*) FROM long_paths, smarketing.paths(s)$$), 'and paths');
+RESET statement_timeout;
 SELECT * FROM finish();

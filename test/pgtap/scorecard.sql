@@ -47,7 +47,7 @@ SELECT is_empty($$SELECT kpi, since, status, value, previous FROM card JOIN smar
 SELECT is_empty($$SELECT kpi, status FROM card JOIN headline USING (kpi) JOIN smarketing.metrics AS m ON m.metric = kpi || '.' || headline.metric
     WHERE status IN ('on_goal', 'off_goal') AND (goal IS NULL OR status <> CASE WHEN value = goal OR (value > goal) = (better = 'higher') THEN 'on_goal' ELSE 'off_goal' END)$$, 'a goal decides where there is one');
 -- Marketing ROI: numerator and denominator by hand, points of percent, and what it lacks.
-SELECT is_empty($$SELECT since FROM card WHERE kpi = 'marketing_roi' AND filter = '{}' AND (numerator IS DISTINCT FROM figure(kpi, 'attributed_revenue', since, until, period) - figure(kpi, 'spend', since, until, period) OR denominator IS DISTINCT FROM figure(kpi, 'spend', since, until, period))$$, 'the return is revenue less spend');
+SELECT is_empty($$SELECT since FROM card WHERE kpi = 'marketing_roi' AND filter = '{}' AND (abs(numerator - figure(kpi, 'attributed_revenue', since, until, period) + figure(kpi, 'spend', since, until, period)) > 0.000001 OR numerator IS NULL OR denominator IS DISTINCT FROM figure(kpi, 'spend', since, until, period))$$, 'the return is revenue less spend');
 SELECT results_eq($$SELECT round(value, 3), round(previous, 3), unit, status, reading FROM smarketing.scorecard('2025-12-01', '2026-01-01') WHERE kpi_number = 7$$, $$VALUES (6.570, 2.252, 'rate', 'better', 'up 432 points, better; above all LinkedIn Ads: +697 points')$$, 'ROI in points');
 BEGIN;
 DELETE FROM crm.ad_cost;
