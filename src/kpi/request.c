@@ -265,11 +265,18 @@ static char *
 option_text(const char *key, const JsonbValue *value)
 {
 	if (value->type != jbvString)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key),
-				 value->type == jbvNumeric ? errhint("A length of time has a unit, for example \"30 days\".")
-										   : 0));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key)));
 	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+/* The same of a length of time. */
+static char *
+option_time_text(const char *key, const JsonbValue *value)
+{
+	if (value->type == jbvNumeric)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", key),
+						errhint("A length of time has a unit, for example \"30 days\".")));
+	return option_text(key, value);
 }
 
 static void
@@ -345,7 +352,7 @@ option_interval(const char *key, const char *text)
 static void
 option_lag(SmkRequest *request, const JsonbValue *value)
 {
-	Interval *lag = option_interval("lag", option_text("lag", value));
+	Interval *lag = option_interval("lag", option_time_text("lag", value));
 
 	request->has_lag = lag->day != 0 || lag->time != 0;
 	request->lag = *lag;
@@ -360,7 +367,7 @@ option_within(SmkRequest *request, const JsonbValue *value)
 
 	if (value->type == jbvNull)
 		return;
-	text = option_text("within", value);
+	text = option_time_text("within", value);
 	within = option_interval("within", text);
 	request->within = within->day * USECS_PER_DAY + within->time;
 	if (request->within <= 0)
@@ -374,7 +381,7 @@ option_within(SmkRequest *request, const JsonbValue *value)
 static int64
 option_length(const char *key, const JsonbValue *value)
 {
-	const char *text = option_text(key, value);
+	const char *text = option_time_text(key, value);
 	Interval *interval = option_interval(key, text);
 	int64 length = interval->day * USECS_PER_DAY + interval->time;
 
