@@ -1,6 +1,6 @@
 /*
  * credit.c: credits as one more entity, made of opportunities and of the touches before them: the aggregate
- * attribution for each opportunity, read by credits(). A journey is known by the opportunity's account, else
+ * attribution_credits over all opportunities in one call. A journey is known by the opportunity's account, else
  * by its lead's, else by the lead; where no touches are bound, a lead's own channel is one, at its creation.
  */
 #include "postgres.h"
