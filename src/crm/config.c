@@ -252,14 +252,16 @@ smk_relation_resolve(const char *relation, bool missing_ok)
 	return RangeVarGetRelid(name, AccessShareLock, missing_ok);
 }
 
-/* True where no two rows of the relation can have the same key. */
-static bool
-config_is_unique(Relation relation, const SmkBinding *binding)
+/* Looks at what the relation tells of the binding's key. */
+static void
+config_look_at_key(Relation relation, SmkBinding *binding)
 {
-	const char *column =
-		binding->columns[smk_entity_column(binding->entity, binding->entity->key)].raw_column;
+	const char *name = binding->entity->key;
+	const char *column = name ? binding->columns[smk_entity_column(binding->entity, name)].raw_column : NULL;
+	AttrNumber number = column ? get_attnum(RelationGetRelid(relation), column) : InvalidAttrNumber;
 
-	return column != NULL && smk_column_is_unique(relation, get_attnum(RelationGetRelid(relation), column));
+	binding->key_is_unique = column && smk_column_is_unique(relation, number);
+	binding->key_is_there = column && smk_column_is_never_null(relation, number);
 }
 
 /*
@@ -301,7 +303,7 @@ smk_binding_open(SmkBinding *binding)
 		smk_expression_check(binding->filter, relation, binding->entity->name, &purpose, &filter);
 		smk_expression_require(&filter, SMK_TYPE_BOOLEAN, &purpose);
 	}
-	binding->key_is_unique = binding->entity->key != NULL && config_is_unique(relation, binding);
+	config_look_at_key(relation, binding);
 	relation_close(relation, NoLock);
 }
 

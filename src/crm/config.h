@@ -19,6 +19,7 @@ typedef struct SmkBinding
 		columns[SMK_MAX_COLUMNS]; /* text NULL: not bound; type and raw_column filled by smk_binding_open */
 	Oid relid;					  /* InvalidOid until opened */
 	bool key_is_unique;			  /* a unique index on the key: a join cannot multiply rows */
+	bool key_is_there;			  /* in each row: NOT NULL */
 	bool is_own;				  /* over a table of ours: no expression of the user's is */
 } SmkBinding;
 

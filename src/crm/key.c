@@ -1,7 +1,7 @@
 /*
- * key.c: whether a column of a relation can have a value twice. A table shows it by a unique index; a view by
- * its definition, where it gives each row of such a table once at most: a selection of it, joined to what
- * matches once at most.
+ * key.c: whether a column of a relation can have a value twice, or none. A table shows it by a unique index
+ * and by NOT NULL; a view by its definition, where it gives each row of such a table once at most: a
+ * selection of it, joined to what matches once at most.
  */
 #include "postgres.h"
 
@@ -201,4 +201,60 @@ bool
 smk_column_is_unique(Relation relation, AttrNumber column)
 {
 	return relation_column_is_unique(relation, column, InvalidOid);
+}
+
+/* True where the joins leave the columns of the range table item as they are: none comes up NULL. */
+static bool
+joins_keep(Node *node, int item)
+{
+	JoinExpr *join;
+
+	check_stack_depth();
+	if (IsA(node, RangeTblRef))
+		return ((RangeTblRef *) node)->rtindex == item;
+	if (!IsA(node, JoinExpr))
+		return false;
+	join = (JoinExpr *) node;
+	return ((join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT) && joins_keep(join->larg, item)) ||
+		   (join->jointype == JOIN_INNER && joins_keep(join->rarg, item));
+}
+
+/* True where the view's definition shows that no row has NULL in the column. */
+static bool
+view_column_is_never_null(Relation view, AttrNumber column)
+{
+	Query *query = get_view_query(view);
+	TargetEntry *target = list_nth(query->targetList, column - 1);
+	Var *source = plain_column((Node *) target->expr, 0);
+	RangeTblEntry *entry;
+	Relation relation;
+	bool result;
+
+	if (query->setOperations || query->groupingSets || source == NULL || source->varattno <= 0 ||
+		list_length(query->jointree->fromlist) != 1)
+		return false;
+	entry = rt_fetch(source->varno, query->rtable);
+	if (entry->rtekind != RTE_RELATION || !joins_keep(linitial(query->jointree->fromlist), source->varno))
+		return false;
+	relation = relation_open(entry->relid, AccessShareLock);
+	result = smk_column_is_never_null(relation, source->varattno);
+	relation_close(relation, NoLock);
+	return result;
+}
+
+/* True where it is certain that no row of the relation has NULL in the column. */
+bool
+smk_column_is_never_null(Relation relation, AttrNumber column)
+{
+	check_stack_depth();
+	switch (relation->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+			return TupleDescAttr(RelationGetDescr(relation), column - 1)->attnotnull;
+		case RELKIND_VIEW:
+			return view_column_is_never_null(relation, column);
+		default:
+			return false;
+	}
 }

@@ -1,5 +1,5 @@
 /*
- * key.h: whether a column of a relation can have a value twice.
+ * key.h: whether a column of a relation can have a value twice, or none.
  */
 #ifndef SMK_KEY_H
 #define SMK_KEY_H
@@ -7,5 +7,6 @@
 #include "utils/relcache.h"
 
 extern bool smk_column_is_unique(Relation relation, AttrNumber column);
+extern bool smk_column_is_never_null(Relation relation, AttrNumber column);
 
 #endif

@@ -42,6 +42,76 @@ part_for_targets(const SmkStatement *statement, const char *part, const char *ta
 	return sql.data;
 }
 
+/* True where several ranges of a measure can be read at once: it is made of the records of each alone. */
+static bool
+can_be_at_once(const SmkRequest *request, const SmkMeasure *measure)
+{
+	static const char *const by_range[] = {"[period_cut]", "[is_paid]"};
+	const SmkColumn *column = measure->column;
+
+	/* Where a rate may be missing, it is to a range. */
+	if (column->aggregate == SMK_MOVEMENT)
+		return !(request->config->currency && request->config->missing_rate_is_null);
+	if (smk_column_is_at_close(column) || column->aggregate == SMK_MEDIAN)
+		return false;
+	for (size_t i = 0; i < lengthof(by_range); i++)
+		if (column->condition && strstr(column->condition, by_range[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Makes one part of a record set for all that is compared in one row, where reading the ranges at once is
+ * less work: the measures count the records of their own.
+ */
+static void
+compile_set_at_once(SmkStatement *statement, const SmkRecordSet *set)
+{
+	const SmkRequest *request = statement->request;
+	SmkRequest *whole;
+	List *ranges = NIL;
+	List *given = NIL;
+	List *own = NIL; /* of the measures' requests */
+	List *sources;
+	ListCell *cell;
+
+	if (!request->is_all || request->is_same_age || smk_credit_is_of_range(request, set))
+		return;
+	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
+	{
+		List *shifted = NIL;
+
+		foreach (cell, statement->measures)
+		{
+			SmkMeasure *measure = lfirst(cell);
+
+			if (!measure->is_available || measure->shift != shift || measure->column->records != set ||
+				!can_be_at_once(request, measure))
+				continue;
+			if (shifted == NIL)
+				shifted = smk_shift_ranges(request, shift, false);
+			given = lappend(given, measure);
+			own = lappend(own, ((SmkShifted *) linitial(shifted))->request);
+		}
+		ranges = list_concat(ranges, shifted);
+	}
+	whole = smk_shift_union(request, ranges);
+	if (whole == NULL)
+		return;
+	sources = smk_measure_records(statement, whole, set);
+	foreach (cell, sources)
+		/* Of a lump each range has its own share. */
+		if (((SmkRecords *) lfirst(cell))->lumps != SMK_LUMPS_ALIKE || smk_allocation(lfirst(cell)) != NULL)
+			return;
+	for (int i = 0; i < list_length(given); i++)
+		((SmkMeasure *) list_nth(given, i))->range = list_nth(own, i);
+	foreach (cell, sources)
+		if (((SmkMeasure *) linitial(given))->column->aggregate == SMK_MOVEMENT)
+			smk_retention_part(statement, lfirst(cell), given);
+		else
+			smk_part(statement, lfirst(cell), given);
+}
+
 /* Makes the parts of one record set for one shift. */
 static void
 compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
@@ -59,7 +129,8 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 	{
 		SmkMeasure *measure = lfirst(cell);
 
-		if (!measure->is_available || measure->shift != shift || measure->column->records != set)
+		if (!measure->is_available || measure->shift != shift || measure->column->records != set ||
+			measure->range != NULL)
 			continue;
 		if (smk_column_is_at_close(measure->column))
 			stock = lappend(stock, measure);
@@ -206,7 +277,7 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 				break;
 		if (known != NULL)
 			continue;
-		measure = palloc(sizeof(SmkMeasure));
+		measure = palloc0(sizeof(SmkMeasure));
 		measure->column = column;
 		measure->shift = shift;
 		measure->name =
@@ -481,48 +552,60 @@ compile_begins(const SmkStatement *statement)
 }
 
 /*
- * The range of all credits that a statement reads, where its parts' ranges lie so close together that reading
- * it once is less work; NULL where they do not.
+ * The range of all credits that a statement reads, where reading it once is less work; NULL where it is not.
  */
 static SmkSharedRows *
 share_credits(const SmkStatement *statement)
 {
 	const SmkRequest *request = statement->request;
+	List *ranges = NIL;
+	SmkRequest *whole;
 	SmkSharedRows *shared;
-	int64 sum = 0;
-	int shifts = 0;
-	ListCell *cell;
-	ListCell *range;
 
 	if (request->kpi->entity == NULL || strcmp(request->kpi->entity, "credit") != 0 ||
-		strcmp(request->basis, "closed") != 0 || !request->has_since)
+		strcmp(request->basis, "closed") != 0)
 		return NULL;
-	shared = palloc0(sizeof(SmkSharedRows));
 	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
 	{
-		bool is_read = false;
+		ListCell *cell;
 
 		foreach (cell, statement->measures)
 		{
 			const SmkMeasure *measure = lfirst(cell);
 
-			is_read =
-				is_read || (measure->is_available && measure->shift == shift && measure->column->records &&
-							strcmp(measure->column->records->entity, "credit") == 0);
-		}
-		foreach (range, is_read ? smk_shift_ranges(request, shift, false) : NIL)
-		{
-			const SmkRequest *shifted = ((SmkShifted *) lfirst(range))->request;
-
-			if (!shifted->has_since)
-				return NULL;
-			shared->since = shifts == 0 ? shifted->since : Min(shared->since, shifted->since);
-			shared->until = shifts == 0 ? shifted->until : Max(shared->until, shifted->until);
-			sum += shifted->until - shifted->since;
-			shifts++;
+			if (!measure->is_available || measure->shift != shift || measure->range ||
+				measure->column->records == NULL || strcmp(measure->column->records->entity, "credit") != 0)
+				continue;
+			ranges = list_concat(ranges, smk_shift_ranges(request, shift, false));
+			break;
 		}
 	}
-	return shifts > 1 && sum >= (shared->until - shared->since) / 3 * 2 ? shared : NULL;
+	whole = smk_shift_union(request, ranges);
+	if (whole == NULL)
+		return NULL;
+	shared = palloc0(sizeof(SmkSharedRows));
+	shared->since = whole->since;
+	shared->until = whole->until;
+	return shared;
+}
+
+/* All customers, who are the same whatever the range, where several are read; else NULL. */
+static SmkSharedRows *
+share_customers(const SmkStatement *statement)
+{
+	const SmkRequest *request = statement->request;
+	ListCell *cell;
+
+	if (request->kpi->entity == NULL || strcmp(request->kpi->entity, "customer_payment") != 0)
+		return NULL;
+	foreach (cell, statement->measures)
+	{
+		const SmkMeasure *measure = lfirst(cell);
+
+		if (measure->shift != SMK_SHIFT_NONE && measure->shift != SMK_SHIFT_GOAL && measure->range == NULL)
+			return palloc0(sizeof(SmkSharedRows));
+	}
+	return NULL;
 }
 
 /* A statement with what its parts share, if they do. */
@@ -553,17 +636,14 @@ smk_compile(const SmkRequest *asked, const SmkOutput *outputs, int count, bool o
 	smk_compile_require_entity(request);
 	for (int i = 0; i < count; i++)
 		statement_need(&statement, outputs[i].template, SMK_SHIFT_NONE);
-	request->shared_credits = share_credits(&statement);
-	/* Customers are the same whatever the range. */
-	if (request->kpi->entity && strcmp(request->kpi->entity, "customer_payment") == 0)
-		foreach (cell, statement.measures)
-			if (((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_NONE &&
-				((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_GOAL && request->shared_customers == NULL)
-				request->shared_customers = palloc0(sizeof(SmkSharedRows));
 	foreach (cell, statement.measures)
 		if (((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_GOAL)
 			sets = list_append_unique_ptr(
 				sets, unconstify(SmkRecordSet *, ((SmkMeasure *) lfirst(cell))->column->records));
+	foreach (cell, sets)
+		compile_set_at_once(&statement, lfirst(cell));
+	request->shared_credits = share_credits(&statement);
+	request->shared_customers = share_customers(&statement);
 	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
 		foreach (cell, sets)
 			compile_set(&statement, lfirst(cell), shift);

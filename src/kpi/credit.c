@@ -1,7 +1,8 @@
 /*
  * credit.c: credits as one more entity, made of opportunities and of the touches before them: the aggregate
- * attribution_credits over all opportunities in one call. A journey is known by the opportunity's account, else
- * by its lead's, else by the lead; where no touches are bound, a lead's own channel is one, at its creation.
+ * attribution_credits over all opportunities in one call. A journey is known by the opportunity's account,
+ * else by its lead's, else by the lead; where no touches are bound, a lead's own channel is one, at its
+ * creation.
  */
 #include "postgres.h"
 
@@ -154,6 +155,7 @@ typedef struct Opportunities
 	SmkRecords *records;
 	bool is_by_touch; /* their credits are booked when the touch was */
 	bool is_open;	  /* they are booked at booked_at */
+	bool is_repeated; /* each is there once a period */
 	char *sql; /* (columns that are bound, created_at, closed_at, counted_at, journey_account, journey_lead,
 				  lead_created_at) */
 	Key account;
@@ -368,7 +370,9 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 	if (touches->lead.text && opportunities->lead.text)
 		append_event(
 			events, event, "touch.at", name, "NULL::numeric",
-			psprintf("opportunity\n%s%s%s", touch, keys_equal(touches->lead, opportunities->lead), of_lead));
+			psprintf("opportunity\n%s%s%s%s", touch, keys_equal(touches->lead, opportunities->lead), of_lead,
+					 /* As it says already: so that the planner expects few. */
+					 opportunities->account.text ? "\nWHERE opportunity.journey_account IS NULL" : ""));
 	/* A lead's own touches are those of its account. */
 	if (!touches->is_lead && touches->lead.text && opportunities->account.text && lead_account.text)
 		append_event(events, event, "touch.at", name, "NULL::numeric",
@@ -416,6 +420,10 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 	bool has_label = smk_records_column(records, "label") != NULL;
 	bool has_currency = smk_records_column(records, "currency") != NULL;
 	bool has_amount = smk_records_column(records, "amount") != NULL;
+	/* Where its key does not tell each opportunity from the others. */
+	bool is_numbered =
+		opportunities->is_repeated || !records->binding->key_is_unique || !records->binding->key_is_there;
+	Oid key = key_type(records, "opportunity_id");
 	Touches touches;
 	SmkBinding *binding;
 	StringInfoData events;
@@ -440,11 +448,16 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 		append_milestones(request, opportunities, &events);
 
 	initStringInfo(&sql);
-	appendStringInfo(
-		&sql,
-		"(\n    WITH opportunity AS MATERIALIZED (\n        SELECT row_number() OVER () AS number, "
-		"opportunity.*\n        FROM (\n            %s) AS opportunity)\n",
-		smk_sql_indent(opportunities->sql, 12));
+	/*
+	 * Written where it is read, the planner knows how many there are, and workers may read them; a number of
+	 * its own has a row in one place only.
+	 */
+	appendStringInfo(&sql,
+					 "(\n    WITH opportunity AS %s (\n        SELECT %s AS number, "
+					 "opportunity.*\n        FROM (\n            %s) AS opportunity)\n",
+					 is_numbered ? "MATERIALIZED" : "NOT MATERIALIZED",
+					 is_numbered ? "row_number() OVER ()" : "opportunity.opportunity_id",
+					 smk_sql_indent(opportunities->sql, 12));
 	appendStringInfo(
 		&sql,
 		"    SELECT opportunity.opportunity_id%s%s, opportunity.closed_at AS paid_at,\n"
@@ -464,9 +477,12 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 					 "event.number::text END, %s, %s, %s) AS "
 					 "credits\n        FROM (\n            %s) AS event) AS held\n"
 					 "    CROSS JOIN LATERAL unnest(held.credits) AS credit\n"
-					 "    JOIN opportunity ON opportunity.number = credit.conversion::bigint)",
+					 "    JOIN opportunity ON opportunity.number = credit.conversion%s)",
 					 quote_literal_cstr(request->model), smk_hours_literal(request->lookback),
-					 smk_hours_literal(request->half_life), smk_sql_indent(events.data, 12));
+					 smk_hours_literal(request->half_life), smk_sql_indent(events.data, 12),
+					 is_numbered || key == INT8OID ? "::bigint"
+					 : key == UUIDOID			   ? "::uuid"
+												   : " COLLATE \"C\"");
 
 	binding = palloc0(sizeof(SmkBinding));
 	binding->entity = &credit_entity;
@@ -474,7 +490,7 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, Timest
 	binding->is_own = true;
 	binding->relid = records->binding->relid;
 	binding->relation = sql.data;
-	bind_column(binding, "opportunity_id", key_type(records, "opportunity_id"));
+	bind_column(binding, "opportunity_id", key);
 	if (has_label)
 		bind_column(binding, "label", TEXTOID);
 	if (has_currency)
@@ -562,7 +578,8 @@ SmkBinding *
 smk_open_credit_binding(const SmkRequest *request)
 {
 	Opportunities opportunities = {.records = bound_records(plain_request(request), &created_set, "won"),
-								   .is_open = true};
+								   .is_open = true,
+								   .is_repeated = !request->is_all};
 	TimestampTz cut = Min(request->until, request->now);
 	char *ends = closes(request);
 	SmkRecords *records = opportunities.records;
@@ -615,6 +632,17 @@ smk_credit_booked_at(SmkRecords *credits)
 		return pstrdup("credit.at");
 	credits->needed[smk_entity_column(&credit_entity, "paid_at")] = true;
 	return psprintf("CASE WHEN %s THEN credit.at ELSE credit.paid_at END", smk_credit_is_attributed(credits));
+}
+
+/*
+ * True for credits that are made for the range: of what is open at its end, and those booked by their touch,
+ * for which opportunities are read beyond it.
+ */
+bool
+smk_credit_is_of_range(const SmkRequest *request, const SmkRecordSet *set)
+{
+	return strcmp(set->entity, "open_credit") == 0 ||
+		   (strcmp(set->entity, "credit") == 0 && strcmp(request->basis, "touched") == 0);
 }
 
 /* True for a dimension that a credit has of its touch. */

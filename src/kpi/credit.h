@@ -16,6 +16,7 @@ extern const SmkRecordSet *smk_credit_source(const SmkRecordSet *set);
 extern char *smk_credit_is_attributed(SmkRecords *credits);
 extern char *smk_credit_booked_at(SmkRecords *credits);
 extern char *smk_credit_dimension(SmkRecords *credits, const SmkBy *by, const char *reference);
+extern bool smk_credit_is_of_range(const SmkRequest *request, const SmkRecordSet *set);
 extern bool smk_credit_is_of_touch(const SmkBy *by);
 
 #endif

@@ -209,9 +209,41 @@ is_carried(const SmkBinding *lead, const char *column)
 	return lead->key_is_unique && has_column(lead, column);
 }
 
-/* The first lead of each account, with what is carried of it as lead_channel and so on. */
+/*
+ * The condition that an account may be a customer's, of any basis but the opportunity, given SQL for its key;
+ * or empty.
+ */
 static char *
-first_lead(const SmkRequest *request, const SmkBinding *lead, Oid account_type)
+may_be_customer(const SmkRequest *request, const char *basis, const SmkBinding *account, const char *key,
+				Oid account_type)
+{
+	static const char *const account_columns[] = {"account_id", "customer_since", NULL};
+	static const char *const columns[] = {"account_id", NULL};
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	if (basis)
+	{
+		SmkBinding *binding = bound_with(request, basis, "account_id");
+
+		appendStringInfo(&sql, "SELECT %s FROM %s",
+						 key_as(binding, psprintf("%s.account_id", basis), "account_id", account_type),
+						 source_of(binding, columns));
+	}
+	if (account)
+		appendStringInfo(&sql, "%sSELECT %s FROM %s WHERE account.customer_since IS NOT NULL",
+						 sql.len ? "\n    UNION ALL " : "",
+						 key_as(account, "account.account_id", "account_id", account_type),
+						 source_of(account, account_columns));
+	return psprintf("\n  AND %s IN (\n    %s)", key, smk_sql_indent(sql.data, 4));
+}
+
+/*
+ * The first lead of each account that meets a condition (begun by AND, or empty), with what is carried of it
+ * as lead_channel and so on.
+ */
+static char *
+first_lead(const SmkRequest *request, const SmkBinding *lead, const char *condition, Oid account_type)
 {
 	const char *columns[lengthof(carried) + 4] = {"lead_id", "account_id", "created_at"};
 	int count = 3;
@@ -225,9 +257,9 @@ first_lead(const SmkRequest *request, const SmkBinding *lead, Oid account_type)
 			appendStringInfo(&more, ", lead.%s AS lead_%s", carried[i], carried[i]);
 		}
 	return psprintf("SELECT DISTINCT ON (lead.account_id) %s AS account_id, lead.lead_id%s\nFROM %s\n"
-					"WHERE lead.account_id IS NOT NULL\nORDER BY lead.account_id, %s, lead.lead_id",
+					"WHERE lead.account_id IS NOT NULL%s\nORDER BY lead.account_id, %s, lead.lead_id",
 					key_as(lead, "lead.account_id", "account_id", account_type), more.data,
-					source_of(lead, columns), instant_of(request, lead, "created_at"));
+					source_of(lead, columns), condition, instant_of(request, lead, "created_at"));
 }
 
 /*
@@ -328,9 +360,18 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 		appendStringInfo(&sql, "\nLEFT JOIN (\n    %s) AS won ON won.account_id = known.account_id",
 						 smk_sql_indent(first_won(request, account_type), 4));
 	if (lead)
-		appendStringInfo(&sql,
-						 "\nLEFT JOIN (\n    %s) AS first_lead ON first_lead.account_id = known.account_id",
-						 smk_sql_indent(first_lead(request, lead, account_type), 4));
+		appendStringInfo(
+			&sql, "\nLEFT JOIN (\n    %s) AS first_lead ON first_lead.account_id = known.account_id",
+			smk_sql_indent(
+				first_lead(request, lead,
+						   /* Most accounts with leads are no customers yet, and leads have to be sorted. */
+						   by_opportunity
+							   ? ""
+							   : may_be_customer(request, basis, account,
+												 key_as(lead, "lead.account_id", "account_id", account_type),
+												 account_type),
+						   account_type),
+				4));
 	return sql.data;
 }
 

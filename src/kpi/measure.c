@@ -112,7 +112,7 @@ smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
 	StringInfoData sql;
 	ListCell *cell;
 
-	whole.filters = NIL;
+	whole.by = whole.filters = NIL;
 	set = smk_credit_source(set);
 	initStringInfo(&sql);
 	foreach (cell, smk_measure_records(statement, &whole, set))

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "nodes/bitmapset.h"
 #include "utils/builtins.h"
 
 #include "kpi/currency.h"
@@ -85,13 +86,24 @@ smk_part_append_measures(const SmkStatement *statement, List *given,
 	}
 }
 
+/* The name under which a record tells that it falls into the range of a shift. */
+static char *
+range_name(SmkShift shift)
+{
+	return psprintf("is_%s", shift == SMK_SHIFT_NONE ? "in_range" : smk_shift_name(shift));
+}
+
 /* The FILTER clause of a measure that takes but some of the records; or empty. */
 static char *
 write_filter(const SmkMeasure *given)
 {
 	const char *condition = given->column->condition;
+	char *range = given->range ? psprintf("record.%s", range_name(given->shift)) : NULL;
 
-	return condition ? psprintf(" FILTER (WHERE %s)", record_template(condition)) : "";
+	if (condition == NULL && range == NULL)
+		return "";
+	return psprintf(" FILTER (WHERE %s%s%s)", range ? range : "", range && condition ? " AND " : "",
+					condition ? record_template(condition) : "");
 }
 
 static char *
@@ -166,6 +178,7 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, bool wit
 	char *currency = with_currency ? smk_records_column(records, "currency") : NULL;
 	bool is_fenced = !request->is_all && !smk_records_bucket_is_known(records);
 	StringInfoData sql;
+	Bitmapset *ranges = NULL;
 	List *names = NIL;
 	ListCell *cell;
 
@@ -182,6 +195,16 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, bool wit
 		is_fenced = true;
 	}
 	smk_part_append_dimensions(records, dimensions_as_text, first, &sql);
+	foreach (cell, given)
+	{
+		const SmkMeasure *measure = lfirst(cell);
+
+		if (measure->range == NULL || bms_is_member(measure->shift, ranges))
+			continue;
+		ranges = bms_add_member(ranges, measure->shift);
+		appendStringInfo(&sql, ",\n    %s AS %s", smk_records_in_range_of(records, measure->range),
+						 range_name(measure->shift));
+	}
 	foreach (cell, given)
 	{
 		const SmkColumn *column = ((SmkMeasure *) lfirst(cell))->column;

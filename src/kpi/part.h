@@ -15,6 +15,7 @@ typedef struct SmkMeasure
 	const char *name;	/* under which the statement carries it */
 	const char *entity; /* that errors name for its records */
 	bool is_available;
+	const SmkRequest *range; /* of a part that reads several ranges at once: the measure's own; else NULL */
 } SmkMeasure;
 
 /*

@@ -281,17 +281,23 @@ range_condition(const SmkRequest *request, const char *at, bool is_date)
 	return psprintf("%s < %s", at, until);
 }
 
-/* The exact condition that a record falls into the range. */
+/* The exact condition that a record falls into the range of a request. */
+char *
+smk_records_in_range_of(SmkRecords *records, const SmkRequest *request)
+{
+	bool is_date;
+	char *at = records_at(records, &is_date);
+
+	return range_condition(request, at, is_date);
+}
+
+/* The exact condition that a record falls into its own range. */
 static char *
 records_in_range(SmkRecords *records)
 {
-	bool is_date;
-	char *at;
-
 	if (records->lumps == SMK_LUMPS_ONLY)
 		return smk_lump_in_range(records);
-	at = records_at(records, &is_date);
-	return range_condition(records->request, at, is_date);
+	return smk_records_in_range_of(records, records->request);
 }
 
 /* An instant as a constant of the type of the relation's own column. */

@@ -55,6 +55,7 @@ extern char *smk_records_rate_day(SmkRecords *records);
 extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, TimestampTz at);
 extern bool smk_records_at_is_date(const SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);
+extern char *smk_records_in_range_of(SmkRecords *records, const SmkRequest *request);
 extern char *smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed);
 extern bool smk_records_are_few(SmkRecords *records);
 extern char *smk_records_from(SmkRecords *records, const char *measure, bool any_time, const char *condition);

@@ -55,7 +55,7 @@ window_start(const SmkRequest *request, TimestampTz close)
 			: DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, zone, TimestampGetDatum(local))));
 }
 
-/* True where amounts are converted, and a rate may be missing. */
+/* True where amounts are converted, and a rate may be missing without an error. */
 static bool
 may_lack_rates(SmkRecords *records)
 {
@@ -72,8 +72,10 @@ may_lack_rates(SmkRecords *records)
 static char *
 movement_case(const SmkMeasure *measure, const char *last)
 {
-	return psprintf("CASE WHEN movement.movement IN (%s) THEN movement.%s%s END", measure->column->value,
-					measure->column->unit == SMK_UNIT_COUNT ? "customers" : "amount", last);
+	return psprintf("CASE WHEN %smovement.movement IN (%s) THEN movement.%s%s END",
+					measure->range ? psprintf("held.range = %d AND ", measure->shift) : "",
+					measure->column->value, measure->column->unit == SMK_UNIT_COUNT ? "customers" : "amount",
+					last);
 }
 
 static char *
@@ -198,54 +200,85 @@ retention_by_period(SmkRecords *records, const char *amount)
 }
 
 /*
- * The same over one range: what counts at its beginning stands for a first year, what counts at its end for a
- * second one, and what was before both for the year before.
+ * Adds the rows of VALUES that a range reads payments by, after a key where several ranges are read: what
+ * counts at its beginning stands for a first year, what counts at its end for a second one, and what was
+ * before both for the year before.
  */
-static char *
-retention_of_range(SmkRecords *records, const char *amount, StringInfo closes)
+static void
+append_closes(SmkRecords *records, const SmkRequest *range, const char *key, StringInfo closes)
 {
-	const SmkRequest *request = records->request;
+	static const char *const years[] = {
+		"timestamptz '2000-01-01 00:00:00+00', timestamptz '2001-01-01 00:00:00+00'",
+		"timestamptz '2001-01-01 00:00:00+00', timestamptz '2002-01-01 00:00:00+00'",
+		"timestamptz '2002-01-01 00:00:00+00', timestamptz '2003-01-01 00:00:00+00'"};
 	bool recurs = smk_records_column(records, "ends_at") != NULL;
-	char *cut = smk_timestamp_literal(last_close(request));
-	char *since = request->has_since ? smk_timestamp_literal(request->since) : NULL;
-	char *opening = "false";
-	char *before = "false";
-	char *closing;
+	char *cut = smk_timestamp_literal(last_close(range));
+	char *since = range->has_since ? smk_timestamp_literal(range->since) : NULL;
 
-	if (recurs)
+	for (int year = since ? 0 : 2; year < 3; year++)
 	{
-		closing = psprintf("(part.ends_at IS NULL OR part.ends_at >= %s)", cut);
-		if (since)
-		{
-			opening = psprintf("part.at < %s AND (part.ends_at IS NULL OR part.ends_at >= %s)", since, since);
-			before = psprintf("part.at < %s AND part.ends_at < %s AND part.ends_at > part.at", since, since);
-		}
+		appendStringInfo(closes, "%s\n        (%s%s, ", closes->len ? "," : "", key, years[year]);
+		if (recurs)
+			appendStringInfo(closes, "%s, %s)", year == 2 ? cut : since, year == 0 ? "true" : "false");
+		else
+			appendStringInfo(closes, "%s, %s)",
+							 year == 0	 ? "timestamptz '-infinity'"
+							 : year == 1 ? window_start(range, range->since)
+										 : window_start(range, last_close(range)),
+							 year == 0	 ? window_start(range, range->since)
+							 : year == 1 ? since
+										 : cut);
 	}
-	else
-	{
-		closing = psprintf("part.at >= %s", window_start(request, last_close(request)));
-		if (since)
-		{
-			char *from = window_start(request, request->since);
+}
 
-			opening = psprintf("part.at >= %s AND part.at < %s", from, since);
-			before = psprintf("part.at < %s", from);
-		}
-	}
-	appendStringInfo(
-		closes,
-		"\nCROSS JOIN LATERAL (VALUES\n"
-		"        (timestamptz '2000-01-01 00:00:00+00', timestamptz '2001-01-01 00:00:00+00', %s),\n"
-		"        ('2001-01-01 00:00:00+00', '2002-01-01 00:00:00+00', %s),\n"
-		"        ('2002-01-01 00:00:00+00', '2003-01-01 00:00:00+00', %s)) AS close (at, ends_at, counts)",
-		before, opening, closing);
-	if (recurs)
+/* The condition that a payment counts for such a row. */
+static const char *
+counts_at_close(SmkRecords *records)
+{
+	if (smk_records_column(records, "ends_at") == NULL)
+		return "part.at >= close.counts_from AND part.at < close.counts_until";
+	return "part.at < close.counted_at AND CASE WHEN close.is_over THEN part.ends_at < close.counted_at AND "
+		   "part.ends_at > part.at\n"
+		   "        ELSE part.ends_at IS NULL OR part.ends_at >= close.counted_at END";
+}
+
+/* The aggregate over the years that append_closes() makes of a range. */
+static char *
+retention_of_range(SmkRecords *records, const char *amount)
+{
+	if (smk_records_column(records, "ends_at") != NULL)
 		return psprintf("smarketing.retention(part.customer, part.product, close.at, close.ends_at, %s,\n"
 						"           'year', 'UTC', timestamptz '2003-01-01 00:00:00+00')",
 						amount);
 	return psprintf("smarketing.retention(part.customer, part.product, close.at, %s,\n"
 					"           'year', 'UTC', interval '1 year', timestamptz '2003-01-01 00:00:00+00')",
 					amount);
+}
+
+/* The rows of VALUES of the ranges of the measures, or of the one range where they have none of their own. */
+static char *
+closes_of(SmkRecords *records, List *given)
+{
+	const char *columns =
+		smk_records_column(records, "ends_at") ? "counted_at, is_over" : "counts_from, counts_until";
+	StringInfoData closes;
+	Bitmapset *shifts = NULL;
+	ListCell *cell;
+
+	initStringInfo(&closes);
+	foreach (cell, given)
+	{
+		const SmkMeasure *measure = lfirst(cell);
+
+		if (measure->range == NULL || bms_is_member(measure->shift, shifts))
+			continue;
+		shifts = bms_add_member(shifts, measure->shift);
+		append_closes(records, measure->range, psprintf("%d, ", measure->shift), &closes);
+	}
+	if (shifts == NULL)
+		append_closes(records, records->request, "", &closes);
+	return psprintf("\nCROSS JOIN (VALUES%s) AS close (%sat, ends_at, %s)", closes.data,
+					shifts ? "range, " : "", columns);
 }
 
 /* SQL for how many periods have passed since a customer's first payment, on the clocks of the reporting zone.
@@ -329,10 +362,11 @@ append_unrated(SmkRecords *records, StringInfo sql)
 /*
  * The aggregate over payments by groups (SQL after part., begun by a comma, or empty) as a subselect that
  * gives it as summary, with the groups, first_at where the call wants it, and where rates may be missing
- * unrated_from and unrated_currency.
+ * unrated_from and unrated_currency. given: the measures that it is for, which may have ranges of their own;
+ * NIL: those of the request's.
  */
 static char *
-summaries(SmkRecords *records, const char *measure, const char *groups)
+summaries(SmkRecords *records, const char *measure, const char *groups, List *given)
 {
 	const SmkRequest *request = records->request;
 	bool is_converted = smk_records_column(records, "currency") != NULL && request->config->currency != NULL;
@@ -342,29 +376,28 @@ summaries(SmkRecords *records, const char *measure, const char *groups)
 		: is_converted ? psprintf("round(part.amount * part.factor, %d)", CONVERTED_SCALE)
 					   : "part.amount";
 	char *source = payments(records, measure);
+	char *closes = request->is_all ? closes_of(records, given) : "";
 	char *aggregate;
-	StringInfoData closes;
 	StringInfoData sql;
 
-	initStringInfo(&closes);
 	initStringInfo(&sql);
 	if (is_by_age(request) && strcmp(request->basis, "elapsed") == 0)
 		source = payments_by_age(records, source, groups);
-	aggregate =
-		request->is_all ? retention_of_range(records, amount, &closes) : retention_by_period(records, amount);
+	aggregate = request->is_all ? retention_of_range(records, amount) : retention_by_period(records, amount);
 	/* A payment that counts nowhere in the range may still lack its rate. */
-	appendStringInfo(&sql, "(\n    SELECT %s%s AS summary%s", aggregate,
-					 may_lack && closes.len ? " FILTER (WHERE close.counts)" : "", groups);
+	appendStringInfo(
+		&sql, "(\n    SELECT %s%s AS summary%s", aggregate,
+		may_lack && request->is_all ? psprintf(" FILTER (WHERE %s)", counts_at_close(records)) : "", groups);
 	if (smk_part_wants_first(request))
 		appendStringInfo(&sql, ", min(part.at) FILTER (WHERE isfinite(part.at)%s) AS first_at",
-						 may_lack ? " AND close.counts" : "");
+						 may_lack ? psprintf(" AND %s", counts_at_close(records)) : "");
 	if (may_lack)
 		append_unrated(records, &sql);
 	/* The source ends with a condition where it converts. */
 	appendStringInfo(&sql, "\n    FROM (SELECT part.*\n          FROM %s) AS part%s",
-					 smk_sql_indent(source, 10), smk_sql_indent(closes.data, 4));
-	if (closes.len && !may_lack)
-		appendStringInfoString(&sql, "\n    WHERE close.counts");
+					 smk_sql_indent(source, 10), smk_sql_indent(closes, 4));
+	if (request->is_all && !may_lack)
+		appendStringInfo(&sql, "\n    WHERE %s", counts_at_close(records));
 	if (groups[0] != '\0')
 		appendStringInfo(&sql, "\n    GROUP BY %s", groups + 2);
 	appendStringInfoChar(&sql, ')');
@@ -421,7 +454,7 @@ smk_retention_rows(SmkRecords *records, const SmkColumn *measure)
 					label, smk_timestamp_literal(last_close(request)),
 					may_lack_rates(records) ? "CASE WHEN " IS_UNRATED " THEN NULL ELSE movement.amount END"
 											: "movement.amount",
-					smk_sql_indent(summaries(records, measure->name, ", part.customer"), 5), joins.data,
+					smk_sql_indent(summaries(records, measure->name, ", part.customer", NIL), 5), joins.data,
 					in_range(request), measure->value);
 }
 
@@ -437,6 +470,8 @@ smk_retention_part(SmkStatement *statement, SmkRecords *records, List *given)
 	initStringInfo(&groups);
 	initStringInfo(&sql);
 	smk_part_append_by(request, "part.", &groups);
+	if (((SmkMeasure *) linitial(given))->range)
+		appendStringInfoString(&groups, ", close.range");
 	appendStringInfo(&sql, "-- %s\n%s", records->set->name,
 					 request->is_all ? "SELECT NULL::date AS period_start" : "SELECT movement.period_start");
 	smk_part_append_by(request, "held.", &sql);
@@ -457,7 +492,7 @@ smk_retention_part(SmkStatement *statement, SmkRecords *records, List *given)
 	appendStringInfo(&sql,
 					 "\nFROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement\n"
 					 "WHERE %s",
-					 smk_sql_indent(summaries(records, measure, groups.data), 5), in_range(request));
+					 smk_sql_indent(summaries(records, measure, groups.data, given), 5), in_range(request));
 	statement->parts = lappend(statement->parts, sql.data);
 }
 
@@ -521,7 +556,7 @@ smk_compile_retention_cohorts(const SmkRequest *request, bool own_names)
 						 "WHERE cohort.cohort >= %s AND cohort.cohort < %s",
 						 by.data, customers, amounts[0], customers, amounts[1],
 						 may_lack_rates(records) ? " AS amount_rate" : "",
-						 smk_sql_indent(summaries(records, measure->name, groups.data), 5),
+						 smk_sql_indent(summaries(records, measure->name, groups.data, NIL), 5),
 						 smk_date_literal(request->first), smk_date_literal(request->end));
 		foreach (cell, request->skipped)
 			appendStringInfo(&sql, "\n    AND cohort.cohort <> %s", smk_date_literal(lfirst_int(cell)));

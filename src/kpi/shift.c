@@ -287,6 +287,33 @@ smk_shift_ranges(const SmkRequest *request, SmkShift shift, bool is_at_close)
 }
 
 /*
+ * A request over all of several ranges, where they lie so close together that reading it once is less work
+ * than reading each; NULL where they do not. ranges: of SmkShifted.
+ */
+SmkRequest *
+smk_shift_union(const SmkRequest *request, List *ranges)
+{
+	TimestampTz since = DT_NOEND;
+	TimestampTz until = DT_NOBEGIN;
+	int64 sum = 0;
+	ListCell *cell;
+
+	foreach (cell, ranges)
+	{
+		const SmkRequest *shifted = ((SmkShifted *) lfirst(cell))->request;
+
+		if (!shifted->has_since)
+			return NULL;
+		since = Min(since, shifted->since);
+		until = Max(until, shifted->until);
+		sum += shifted->until - shifted->since;
+	}
+	if (list_length(ranges) < 2 || sum < (until - since) / 3 * 2)
+		return NULL;
+	return request_over(request, since, until);
+}
+
+/*
  * The condition that the data had begun by the end of what a period is compared with (for the twelve months:
  * by the end of their first), given SQL for the local date on which they begin.
  */

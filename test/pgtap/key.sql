@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
 CREATE EXTENSION IF NOT EXISTS citext;
-SELECT plan(83);
+SELECT plan(105);
 
 CREATE SCHEMA crm;
 CREATE TABLE crm.team (id int PRIMARY KEY, name text NOT NULL, lead_id int UNIQUE DEFERRABLE);
@@ -110,4 +110,27 @@ BEGIN
 END $$;
 SELECT is_empty('SELECT * FROM expected WHERE NOT folds AND repeats(relation, key) > 0', 'no unique key repeats');
 SELECT cmp_ok(count(*), '>', 10::bigint, 'the others repeat') FROM expected WHERE folds AND repeats(relation, key) > 0;
+-- Opportunities are told apart by their key where each has one, which no other has; else by a number. None is lost.
+INSERT INTO crm.rep VALUES (4, NULL, 'Dan', NULL, 1), (5, NULL, 'Eva', NULL, 1);
+CREATE TABLE touch (at date, lead int, channel text);
+CREATE TABLE lead (id int, at date);
+CREATE TABLE crm.worded (id text PRIMARY KEY COLLATE "und-x-icu", name text);
+CREATE TABLE crm.of_uuid (id uuid PRIMARY KEY, name text);
+INSERT INTO crm.worded SELECT 'long key ' || repeat('x', i) FROM generate_series(1, 40) i;
+INSERT INTO crm.of_uuid SELECT md5(i::text)::uuid FROM generate_series(1, 7) i;
+INSERT INTO lead VALUES (1, '2026-01-01'), (2, '2026-01-01');
+INSERT INTO touch VALUES ('2026-01-01', 1, 'a'), ('2026-01-02', 1, 'b');
+SELECT smarketing.bind('touch', 'touch', '{"lead_id": "lead"}') AS a, smarketing.bind('lead', 'lead', '{"lead_id": "id", "created_at": "at"}') AS b \gset
+CREATE TABLE numbered AS
+SELECT * FROM (VALUES ('rep', 'id', false), ('parted', 'id', false), ('plain', 'id', false), ('left_joined', 'id', false), ('joined_from_right', 'id', false), ('worded', 'id', false), ('of_uuid', 'id', false),
+    ('rep', 'code', true), ('stored', 'id', true), ('latest', 'id', true), ('right_side', 'id', true)) AS e (relation, key, is_numbered);
+CREATE FUNCTION credited(relation text, key text, OUT statement text, OUT conversions bigint, OUT rows bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM smarketing.bind('opportunity', 'crm.' || quote_ident(relation), jsonb_build_object('opportunity_id', key, 'created_at', 'date ''2026-01-01''', 'closed_at', 'date ''2026-01-03''', 'won', 'true', 'lead_id', '1', 'amount', '10', 'owner', NULL, 'label', NULL));
+    statement := smarketing.kpi_sql('marketing_roi', '2026-01-01', '2026-02-01', 'all');
+    SELECT attributed_revenue / 10 INTO conversions FROM smarketing.marketing_roi('2026-01-01', '2026-02-01', 'all');
+    EXECUTE format('SELECT count(*) FROM crm.%I', relation) INTO rows;
+END $$;
+SELECT is(statement LIKE '%opportunity AS MATERIALIZED%', is_numbered, format('opportunities of %s.%s: %s', relation, key, CASE WHEN is_numbered THEN 'numbered' ELSE 'by key' END)) FROM numbered, credited(relation, key);
+SELECT is(conversions, rows, format('all of %s.%s', relation, key)) FROM numbered, credited(relation, key);
 SELECT * FROM finish();

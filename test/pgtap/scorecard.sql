@@ -39,6 +39,30 @@ SELECT is_empty($$SELECT kpi, value FROM card JOIN headline USING (kpi) WHERE fi
 SELECT is_empty($$SELECT kpi, since FROM card JOIN headline AS h USING (kpi) WHERE filter = '{}' AND h.numerator IS NOT NULL AND (card.numerator IS DISTINCT FROM figure(kpi, h.numerator, since, until, period) OR card.denominator IS DISTINCT FROM figure(kpi, h.denominator, since, until, period))$$, 'numerators and denominators, too');
 SELECT is_empty($$SELECT kpi, since, previous, figure(kpi, metric, before, since, period) FROM card JOIN headline USING (kpi) WHERE filter = '{}' AND before >= '2025-01-01' AND previous IS DISTINCT FROM figure(kpi, metric, before, since, period)$$, 'previous is what the period before shows');
 SELECT is_empty($$SELECT kpi, since FROM card JOIN headline USING (kpi) WHERE filter = '{}' AND since >= '2026-01-01' AND period <> 'all' AND year_ago IS DISTINCT FROM figure(kpi, metric, since - interval '1 year', until - interval '1 year', period)$$, 'year_ago is what that period shows');
+-- What is compared in one row is read at once: each figure of each metric is the one of a call of its own over that range, in total and by a dimension.
+CREATE TABLE apart (metric text, against text, since timestamptz, until timestamptz, by_1 text, other numeric, alone numeric);
+DO $$
+DECLARE since timestamptz; until timestamptz; m text; d text[]; o jsonb; seed float8 := random();
+BEGIN
+    RAISE WARNING 'seed %', seed; PERFORM setseed(seed);
+    FOR i IN 1..4 LOOP
+        since := timestamptz '2026-01-10' + floor(random() * 90) * interval '1 day' + CASE i WHEN 1 THEN '0' ELSE interval '10 hours' END; until := since + (10 + floor(random() * 100)) * interval '1 day';
+        FOR m IN SELECT metric FROM smarketing.metrics WHERE metric !~ '(previous|change|change_rate|year_ago|year_over_year|trailing_12_months|goal|attainment|low|high|is_projection|is_mature)$'
+            AND (random() < 0.35 OR metric ~ '(\.leads|roi|retention_rate|new_customers|revenue|open_overdue|win_rate|paid_acquisition_cost)$') LOOP
+            o := CASE WHEN i = 2 AND m ~ '^(cost|customer_acquisition)' THEN '{"lag": "3 days 5 hours"}' WHEN i = 3 AND m ~ '^marketing_roi' THEN '{"basis": "touched"}' WHEN i = 3 AND m ~ '^(sales|cost_per_lead)' THEN '{"basis": "period"}' WHEN i = 3 AND m ~ '^customer_ret' THEN '{"basis": "cohort"}' ELSE '{}' END;
+            FOREACH d SLICE 1 IN ARRAY ARRAY[['{}'], ['{channel}'], ['{owner}']] LOOP
+                d := d[1]::text[];
+                CONTINUE WHEN d = '{owner}' AND m !~ '^(sales_qualified_leads|opportunity_win_rate|revenue_evolution)' OR d = '{channel}' AND m ~ '^revenue' OR d <> '{}' AND random() < 0.4;
+                INSERT INTO apart SELECT m, 'previous', since, until, c.by_1, c.other, k.value FROM smarketing.kpi_compare(m, since, until, 'all', d, '{}', o || '{"against": "previous"}') AS c
+                    LEFT JOIN smarketing.kpi(m, since - (until - since), since, 'all', d, '{}', o) AS k ON k.by_1 IS NOT DISTINCT FROM c.by_1;
+                INSERT INTO apart SELECT m, 'year', since, until, c.by_1, c.other, k.value FROM smarketing.kpi_compare(m, since, until, 'all', d, '{}', o || '{"against": "year"}') AS c
+                    LEFT JOIN smarketing.kpi(m, since - interval '1 year', until - interval '1 year', 'all', d, '{}', o) AS k ON k.by_1 IS NOT DISTINCT FROM c.by_1;
+            END LOOP;
+        END LOOP;
+    END LOOP;
+END $$;
+SELECT is_empty('SELECT * FROM apart WHERE coalesce(other, 0) IS DISTINCT FROM coalesce(alone, 0)', 'what is read at once is what is read alone');
+SELECT cmp_ok((SELECT count(*) FROM apart WHERE other <> 0), '>', 100::bigint, 'most of it is there');
 SELECT is_empty($$SELECT since, goal FROM card WHERE kpi = 'revenue_evolution' AND filter = '{}' AND goal IS DISTINCT FROM figure(kpi, 'goal', since, until, period)$$, 'the goal is that of the function');
 SELECT is_empty($$SELECT kpi, change_rate FROM card WHERE change_rate IS DISTINCT FROM ((value - previous) / CASE WHEN previous > 0 THEN previous END)::float8$$, 'change_rate is the change on previous');
 -- The status has the metric's direction.
