@@ -39,3 +39,11 @@ AS 'MODULE_PATHNAME', 'smk_period_end_date';
 
 COMMENT ON FUNCTION smarketing.period_end(text, date, integer) IS
 'first date after the period of a date that is local already';
+
+CREATE FUNCTION smarketing.first_instant(on_date date, time_zone text)
+RETURNS timestamptz
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_first_instant';
+
+COMMENT ON FUNCTION smarketing.first_instant(date, text) IS
+'first instant of a local date, also where its clocks show no midnight or two';

@@ -1,5 +1,5 @@
 /*
- * calendar_functions.c: period_start, period_end and period_range for SQL.
+ * calendar_functions.c: period_start, period_end, period_range and first_instant for SQL.
  */
 #include "postgres.h"
 
@@ -39,31 +39,34 @@ calendar_site_create(FmgrInfo *flinfo)
 	return site;
 }
 
+/* Sets the zone of a row where it differs from that of the row before. An error leaves the site unready. */
+static void
+calendar_site_set_zone(CalendarSite *site, text *zone)
+{
+	int			zone_length = VARSIZE_ANY_EXHDR(zone);
+	char		name[TZ_STRLEN_MAX + 1];
+
+	if (site->zone_length == zone_length && memcmp(site->bucket.zone.name, VARDATA_ANY(zone), zone_length) == 0)
+		return;
+	site->zone_length = -1;
+	text_to_cstring_buffer(zone, name, sizeof(name));
+	smk_zone_init(&site->bucket.zone, name);
+	if (zone_length <= TZ_STRLEN_MAX)
+		site->zone_length = zone_length;
+}
+
 /* Sets the parameters of a row that differ from those of the row before. An error leaves the site unready. */
 static void
 calendar_site_set(CalendarSite *site, text *period, text *zone, int first_month, bool want_end)
 {
 	int			period_length = VARSIZE_ANY_EXHDR(period);
-	char		name[TZ_STRLEN_MAX + 1];
 	SmkPeriod	kind;
 
 	site->period_length = -1;
 	site->lower = site->upper = 0;
 	kind = smk_period_lookup(text_to_cstring(period));
 	if (zone != NULL)
-	{
-		int			zone_length = VARSIZE_ANY_EXHDR(zone);
-
-		if (site->zone_length != zone_length ||
-			memcmp(site->bucket.zone.name, VARDATA_ANY(zone), zone_length) != 0)
-		{
-			site->zone_length = -1;
-			text_to_cstring_buffer(zone, name, sizeof(name));
-			smk_zone_init(&site->bucket.zone, name);
-			if (zone_length <= TZ_STRLEN_MAX)
-				site->zone_length = zone_length;
-		}
-	}
+		calendar_site_set_zone(site, zone);
 	smk_bucket_set(&site->bucket, kind, first_month, want_end);
 	memcpy(site->period, VARDATA_ANY(period), period_length);
 	site->period_length = period_length;
@@ -165,4 +168,21 @@ smk_period_end_date(PG_FUNCTION_ARGS)
 
 	start = smk_period_start_of_date(bucket->period, PG_GETARG_DATEADT(1), bucket->first_month);
 	PG_RETURN_DATEADT(smk_period_next(bucket->period, start, bucket->first_month));
+}
+
+PG_FUNCTION_INFO_V1(smk_first_instant);
+Datum
+smk_first_instant(PG_FUNCTION_ARGS)
+{
+	CalendarSite *site = (CalendarSite *) fcinfo->flinfo->fn_extra;
+	DateADT		date = PG_GETARG_DATEADT(0);
+
+	if (site == NULL)
+		site = calendar_site_create(fcinfo->flinfo);
+	calendar_site_set_zone(site, PG_GETARG_TEXT_PP(1));
+	if (DATE_IS_NOBEGIN(date))
+		PG_RETURN_TIMESTAMPTZ(DT_NOBEGIN);
+	if (DATE_IS_NOEND(date))
+		PG_RETURN_TIMESTAMPTZ(DT_NOEND);
+	PG_RETURN_TIMESTAMPTZ(smk_zone_first_instant(&site->bucket.zone, date));
 }

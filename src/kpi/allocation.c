@@ -109,10 +109,17 @@ smk_allocation(const SmkRecords *records)
 		return NULL;
 	/* The leads of a day are those of the whole day, also where the range begins or ends within it. */
 	if (request->has_since)
-		allocation->leads->since =
-			smk_zone_first_instant(request->zone, smk_zone_local_date(request->zone, request->since));
-	allocation->leads->until =
-		smk_zone_first_instant(request->zone, smk_request_date_from(request, request->until));
+	{
+		SmkMoment since = smk_moment_since(request);
+
+		smk_moment_begin(allocation->leads,
+						 smk_moment_of_date(request, smk_zone_local_date(request->zone, since.at),
+											since.sql ? smk_moment_date(request, since) : NULL));
+	}
+	smk_moment_end(allocation->leads,
+				   smk_moment_of_date(
+					   request, smk_request_date_from(request, request->until),
+					   request->until_sql ? smk_moment_date_from(request, smk_moment_until(request)) : NULL));
 	return allocation;
 }
 

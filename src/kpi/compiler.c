@@ -186,11 +186,15 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 static char *
 compile_is_mature(const SmkRequest *request)
 {
-	TimestampTz before = request->now - (request->has_within ? request->within : MATURE_AFTER);
+	SmkMoment moment =
+		smk_moment_later(smk_moment_now(request), -(request->has_within ? request->within : MATURE_AFTER));
+	TimestampTz before = moment.at;
 	DateADT date = request->first;
 
 	if (request->is_all)
 		return pstrdup(request->until <= before ? "true" : "false");
+	if (request->is_moving)
+		return psprintf("cell.period_start < %s", smk_moment_period(request, moment));
 	while (date < request->end)
 	{
 		DateADT next = smk_period_next(request->period, date, request->config->fiscal_year_start);
@@ -366,7 +370,7 @@ replace_measure(void *state, const char *written)
 
 		if (measure->column != column || measure->shift != inner.shift || !measure->is_available)
 			continue;
-		if (measure->shift == SMK_SHIFT_NONE || measure->shift == SMK_SHIFT_GOAL)
+		if (measure->shift == SMK_SHIFT_NONE || measure->shift == SMK_SHIFT_GOAL || statement->is_over_parts)
 			return in_attributed_cell(request, column, psprintf("cell.%s", measure->name));
 		return psprintf(
 			"CASE WHEN %s THEN cell.%s END",
@@ -377,9 +381,9 @@ replace_measure(void *state, const char *written)
 	return psprintf("NULL::%s", inner.shift == SMK_SHIFT_GOAL ? "numeric" : smk_unit_type(column->unit));
 }
 
-/* SQL for the boolean that marks clipped and running periods. */
-static char *
-compile_is_partial(const SmkRequest *request)
+/* SQL for the boolean that marks clipped and running periods, given SQL for the start of a period. */
+char *
+smk_compile_is_partial(const SmkRequest *request, const char *start)
 {
 	StringInfoData sql;
 
@@ -387,26 +391,25 @@ compile_is_partial(const SmkRequest *request)
 		return pstrdup(request->partial_from < request->end ? "true" : "false");
 	initStringInfo(&sql);
 	if (request->partial_first != DATEVAL_NOEND && request->partial_first < request->partial_from)
-		appendStringInfo(&sql, "cell.period_start = %s", smk_date_literal(request->partial_first));
+		appendStringInfo(&sql, "%s = %s", start, smk_date_literal(request->partial_first));
 	if (request->partial_from < request->end)
-		appendStringInfo(&sql, "%scell.period_start >= %s", sql.len ? " OR " : "",
-						 smk_date_literal(request->partial_from));
+		appendStringInfo(&sql, "%s%s >= %s", sql.len ? " OR " : "", start,
+						 smk_moment_running_period(request));
 	return sql.len ? sql.data : pstrdup("false");
 }
 
 /* SQL for the relation of all periods of the range. */
-static char *
-compile_periods(const SmkRequest *request)
+char *
+smk_compile_periods(const SmkRequest *request)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(
-		&sql,
-		"(SELECT day::date AS period_start\n"
-		" FROM generate_series(timestamp %s, timestamp %s - interval '1 day', interval '%s') AS day",
-		smk_date_literal(request->first) + 5, smk_date_literal(request->end) + 5,
-		smk_period_step(request->period));
+	appendStringInfo(&sql,
+					 "(SELECT day::date AS period_start\n"
+					 " FROM generate_series(%s::timestamp, %s - interval '1 day', interval '%s') AS day",
+					 smk_moment_first_period(request), smk_moment_end_of_periods(request),
+					 smk_period_step(request->period));
 	appendStringInfo(&sql, "%s) AS period", smk_request_without_skipped(request));
 	return sql.data;
 }
@@ -416,7 +419,7 @@ static char *
 compile_cells(const SmkStatement *statement)
 {
 	const SmkRequest *request = statement->request;
-	bool all_periods = !request->is_all && request->by == NIL;
+	bool all_periods = !request->is_all && !request->is_sparse && request->by == NIL;
 	StringInfoData sql;
 	StringInfoData keys;
 	StringInfoData parts;
@@ -455,7 +458,7 @@ compile_cells(const SmkStatement *statement)
 	if (smk_part_wants_first(request) && parts.len)
 		appendStringInfoString(&sql, ",\n       min(part.first_at) AS first_at");
 	if (all_periods)
-		appendStringInfo(&sql, "\nFROM %s", smk_sql_indent(compile_periods(request), 5));
+		appendStringInfo(&sql, "\nFROM %s", smk_sql_indent(smk_compile_periods(request), 5));
 	if (parts.len)
 	{
 		char *source = statement->has_currencies
@@ -584,8 +587,7 @@ share_credits(const SmkStatement *statement)
 	if (whole == NULL)
 		return NULL;
 	shared = palloc0(sizeof(SmkSharedRows));
-	shared->since = whole->since;
-	shared->until = whole->until;
+	shared->whole = whole;
 	return shared;
 }
 
@@ -615,61 +617,93 @@ with_shared(const char *name, const SmkSharedRows *shared, char *sql)
 	return shared && shared->sql ? psprintf("WITH %s AS MATERIALIZED %s\n%s", name, shared->sql, sql) : sql;
 }
 
-/*
- * The statement of a request: period_start, is_partial, the dimensions (by_1 to by_3, or with own_names only
- * those asked for, under their names), then the outputs. Ordered by period, then dimensions in byte order.
- */
-char *
-smk_compile(const SmkRequest *asked, const SmkOutput *outputs, int count, bool own_names)
+/* One output: what is shown of a column of the KPI, or NULL of that type for one that is not known. */
+SmkOutput
+smk_compile_output(const SmkRequest *request, const char *name, const char *type)
 {
-	SmkRequest *request = palloc(sizeof(SmkRequest));
-	SmkStatement statement = {0};
-	Outer outer = {&statement, SMK_SHIFT_NONE};
-	List *sets = NIL;
-	ListCell *cell;
-	StringInfoData sql;
-	StringInfoData order;
+	const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
+	SmkOutput output;
 
-	*request = *asked;
-	statement.request = request;
-	statement.spend_entry = smk_config_entered("spend");
+	output.name = quote_identifier(name);
+	output.template = column ? smk_column_template(request->kpi, column) : NULL;
+	output.cast_to = column && strcmp(type, smk_unit_type(column->unit)) == 0 ? NULL : type;
+	return output;
+}
+
+/* All columns of the KPI that are shown, as outputs; palloc'd. */
+SmkOutput *
+smk_compile_outputs(const SmkRequest *request, int *count)
+{
+	SmkOutput *outputs;
+	int all = 0;
+
+	while (request->kpi->columns[all].name != NULL)
+		all++;
+	outputs = palloc0(all * sizeof(SmkOutput));
+	*count = 0;
+	for (const SmkColumn *column = request->kpi->columns; column->name != NULL; column++)
+		if ((!column->is_hidden || column->unit == SMK_UNIT_TRUTH) &&
+			smk_kpi_column(request->kpi, column->name, NULL) == column)
+			outputs[(*count)++] = smk_compile_output(request, column->name, smk_unit_type(column->unit));
+	return outputs;
+}
+
+/* A metric, and what it was divided from, as three outputs; gives their number. */
+int
+smk_compile_metric_outputs(const SmkRequest *request, const SmkColumn *named, SmkOutput *outputs)
+{
+	const SmkKpi *kpi = request->kpi;
+	const SmkColumn *column = smk_kpi_column(kpi, named->name, request->basis);
+
+	outputs[0] = (SmkOutput){"value", smk_column_template(kpi, column), "numeric"};
+	outputs[1] = (SmkOutput){"numerator", NULL, "numeric"};
+	outputs[2] = (SmkOutput){"denominator", NULL, "numeric"};
+	if (column->aggregate == SMK_RATIO && column->numerator)
+	{
+		outputs[1].template =
+			smk_column_template(kpi, smk_kpi_column(kpi, column->numerator, request->basis));
+		outputs[2].template =
+			smk_column_template(kpi, smk_kpi_column(kpi, column->denominator, request->basis));
+	}
+	return 3;
+}
+
+/* Begins a statement: what measures its outputs need. */
+static void
+begin_statement(SmkStatement *statement, const SmkRequest *request, const SmkOutput *outputs, int count)
+{
+	statement->request = request;
+	statement->spend_entry = smk_config_entered("spend");
 	smk_compile_require_entity(request);
 	for (int i = 0; i < count; i++)
-		statement_need(&statement, outputs[i].template, SMK_SHIFT_NONE);
-	foreach (cell, statement.measures)
-		if (((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_GOAL)
-			sets = list_append_unique_ptr(
-				sets, unconstify(SmkRecordSet *, ((SmkMeasure *) lfirst(cell))->column->records));
-	foreach (cell, sets)
-		compile_set_at_once(&statement, lfirst(cell));
-	request->shared_credits = share_credits(&statement);
-	request->shared_customers = share_customers(&statement);
-	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
-		foreach (cell, sets)
-			compile_set(&statement, lfirst(cell), shift);
-	foreach (cell, statement.measures)
-		if (((SmkMeasure *) lfirst(cell))->shift == SMK_SHIFT_GOAL &&
-			((SmkMeasure *) lfirst(cell))->is_available)
-			smk_goal_part(&statement, lfirst(cell));
+		statement_need(statement, outputs[i].template, SMK_SHIFT_NONE);
+}
+
+/* The measures that outputs are made of, of SmkMeasure. */
+List *
+smk_compile_measures(const SmkRequest *request, const SmkOutput *outputs, int count)
+{
+	SmkStatement statement = {0};
+
+	begin_statement(&statement, request, outputs, count);
+	return statement.measures;
+}
+
+/* The select list over cells: the period's start, is_partial, the dimensions, the outputs. */
+static char *
+select_list(SmkStatement *statement, const char *period_start, const char *is_partial,
+			const SmkOutput *outputs, int count, bool own_names)
+{
+	const SmkRequest *request = statement->request;
+	Outer outer = {statement, SMK_SHIFT_NONE};
+	StringInfoData sql;
 
 	initStringInfo(&sql);
-	initStringInfo(&order);
-	if (!request->is_all)
-		appendStringInfoString(&sql, "SELECT cell.period_start");
-	else if (request->has_since)
-		appendStringInfo(&sql, "SELECT %s AS period_start", smk_date_literal(request->first));
-	else if (statement.parts != NIL)
-		appendStringInfo(&sql, "SELECT (min(cell.first_at) OVER () AT TIME ZONE %s)::date AS period_start",
-						 quote_literal_cstr(request->time_zone));
-	else
-		appendStringInfoString(&sql, "SELECT NULL::date AS period_start");
-	appendStringInfo(&sql, ", %s AS is_partial", compile_is_partial(request));
-	for (int i = 0; i < SMK_MAX_BY; i++)
+	appendStringInfo(&sql, "SELECT %s, %s AS is_partial", period_start, is_partial);
+	for (int i = 0; i < Max(SMK_MAX_BY, list_length(request->by)); i++)
 	{
 		bool is_there = i < list_length(request->by);
 
-		if (is_there)
-			appendStringInfo(&order, ", cell.by_%d COLLATE \"C\"", i + 1);
 		if (own_names && is_there)
 			appendStringInfo(&sql, ", cell.by_%d AS %s", i + 1,
 							 quote_identifier(((SmkBy *) list_nth(request->by, i))->name));
@@ -691,14 +725,94 @@ smk_compile(const SmkRequest *asked, const SmkOutput *outputs, int count, bool o
 		else
 			appendStringInfo(&sql, ",\n       %s AS %s", value, output->name);
 	}
-	appendStringInfo(&sql, "\nFROM (\n    %s) AS cell", smk_sql_indent(compile_cells(&statement), 4));
+	return sql.data;
+}
+
+/* The order of the rows: by period, then dimensions in byte order; or empty. */
+static char *
+row_order(const SmkRequest *request)
+{
+	StringInfoData order;
+
+	initStringInfo(&order);
+	if (!request->is_all)
+		appendStringInfoString(&order, ", cell.period_start");
+	for (int i = 0; i < list_length(request->by); i++)
+		appendStringInfo(&order, ", cell.by_%d COLLATE \"C\"", i + 1);
+	return order.len ? psprintf("\nORDER BY %s", order.data + 2) : "";
+}
+
+/*
+ * The statement of a request: period_start, is_partial, the dimensions (by_1 to by_3, or with own_names only
+ * those asked for, under their names), then the outputs. Ordered by period, then dimensions in byte order.
+ */
+char *
+smk_compile(const SmkRequest *asked, const SmkOutput *outputs, int count, bool own_names)
+{
+	SmkRequest *request = palloc(sizeof(SmkRequest));
+	SmkStatement statement = {0};
+	List *sets = NIL;
+	ListCell *cell;
+	const char *period_start;
+	StringInfoData sql;
+
+	*request = *asked;
+	begin_statement(&statement, request, outputs, count);
+	foreach (cell, statement.measures)
+		if (((SmkMeasure *) lfirst(cell))->shift != SMK_SHIFT_GOAL)
+			sets = list_append_unique_ptr(
+				sets, unconstify(SmkRecordSet *, ((SmkMeasure *) lfirst(cell))->column->records));
+	foreach (cell, sets)
+		compile_set_at_once(&statement, lfirst(cell));
+	request->shared_credits = share_credits(&statement);
+	request->shared_customers = share_customers(&statement);
+	for (SmkShift shift = SMK_SHIFT_NONE; shift <= SMK_SHIFT_TRAILING; shift++)
+		foreach (cell, sets)
+			compile_set(&statement, lfirst(cell), shift);
+	foreach (cell, statement.measures)
+		if (((SmkMeasure *) lfirst(cell))->shift == SMK_SHIFT_GOAL &&
+			((SmkMeasure *) lfirst(cell))->is_available)
+			smk_goal_part(&statement, lfirst(cell));
+
+	initStringInfo(&sql);
+	if (!request->is_all)
+		period_start = "cell.period_start";
+	else if (request->has_since)
+		period_start = psprintf("%s AS period_start", smk_date_literal(request->first));
+	else if (statement.parts != NIL)
+		period_start = psprintf("(min(cell.first_at) OVER () AT TIME ZONE %s)::date AS period_start",
+								quote_literal_cstr(request->time_zone));
+	else
+		period_start = "NULL::date AS period_start";
+	appendStringInfo(&sql, "%s\nFROM (\n    %s) AS cell",
+					 select_list(&statement, period_start,
+								 smk_compile_is_partial(request, "cell.period_start"), outputs, count,
+								 own_names),
+					 smk_sql_indent(compile_cells(&statement), 4));
 	if (statement.dated)
 		appendStringInfo(&sql, "\nCROSS JOIN (\n    -- when the data begin\n    %s) AS data",
 						 smk_sql_indent(compile_begins(&statement), 4));
-	if (!request->is_all)
-		appendStringInfo(&sql, "\nORDER BY cell.period_start%s", order.data);
-	else if (order.len)
-		appendStringInfo(&sql, "\nORDER BY %s", order.data + 2);
+	appendStringInfoString(&sql, row_order(request));
 	return with_shared(SMK_SHARED_CUSTOMERS, request->shared_customers,
 					   with_shared(SMK_SHARED_CREDITS, request->shared_credits, sql.data));
+}
+
+/*
+ * The same over a subselect that gives period_start, is_partial, by_1 and so on, and a column a measure under
+ * its name.
+ */
+char *
+smk_compile_over_parts(const SmkRequest *request, const SmkOutput *outputs, int count, const char *parts,
+					   bool own_names)
+{
+	SmkStatement statement = {.is_over_parts = true};
+
+	begin_statement(&statement, request, outputs, count);
+	return psprintf("%s\nFROM %s AS cell%s",
+					select_list(&statement,
+								request->is_all
+									? psprintf("%s AS period_start", smk_date_literal(request->first))
+									: "cell.period_start",
+								"cell.is_partial", outputs, count, own_names),
+					parts, row_order(request));
 }

@@ -251,7 +251,7 @@ is_named(const SmkRequest *request, const char *name)
  * one.
  */
 static bool
-read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
+read_touches(const SmkRequest *request, SmkMoment until, Touches *touches)
 {
 	SmkRequest *range = plain_request(request);
 	SmkBy *by = smk_request_by(request->config, "campaign");
@@ -261,8 +261,8 @@ read_touches(const SmkRequest *request, TimestampTz until, Touches *touches)
 	char *campaign;
 
 	/* A day more, as days of the clocks are not all of 24 hours; the aggregate takes it exactly. */
-	range->since -= request->lookback + USECS_PER_DAY;
-	range->until = until;
+	smk_moment_begin(range, smk_moment_later(smk_moment_since(request), -request->lookback - USECS_PER_DAY));
+	smk_moment_end(range, until);
 	records = bound_records(range, &touch_set, "channel");
 	touches->is_lead = records == NULL;
 	if (records == NULL)
@@ -299,12 +299,13 @@ booked_at(const SmkRequest *request)
 	char *start = psprintf("(smarketing.period_start('%s', touch.at, %s%s)::timestamp AT TIME ZONE %s)",
 						   period, zone, request->is_all ? "" : smk_request_first_month(request), zone);
 
+	char *since = smk_moment_instant(smk_moment_since(request));
+	char *until = smk_moment_instant(smk_moment_until(request));
+
 	if (!request->has_since)
-		return psprintf("CASE WHEN touch.at < %s THEN %s ELSE 'infinity' END",
-						smk_timestamp_literal(request->until), start);
+		return psprintf("CASE WHEN touch.at < %s THEN %s ELSE 'infinity' END", until, start);
 	return psprintf("CASE WHEN touch.at >= %s AND touch.at < %s THEN greatest(%s, %s) ELSE 'infinity' END",
-					smk_timestamp_literal(request->since), smk_timestamp_literal(request->until), start,
-					smk_timestamp_literal(request->since));
+					since, until, start, since);
 }
 
 /* SQL for the event that a touch is: a direct one by its name as it is shown. */
@@ -414,7 +415,7 @@ bind_column(SmkBinding *binding, const char *name, Oid type)
  * The credits of opportunities as a binding; each has the instant up to which touches count as counted_at.
  */
 static SmkBinding *
-credits_of(const SmkRequest *request, const Opportunities *opportunities, TimestampTz last)
+credits_of(const SmkRequest *request, const Opportunities *opportunities, SmkMoment last)
 {
 	SmkRecords *records = opportunities->records;
 	bool has_label = smk_records_column(records, "label") != NULL;
@@ -525,15 +526,15 @@ smk_credit_binding(const SmkRequest *request)
 		return NULL;
 	if (shared)
 	{
-		range->since = shared->since;
-		range->until = shared->until;
+		smk_moment_begin(range, smk_moment_since(shared->whole));
+		smk_moment_end(range, smk_moment_until(shared->whole));
 	}
 	opportunities.is_by_touch = strcmp(request->basis, "touched") == 0;
 	if (opportunities.is_by_touch)
-		range->until = request->until + request->lookback;
+		smk_moment_end(range, smk_moment_later(smk_moment_until(request), request->lookback));
 	read_opportunities(&opportunities, smk_records_column(opportunities.records, "closed_at") == NULL,
 					   smk_records_expand(opportunities.records, "[won]"));
-	binding = credits_of(shared ? range : request, &opportunities, range->until);
+	binding = credits_of(shared ? range : request, &opportunities, smk_moment_until(range));
 	if (binding && shared)
 	{
 		shared->sql = binding->relation;
@@ -543,7 +544,7 @@ smk_credit_binding(const SmkRequest *request)
 }
 
 /*
- * The instants at which the periods of the range close, or now where that is earlier, as rows of VALUES; each
+ * The instants at which the periods of the range close, or now where that is earlier, as a subselect; each
  * with one in the period, at which what is open then is booked.
  */
 static char *
@@ -553,6 +554,15 @@ closes(const SmkRequest *request)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
+	if (request->is_moving)
+		return psprintf("(SELECT close.at, close.at - interval '1 microsecond'\n      FROM (SELECT "
+						"least(smarketing.first_instant(%s, %s), now()) AS at\n            FROM "
+						"generate_series(%s::timestamp, "
+						"%s - interval '1 day', interval '%s') AS day%s) AS close)",
+						smk_request_period_end_of(request, "day::date"),
+						quote_literal_cstr(request->time_zone), smk_moment_first_period(request),
+						smk_moment_end_of_periods(request), smk_period_step(request->period),
+						smk_request_without_skipped(request));
 	for (DateADT date = request->first; request->is_all ? sql.len == 0 : date < request->end;)
 	{
 		DateADT next =
@@ -567,7 +577,7 @@ closes(const SmkRequest *request)
 							 (!request->is_all || request->has_since) && start >= close ? start : close - 1));
 		date = next;
 	}
-	return sql.data;
+	return psprintf("(VALUES %s)", sql.data);
 }
 
 /*
@@ -580,7 +590,7 @@ smk_open_credit_binding(const SmkRequest *request)
 	Opportunities opportunities = {.records = bound_records(plain_request(request), &created_set, "won"),
 								   .is_open = true,
 								   .is_repeated = !request->is_all};
-	TimestampTz cut = Min(request->until, request->now);
+	SmkMoment cut = smk_moment_cut(request);
 	char *ends = closes(request);
 	SmkRecords *records = opportunities.records;
 
@@ -588,14 +598,14 @@ smk_open_credit_binding(const SmkRequest *request)
 		return NULL;
 	read_opportunities(
 		&opportunities, true,
-		psprintf("%s < %s", smk_records_instant(records, "created_at"), smk_timestamp_literal(cut)));
+		psprintf("%s < %s", smk_records_instant(records, "created_at"), smk_moment_instant(cut)));
 	/* Won or lost without a time: it has left, nobody knows when. */
 	opportunities.sql =
 		psprintf("SELECT opportunity.opportunity_id%s%s%s%s%s, opportunity.created_at, close.at - interval "
 				 "'1 microsecond' "
 				 "AS closed_at,\n       close.at - interval '1 microsecond' AS counted_at, close.booked_at, "
 				 "opportunity.lead_created_at\nFROM (\n    %s) AS opportunity\n"
-				 "JOIN (VALUES %s) AS close (at, booked_at) ON opportunity.created_at < close.at\n"
+				 "JOIN %s AS close (at, booked_at) ON opportunity.created_at < close.at\n"
 				 "   AND (opportunity.won IS NULL OR opportunity.closed_at >= close.at)",
 				 smk_records_column(records, "label") ? ", opportunity.label" : "",
 				 smk_records_column(records, "currency") ? ", opportunity.currency" : "",

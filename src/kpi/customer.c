@@ -617,7 +617,7 @@ smk_customer_is_ripe(SmkRecords *customers)
 	return strcmp(entity, "subscription") == 0
 			   ? psprintf("%s IS NOT NULL", account)
 			   : psprintf("(%s IS NOT NULL AND %s <= %s)", account, year_after(customers->request),
-						  smk_timestamp_literal(customers->request->now));
+						  smk_moment_instant(smk_moment_now(customers->request)));
 }
 
 /*

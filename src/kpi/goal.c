@@ -118,31 +118,20 @@ all_dimensions(SmkRecords *records)
 	return psprintf("ARRAY[%s]", sql.data);
 }
 
-/* A time as the clocks of the reporting zone show it, as a literal. */
-static char *
-clocks_literal(const SmkRequest *request, TimestampTz at)
-{
-	Datum clocks = DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(request->time_zone),
-									   TimestampTzGetDatum(at));
-
-	return psprintf("timestamp %s",
-					strchr(smk_timestamp_literal(DatumGetTimestamp(clocks)), '\'')); /* its text is in UTC */
-}
-
 /* SQL for the share of goal.value that falls on a period, from begins until ends; NULL where it does not
  * count. */
 static char *
 goal_share(const SmkRequest *request, const SmkColumn *column)
 {
-	TimestampTz cut = Min(request->until, request->now);
+	char *cut = smk_moment_clocks(request, smk_moment_cut(request));
 	char *begins =
 		request->is_all
-			? request->has_since ? clocks_literal(request, request->since) : "goal.begins_on"
-			: psprintf("greatest(period.period_start, %s)", clocks_literal(request, request->since));
-	char *ends = request->is_all
-					 ? clocks_literal(request, cut)
-					 : psprintf("least(%s, %s)", smk_request_period_end_of(request, "period.period_start"),
-								clocks_literal(request, cut));
+			? request->has_since ? smk_moment_clocks(request, smk_moment_since(request)) : "goal.begins_on"
+			: psprintf("greatest(period.period_start, %s)",
+					   smk_moment_clocks(request, smk_moment_since(request)));
+	char *ends = request->is_all ? cut
+								 : psprintf("least(%s, %s)",
+											smk_request_period_end_of(request, "period.period_start"), cut);
 
 	if (smk_column_is_additive(column))
 		return psprintf("goal.value * greatest(extract(epoch FROM least(%s, goal.ends_on) - greatest(%s, "
@@ -151,7 +140,7 @@ goal_share(const SmkRequest *request, const SmkColumn *column)
 						ends, begins);
 	if (request->is_all)
 		return psprintf("CASE WHEN goal.begins_on = %s AND goal.ends_on = %s THEN goal.value END", begins,
-						clocks_literal(request, request->until));
+						smk_moment_clocks(request, smk_moment_until(request)));
 	return psprintf(
 		"CASE WHEN goal.begins_on = period.period_start AND goal.ends_on = %s THEN goal.value END",
 		smk_request_period_end_of(request, "period.period_start"));
@@ -224,10 +213,10 @@ goals_by_period(const SmkRequest *request, const SmkColumn *column, const char *
 	if (request->is_all)
 	{
 		appendStringInfo(&sql, "\nWHERE goal.begins_on <= %s",
-						 smk_date_literal(smk_zone_local_date(request->zone, request->until - 1)));
+						 smk_moment_date(request, smk_moment_later(smk_moment_until(request), -1)));
 		if (request->has_since)
 			appendStringInfo(&sql, " AND goal.ends_on > %s",
-							 smk_date_literal(smk_zone_local_date(request->zone, request->since)));
+							 smk_moment_date(request, smk_moment_since(request)));
 	}
 	else
 		appendStringInfo(
@@ -236,8 +225,8 @@ goals_by_period(const SmkRequest *request, const SmkColumn *column, const char *
 			"generate_series(%s::timestamp,"
 			"\n        (least(goal.ends_on, %s) - 1)::timestamp, interval '%s') AS day) AS period",
 			smk_request_bucket_of(request,
-								  psprintf("greatest(goal.begins_on, %s)", smk_date_literal(request->first))),
-			smk_date_literal(request->end), smk_period_step(request->period));
+								  psprintf("greatest(goal.begins_on, %s)", smk_moment_first_period(request))),
+			smk_moment_end_of_periods(request), smk_period_step(request->period));
 	return sql.data;
 }
 

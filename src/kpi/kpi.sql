@@ -8,6 +8,14 @@ AS 'MODULE_PATHNAME', 'smk_finite_amount';
 COMMENT ON FUNCTION smarketing.finite_amount(pg_catalog.numeric, pg_catalog.text, pg_catalog.text) IS
     'the amount; NaN and infinity are an error that names entity and column';
 
+CREATE FUNCTION smarketing.compared_instant(shift pg_catalog.text, period pg_catalog.text, at pg_catalog.timestamptz, time_zone pg_catalog.text, first_month pg_catalog.int4)
+RETURNS pg_catalog.timestamptz
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'smk_compared_instant';
+
+COMMENT ON FUNCTION smarketing.compared_instant(pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.int4) IS
+    'the instant of the period before (previous), or of that a year ago (year_ago), that lies as far from its start';
+
 CREATE FUNCTION smarketing.money(amount pg_catalog.numeric)
 RETURNS pg_catalog.numeric
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE

@@ -98,20 +98,6 @@ run_into_result(FunctionCallInfo fcinfo, const char *sql)
 	receiver->rDestroy(receiver);
 }
 
-/* One output: what is shown of a column of the KPI, or NULL of that type for one that this library does not
- * know. */
-static SmkOutput
-output_of(const SmkRequest *request, const char *name, const char *type)
-{
-	const SmkColumn *column = smk_kpi_column(request->kpi, name, request->basis);
-	SmkOutput output;
-
-	output.name = quote_identifier(name);
-	output.template = column ? smk_column_template(request->kpi, column) : NULL;
-	output.cast_to = column && strcmp(type, smk_unit_type(column->unit)) == 0 ? NULL : type;
-	return output;
-}
-
 /* The statement that fills a KPI function's row type: every attribute after the dimensions is a column of the
  * KPI. */
 static char *
@@ -129,7 +115,7 @@ compile_for_row(const SmkRequest *request, TupleDesc row)
 			outputs[count++] = (SmkOutput){psprintf("dropped_%d", i + 1), NULL, "integer"};
 		else
 			outputs[count++] =
-				output_of(request, NameStr(attribute->attname), format_type_be(attribute->atttypid));
+				smk_compile_output(request, NameStr(attribute->attname), format_type_be(attribute->atttypid));
 	}
 	return smk_compile(request, outputs, count, false);
 }
@@ -138,17 +124,9 @@ compile_for_row(const SmkRequest *request, TupleDesc row)
 static char *
 compile_for_reading(const SmkRequest *request)
 {
-	SmkOutput *outputs;
-	int count = 0;
+	int count;
+	SmkOutput *outputs = smk_compile_outputs(request, &count);
 
-	while (request->kpi->columns[count].name != NULL)
-		count++;
-	outputs = palloc0(count * sizeof(SmkOutput));
-	count = 0;
-	for (const SmkColumn *column = request->kpi->columns; column->name != NULL; column++)
-		if ((!column->is_hidden || column->unit == SMK_UNIT_TRUTH) &&
-			smk_kpi_column(request->kpi, column->name, NULL) == column)
-			outputs[count++] = output_of(request, column->name, smk_unit_type(column->unit));
 	return smk_compile(request, outputs, count, true);
 }
 
@@ -156,20 +134,9 @@ compile_for_reading(const SmkRequest *request)
 static char *
 compile_metric(const SmkRequest *request, const SmkColumn *named, bool own_names)
 {
-	const SmkKpi *kpi = request->kpi;
-	const SmkColumn *column = smk_kpi_column(kpi, named->name, request->basis);
-	SmkOutput outputs[3] = {
-		{"value", NULL, "numeric"}, {"numerator", NULL, "numeric"}, {"denominator", NULL, "numeric"}};
+	SmkOutput outputs[3];
 
-	outputs[0].template = smk_column_template(kpi, column);
-	if (column->aggregate == SMK_RATIO && column->numerator)
-	{
-		outputs[1].template =
-			smk_column_template(kpi, smk_kpi_column(kpi, column->numerator, request->basis));
-		outputs[2].template =
-			smk_column_template(kpi, smk_kpi_column(kpi, column->denominator, request->basis));
-	}
-	return smk_compile(request, outputs, 3, own_names);
+	return smk_compile(request, outputs, smk_compile_metric_outputs(request, named, outputs), own_names);
 }
 
 /* Lists what kpi_sql takes. */

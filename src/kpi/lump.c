@@ -87,13 +87,13 @@ lump_since(const SmkRecords *records)
 {
 	const SmkRequest *request = records->request;
 
-	return request->has_since ? smk_date_literal(smk_request_date_from(request, request->since)) : NULL;
+	return request->has_since ? smk_moment_date_from(request, smk_moment_since(request)) : NULL;
 }
 
 static char *
 lump_until(const SmkRecords *records)
 {
-	return smk_date_literal(smk_request_date_from(records->request, records->request->until));
+	return smk_moment_date_from(records->request, smk_moment_until(records->request));
 }
 
 /* The same on the relation's own columns, wider by two days, so that their indexes are used; or NULL. */
@@ -114,9 +114,10 @@ smk_lump_raw_range(SmkRecords *records)
 		if (expression->raw_column == NULL || (i == 1 && !request->has_since))
 			continue;
 		appendStringInfo(&sql, "%s%s %s %s", sql.len ? " AND " : "", expression->text, i == 0 ? "<" : ">=",
-						 smk_records_raw_literal(records, expression->type,
-												 i == 0 ? request->until - lag + 2 * USECS_PER_DAY
-														: request->since - lag - 2 * USECS_PER_DAY));
+						 smk_records_raw_literal(
+							 records, expression->type,
+							 i == 0 ? smk_moment_later(smk_moment_until(request), -lag + 2 * USECS_PER_DAY)
+									: smk_moment_later(smk_moment_since(request), -lag - 2 * USECS_PER_DAY)));
 	}
 	return sql.len ? sql.data : NULL;
 }

@@ -30,6 +30,7 @@ typedef struct SmkStatement
 	List *dated;			 /* of SmkRecordSet: those of which it matters when they begin */
 	SmkBinding *spend_entry; /* our own table of spend, where it has rows; else NULL */
 	bool has_currencies;
+	bool is_over_parts; /* the measures are columns that are stored */
 } SmkStatement;
 
 extern const char *smk_measure_type(const SmkMeasure *measure);

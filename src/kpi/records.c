@@ -19,6 +19,7 @@
 #include "kpi/dimension.h"
 #include "kpi/lead_steps.h"
 #include "kpi/lump.h"
+#include "kpi/moment.h"
 #include "kpi/records.h"
 #include "kpi/source.h"
 #include "kpi/template.h"
@@ -73,7 +74,7 @@ smk_records_column(SmkRecords *records, const char *name)
 	if (strcmp(name, "period_cut") == 0)
 	{
 		const SmkRequest *request = records->request;
-		char *cut = smk_timestamp_literal(Min(request->now, request->until));
+		char *cut = smk_moment_instant(smk_moment_cut(request));
 
 		if (request->is_all)
 			return cut;
@@ -264,17 +265,21 @@ smk_records_dated_at(SmkRecords *records)
 				   : at;
 }
 
+/* A bound of the range as what it is compared with: an instant or a local date. */
+static char *
+range_bound(const SmkRequest *request, SmkMoment bound, bool is_date)
+{
+	return is_date ? smk_moment_date_from(request, bound) : smk_moment_instant(bound);
+}
+
 /* The exact condition that a time, an instant or a local date, falls into the range. */
 static char *
 range_condition(const SmkRequest *request, const char *at, bool is_date)
 {
-	char *until = is_date ? smk_date_literal(smk_request_date_from(request, request->until))
-						  : smk_timestamp_literal(request->until);
+	char *until = range_bound(request, smk_moment_until(request), is_date);
 
 	if (request->has_since)
-		return psprintf("%s >= %s AND %s < %s", at,
-						is_date ? smk_date_literal(smk_request_date_from(request, request->since))
-								: smk_timestamp_literal(request->since),
+		return psprintf("%s >= %s AND %s < %s", at, range_bound(request, smk_moment_since(request), is_date),
 						at, until);
 	if (request->is_unbounded)
 		return psprintf("(%s < %s OR %s IS NULL)", at, until, at);
@@ -302,14 +307,14 @@ records_in_range(SmkRecords *records)
 
 /* An instant as a constant of the type of the relation's own column. */
 char *
-smk_records_raw_literal(const SmkRecords *records, Oid type, TimestampTz at)
+smk_records_raw_literal(const SmkRecords *records, Oid type, SmkMoment moment)
 {
 	if (type == DATEOID)
-		return smk_date_literal(smk_zone_local_date(records->request->zone, at));
+		return smk_moment_date(records->request, moment);
 	if (type == TIMESTAMPOID)
-		return psprintf("%s AT TIME ZONE %s", smk_timestamp_literal(at),
+		return psprintf("%s AT TIME ZONE %s", smk_moment_instant(moment),
 						quote_literal_cstr(records->binding->time_zone));
-	return smk_timestamp_literal(at);
+	return smk_moment_instant(moment);
 }
 
 /*
@@ -338,10 +343,12 @@ records_raw_range(SmkRecords *records)
 	if (request->has_since)
 		appendStringInfo(
 			&result, "%s >= %s AND ", expression->text,
-			smk_records_raw_literal(records, expression->type, request->since - lag - USECS_PER_DAY));
+			smk_records_raw_literal(records, expression->type,
+									smk_moment_later(smk_moment_since(request), -lag - USECS_PER_DAY)));
 	appendStringInfo(
 		&result, "%s < %s", expression->text,
-		smk_records_raw_literal(records, expression->type, request->until - lag + USECS_PER_DAY));
+		smk_records_raw_literal(records, expression->type,
+								smk_moment_later(smk_moment_until(request), -lag + USECS_PER_DAY)));
 	return result.data;
 }
 

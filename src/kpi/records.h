@@ -6,7 +6,7 @@
 
 #include "lib/stringinfo.h"
 
-#include "kpi/request.h"
+#include "kpi/moment.h"
 
 /* An entity joined on a key of another, for a dimension. */
 typedef struct SmkJoin
@@ -52,7 +52,7 @@ extern char *smk_records_instant(SmkRecords *records, const char *name);
 extern char *smk_records_bucket(SmkRecords *records);
 extern bool smk_records_bucket_is_known(SmkRecords *records);
 extern char *smk_records_rate_day(SmkRecords *records);
-extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, TimestampTz at);
+extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, SmkMoment moment);
 extern bool smk_records_at_is_date(const SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);
 extern char *smk_records_in_range_of(SmkRecords *records, const SmkRequest *request);

@@ -22,52 +22,12 @@
 #include "crm/reserved.h"
 #include "funnel/funnel.h"
 #include "funnel/funnel_arguments.h"
-#include "kpi/request.h"
+#include "kpi/moment.h"
 #include "smarketing.h"
 
 /* How long a touch counts for a conversion, and after which time half, unless options say otherwise. */
 #define DEFAULT_LOOKBACK (90 * USECS_PER_DAY)
 #define DEFAULT_HALF_LIFE (7 * USECS_PER_DAY)
-
-/* A timestamptz literal in UTC, palloc'd: the same text whatever the session's settings. */
-char *
-smk_timestamp_literal(TimestampTz at)
-{
-	struct pg_tm tm;
-	fsec_t fsec;
-	char buffer[MAXDATELEN + 1];
-
-	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
-	tm.tm_isdst = 0; /* unknown, as timestamp2tm leaves it, would drop the offset */
-	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, buffer);
-	return psprintf("timestamptz '%s'", buffer);
-}
-
-/* A date literal, palloc'd. */
-char *
-smk_date_literal(DateADT date)
-{
-	struct pg_tm tm;
-	char buffer[MAXDATELEN + 1];
-
-	memset(&tm, 0, sizeof(tm));
-	j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
-	EncodeDateOnly(&tm, USE_ISO_DATES, buffer);
-	return psprintf("date '%s'", buffer);
-}
-
-/* A literal of a length in microseconds, palloc'd: whole days of 24 hours, and the rest. */
-char *
-smk_hours_literal(int64 length)
-{
-	Interval interval = {0};
-
-	interval.day = (int32) (length / USECS_PER_DAY);
-	interval.time = length % USECS_PER_DAY;
-	return psprintf("interval '%s'",
-					DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&interval))));
-}
 
 /* The interval from one period's start to the next. */
 const char *
@@ -125,9 +85,9 @@ smk_request_by(SmkConfig *config, const char *name)
 	return by;
 }
 
-/* Reads argument by: at most three dimensions, each once. */
+/* Reads argument by: at most so many dimensions, each once. */
 static void
-request_read_by(SmkRequest *request, ArrayType *array)
+request_read_by(SmkRequest *request, ArrayType *array, int most)
 {
 	Datum *items;
 	bool *nulls;
@@ -136,10 +96,9 @@ request_read_by(SmkRequest *request, ArrayType *array)
 	if (array == NULL)
 		return;
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &count);
-	if (count > SMK_MAX_BY)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"by\" names %d dimensions, at most %d are possible", count, SMK_MAX_BY)));
+	if (count > most)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"by\" names %d dimensions, at most %d are possible", count, most)));
 	for (int i = 0; i < count; i++)
 	{
 		char *name;
@@ -663,29 +622,33 @@ request_default_range(SmkRequest *request, const SmkArguments *arguments)
 								  smk_timestamp_literal(request->until))));
 }
 
-/* The instant up to which a period is complete: where credits are booked by touch, conversions may follow. */
-static TimestampTz
-complete_until(const SmkRequest *request)
-{
-	return request->basis && strcmp(request->basis, "touched") == 0 ? request->now - request->lookback
-																	: request->now;
-}
-
 /* Lays the periods out over the range, and marks those that it clips or that still run. */
 void
 smk_request_lay(SmkRequest *request)
 {
 	DateADT date;
-	TimestampTz cut = Min(request->until, complete_until(request));
+	TimestampTz cut = Min(request->until, smk_moment_complete(request).at);
 	int count = 0;
 
 	request->skipped = NIL;
 	request->partial_first = DATEVAL_NOEND;
+	if (request->is_moving)
+	{
+		request->first = request_start_of(request, smk_zone_local_date(request->zone, request->since));
+		request->end = request_next(
+			request, request_start_of(request, smk_zone_local_date(request->zone, request->until - 1)));
+		request->partial_from =
+			request_start_of(request, smk_zone_local_date(request->zone, smk_moment_complete(request).at));
+		if (request->period == SMK_DAY)
+			request->skipped = smk_zone_skipped_dates(request->zone);
+		return;
+	}
 	if (request->is_all)
 	{
 		request->first = request->has_since ? smk_zone_local_date(request->zone, request->since) : 0;
 		request->end = request->first + 1;
-		request->partial_from = request->until > complete_until(request) ? request->first : request->end;
+		request->partial_from =
+			request->until > smk_moment_complete(request).at ? request->first : request->end;
 		return;
 	}
 	request->first = request_start_of(request, smk_zone_local_date(request->zone, request->since));
@@ -776,7 +739,7 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 	request_default_range(request, arguments);
 	smk_request_lay(request);
 	request_notice_until(request, arguments);
-	request_read_by(request, arguments->by);
+	request_read_by(request, arguments->by, arguments->most_by ? arguments->most_by : SMK_MAX_BY);
 	request_each(request, arguments->filter, "filter", request_visit_filter);
 	return request;
 }

@@ -38,6 +38,7 @@ typedef struct SmkArguments
 	ArrayType *by;	/* NULL: none */
 	Jsonb *filter;	/* NULL: none */
 	Jsonb *options; /* NULL: none */
+	int most_by;	/* how many dimensions are possible; 0: as many as functions show */
 	const char
 		*own_option; /* an option that the function has read itself, to be listed with the others; or NULL */
 } SmkArguments;
@@ -45,9 +46,8 @@ typedef struct SmkArguments
 /* Rows that several parts of a statement read: of a range, where each reads its own part of it. */
 typedef struct SmkSharedRows
 {
-	TimestampTz since;
-	TimestampTz until;
-	char *sql; /* NULL: no part has asked for them yet */
+	struct SmkRequest *whole; /* over all of them; NULL: they have no range */
+	char *sql;				  /* NULL: no part has asked for them yet */
 } SmkSharedRows;
 
 typedef struct SmkRequest
@@ -64,6 +64,10 @@ typedef struct SmkRequest
 	TimestampTz since;
 	TimestampTz until;
 	TimestampTz now;
+	bool is_moving;		   /* the statement is stored: it names no time but now() */
+	const char *since_sql; /* of a range that moves: SQL for its bounds, as of now above; NULL: they do not */
+	const char *until_sql;
+	bool is_sparse;		   /* without dimensions, too, only periods in which there is something */
 	DateADT first;		   /* start of the first period */
 	DateADT end;		   /* first date after the last period */
 	DateADT partial_first; /* the first period where the range clips it, else DATE_NOT_FINITE */
@@ -97,9 +101,6 @@ typedef struct SmkRequest
 extern SmkRequest *smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments);
 extern void smk_request_lay(SmkRequest *request);
 extern SmkBy *smk_request_by(SmkConfig *config, const char *name);
-extern char *smk_timestamp_literal(TimestampTz at);
-extern char *smk_date_literal(DateADT date);
-extern char *smk_hours_literal(int64 length);
 extern const char *smk_period_step(SmkPeriod period);
 extern DateADT smk_request_date_from(const SmkRequest *request, TimestampTz at);
 extern char *smk_request_first_month(const SmkRequest *request);

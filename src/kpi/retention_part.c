@@ -25,13 +25,6 @@
 /* In the place of a rate that is missing: of each currency another, so that none makes up for another. */
 #define STAND_IN "1.000001 + (hashtext(part.currency) & 1048575) * 0.000001"
 
-/* The instant at which the last period closes. */
-static TimestampTz
-last_close(const SmkRequest *request)
-{
-	return Min(request->until, request->now);
-}
-
 /*
  * SQL for the instant from which on a payment counts at a close: active_within earlier on the clocks. A date
  * is its first instant, as it is to the aggregate.
@@ -132,7 +125,7 @@ payments(SmkRecords *records, const char *measure)
 			currency, smk_records_rate_day(records));
 	appendStringInfo(&sql, "\n%s",
 					 smk_records_from(records, measure, true,
-									  psprintf("%s < %s", at, smk_timestamp_literal(last_close(request)))));
+									  psprintf("%s < %s", at, smk_moment_instant(smk_moment_cut(request)))));
 	if (currency == NULL)
 		return psprintf("(\n    %s) AS part", smk_sql_indent(sql.data, 4));
 	return smk_currency_payments(request, sql.data, 5 + list_length(request->by));
@@ -155,8 +148,10 @@ finite_time(const SmkRequest *request)
 	static const int least_days[] = {[SMK_DAY] = 1,			 [SMK_WEEK] = 7,   [SMK_MONTH] = 28,
 									 [SMK_QUARTER] = 90,	 [SMK_YEAR] = 365, [SMK_FISCAL_QUARTER] = 90,
 									 [SMK_FISCAL_YEAR] = 365};
-	DateADT oldest =
-		Max(request->end - (SMK_RETENTION_MAX_PERIODS - 10) * least_days[request->period], -4300 * 365);
+	/* A statement that is stored may be read for ten years. */
+	int margin = request->is_moving ? 3653 / least_days[request->period] : 0;
+	DateADT oldest = Max(
+		request->end - (SMK_RETENTION_MAX_PERIODS - 10 - margin) * least_days[request->period], -4300 * 365);
 
 	oldest = smk_period_start_of_date(request->period, oldest, request->config->fiscal_year_start);
 	if (oldest >= request->first)
@@ -182,7 +177,7 @@ retention_by_period(SmkRecords *records, const char *amount)
 {
 	const SmkRequest *request = records->request;
 	bool recurs = smk_records_column(records, "ends_at") != NULL;
-	char *cut = smk_timestamp_literal(last_close(request));
+	char *cut = smk_moment_instant(smk_moment_cut(request));
 	char *at = finite_time(request);
 
 	if (recurs)
@@ -212,7 +207,7 @@ append_closes(SmkRecords *records, const SmkRequest *range, const char *key, Str
 		"timestamptz '2001-01-01 00:00:00+00', timestamptz '2002-01-01 00:00:00+00'",
 		"timestamptz '2002-01-01 00:00:00+00', timestamptz '2003-01-01 00:00:00+00'"};
 	bool recurs = smk_records_column(records, "ends_at") != NULL;
-	char *cut = smk_timestamp_literal(last_close(range));
+	char *cut = smk_moment_instant(smk_moment_cut(range));
 	char *since = range->has_since ? smk_timestamp_literal(range->since) : NULL;
 
 	for (int year = since ? 0 : 2; year < 3; year++)
@@ -224,7 +219,7 @@ append_closes(SmkRecords *records, const SmkRequest *range, const char *key, Str
 			appendStringInfo(closes, "%s, %s)",
 							 year == 0	 ? "timestamptz '-infinity'"
 							 : year == 1 ? window_start(range, range->since)
-										 : window_start(range, last_close(range)),
+										 : window_start(range, smk_moment_cut(range).at),
 							 year == 0	 ? window_start(range, range->since)
 							 : year == 1 ? since
 										 : cut);
@@ -415,7 +410,7 @@ in_range(const SmkRequest *request)
 		return "movement.period_start = date '2002-01-01'";
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "movement.period_start >= %s AND movement.period_start < %s",
-					 smk_date_literal(request->first), smk_date_literal(request->end));
+					 smk_moment_first_period(request), smk_moment_end_of_periods(request));
 	foreach (cell, request->skipped)
 		appendStringInfo(&sql, "\n    AND movement.period_start <> %s", smk_date_literal(lfirst_int(cell)));
 	return sql.data;
@@ -451,7 +446,7 @@ smk_retention_rows(SmkRecords *records, const SmkColumn *measure)
 					"label,\n       %s AS at, %s AS amount, 1::numeric AS weight\n"
 					"FROM %s AS held\nCROSS JOIN LATERAL smarketing.movements(held.summary) AS movement%s\n"
 					"WHERE %s AND movement.movement IN (%s) AND movement.customers > 0",
-					label, smk_timestamp_literal(last_close(request)),
+					label, smk_moment_instant(smk_moment_cut(request)),
 					may_lack_rates(records) ? "CASE WHEN " IS_UNRATED " THEN NULL ELSE movement.amount END"
 											: "movement.amount",
 					smk_sql_indent(summaries(records, measure->name, ", part.customer", NIL), 5), joins.data,
@@ -557,7 +552,7 @@ smk_compile_retention_cohorts(const SmkRequest *request, bool own_names)
 						 by.data, customers, amounts[0], customers, amounts[1],
 						 may_lack_rates(records) ? " AS amount_rate" : "",
 						 smk_sql_indent(summaries(records, measure->name, groups.data, NIL), 5),
-						 smk_date_literal(request->first), smk_date_literal(request->end));
+						 smk_moment_first_period(request), smk_moment_end_of_periods(request));
 		foreach (cell, request->skipped)
 			appendStringInfo(&sql, "\n    AND cohort.cohort <> %s", smk_date_literal(lfirst_int(cell)));
 		appendStringInfo(&sql, "\nORDER BY cohort.cohort, %scohort.age", order.data);

@@ -9,6 +9,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "kpi/moment.h"
 #include "kpi/shift.h"
 
 static const char *const shift_names[] = {"", "previous", "year_ago", "trailing", "goal"};
@@ -87,8 +88,8 @@ source_of(const SmkRequest *request, SmkShift shift, DateADT start)
 }
 
 /* The instant of the compared period that lies as far from its start as this one does from its own. */
-static TimestampTz
-compared_instant(const SmkRequest *request, SmkShift shift, TimestampTz at)
+TimestampTz
+smk_shift_instant(const SmkRequest *request, SmkShift shift, TimestampTz at)
 {
 	Timestamp clocks = clocks_at(request, at);
 	DateADT date = smk_zone_local_date(request->zone, at);
@@ -105,17 +106,44 @@ compared_instant(const SmkRequest *request, SmkShift shift, TimestampTz at)
 					  (Timestamp) there * USECS_PER_DAY + (clocks - (Timestamp) date * USECS_PER_DAY));
 }
 
+/* The same of a moment. */
+static SmkMoment
+compared_moment(const SmkRequest *request, SmkShift shift, SmkMoment moment)
+{
+	moment.at = smk_shift_instant(request, shift, moment.at);
+	if (moment.sql)
+		moment.sql = psprintf("smarketing.compared_instant('%s', '%s', %s, %s, %d)", smk_shift_name(shift),
+							  smk_period_name(request->period), moment.sql,
+							  quote_literal_cstr(request->time_zone), request->config->fiscal_year_start);
+	return moment;
+}
+
+/* A moment so many months earlier on the clocks of the reporting zone. */
+static SmkMoment
+moment_months_before(const SmkRequest *request, SmkMoment moment, int months)
+{
+	const char *zone = quote_literal_cstr(request->time_zone);
+
+	moment.at = instant_of(request, months_before(clocks_at(request, moment.at), months));
+	if (moment.sql)
+		moment.sql = psprintf("((%s) AT TIME ZONE %s - interval '%d months') AT TIME ZONE %s", moment.sql,
+							  zone, months, zone);
+	return moment;
+}
+
 /* A copy of the request over another range, in other periods. */
 static SmkRequest *
-request_over(const SmkRequest *request, TimestampTz since, TimestampTz until)
+request_over(const SmkRequest *request, SmkMoment since, SmkMoment until)
 {
 	SmkRequest *copy = palloc(sizeof(SmkRequest));
 
 	*copy = *request;
 	copy->has_since = true;
 	copy->is_unbounded = false;
-	copy->since = since;
-	copy->until = Max(until, since);
+	copy->since = since.at;
+	copy->until = Max(until.at, since.at);
+	copy->since_sql = since.sql;
+	copy->until_sql = until.sql;
 	if (request->is_same_age)
 		copy->as_of = request->as_of - (request->since - copy->since);
 	smk_request_lay(copy);
@@ -132,35 +160,39 @@ one_range(SmkRequest *request, char *targets)
 	return list_make1(shifted);
 }
 
-/* What has gone of the range by now. */
-static TimestampTz
-cut_of(const SmkRequest *request)
-{
-	return Min(request->until, request->now);
-}
-
 /* The compared range of a call for one row. */
 static List *
 ranges_of_whole(const SmkRequest *request, SmkShift shift)
 {
-	Timestamp since;
-	Timestamp cut;
+	SmkMoment cut = smk_moment_cut(request);
+	SmkMoment since = smk_moment_since(request);
+	Timestamp began;
 
 	if (!request->has_since && shift != SMK_SHIFT_TRAILING)
 		return NIL;
-	cut = clocks_at(request, cut_of(request));
 	if (shift == SMK_SHIFT_TRAILING)
-		return one_range(request_over(request, instant_of(request, months_before(cut, 12)), cut_of(request)),
-						 NULL);
-	since = clocks_at(request, request->since);
-	if (cut < since)
+		return one_range(request_over(request, moment_months_before(request, cut, 12), cut), NULL);
+	if (cut.at < since.at)
 		return NIL;
-	if (shift == SMK_SHIFT_PREVIOUS)
-		return one_range(request_over(request, instant_of(request, since - (cut - since)), request->since),
+	if (shift == SMK_SHIFT_YEAR_AGO)
+		return one_range(request_over(request, moment_months_before(request, since, 12),
+									  moment_months_before(request, cut, 12)),
 						 NULL);
-	return one_range(request_over(request, instant_of(request, months_before(since, 12)),
-								  instant_of(request, months_before(cut, 12))),
-					 NULL);
+	began = clocks_at(request, since.at);
+	return one_range(
+		request_over(request,
+					 (SmkMoment){instant_of(request, began - (clocks_at(request, cut.at) - began)), NULL},
+					 since),
+		NULL);
+}
+
+/* The first instant of a date's twelve or so months before, which is SQL where it moves. */
+static SmkMoment
+date_moment(const SmkRequest *request, DateADT date, const char *sql, int months)
+{
+	return smk_moment_of_date(request, date_months_before(date, months),
+							  sql ? psprintf("((%s)::timestamp - interval '%d months')::date", sql, months)
+								  : NULL);
 }
 
 /* The twelve months before the end of each period: whole periods from months or days, the running one apart.
@@ -168,39 +200,42 @@ ranges_of_whole(const SmkRequest *request, SmkShift shift)
 static List *
 ranges_trailing(const SmkRequest *request)
 {
+	SmkMoment cut = smk_moment_cut(request);
 	DateADT first_end = smk_period_next(request->period, request->first, request->config->fiscal_year_start);
 	DateADT running = request->partial_from;
+	char *first_sql = smk_moment_first_period(request);
+	char *running_sql = smk_moment_running_period(request);
 	const char *step = smk_period_step(request->period);
 	SmkRequest *source;
 	List *ranges = NIL;
 
-	if (request->first < running)
+	if (request->first < running || request->is_moving)
 	{
 		source = palloc(sizeof(SmkRequest));
 		*source = *request;
 		source->period = request->period == SMK_DAY || request->period == SMK_WEEK ? SMK_DAY : SMK_MONTH;
-		source =
-			request_over(source, smk_zone_first_instant(request->zone, date_months_before(first_end, 12)),
-						 smk_zone_first_instant(request->zone, running));
+		source = request_over(
+			source,
+			date_moment(request, first_end,
+						request->since_sql ? smk_request_period_end_of(request, first_sql) : NULL, 12),
+			smk_moment_of_date(request, running, request->is_moving ? running_sql : NULL));
 		ranges = one_range(
 			source,
 			psprintf("SELECT day::date AS period_start\n"
 					 "    FROM generate_series(greatest(%s, %s)::timestamp,\n"
 					 "        least(part.period_start + interval '1 year' - interval '%s', %s - interval "
 					 "'1 day'), interval '%s') AS day%s",
-					 smk_request_bucket_of(request, "part.period_start"), smk_date_literal(request->first),
-					 step, smk_date_literal(running), step, smk_request_without_skipped(request)));
+					 smk_request_bucket_of(request, "part.period_start"), first_sql, step, running_sql, step,
+					 smk_request_without_skipped(request)));
 	}
-	if (running < request->end && smk_zone_first_instant(request->zone, running) < cut_of(request))
+	if (request->is_moving ||
+		(running < request->end && smk_zone_first_instant(request->zone, running) < cut.at))
 	{
 		source = palloc(sizeof(SmkRequest));
 		*source = *request;
 		source->is_all = true;
-		source =
-			request_over(source, instant_of(request, months_before(clocks_at(request, cut_of(request)), 12)),
-						 cut_of(request));
-		ranges = list_concat(
-			ranges, one_range(source, psprintf("SELECT %s AS period_start", smk_date_literal(running))));
+		source = request_over(source, moment_months_before(request, cut, 12), cut);
+		ranges = list_concat(ranges, one_range(source, psprintf("SELECT %s AS period_start", running_sql)));
 	}
 	return ranges;
 }
@@ -212,9 +247,11 @@ ranges_trailing(const SmkRequest *request)
 static List *
 ranges_trailing_at_close(const SmkRequest *request)
 {
-	TimestampTz cut = cut_of(request);
-	DateADT last = smk_zone_local_date(request->zone, cut - 1);
+	SmkMoment before_cut = smk_moment_later(smk_moment_cut(request), -1);
+	DateADT last = smk_zone_local_date(request->zone, before_cut.at);
 	DateADT first = last;
+	char *last_sql = smk_moment_date(request, before_cut);
+	char *first_sql = last_sql;
 	SmkRequest *months = palloc(sizeof(SmkRequest));
 	char *targets = "SELECT NULL::date AS period_start";
 
@@ -224,19 +261,22 @@ ranges_trailing_at_close(const SmkRequest *request)
 	if (!request->is_all)
 	{
 		first = smk_period_next(request->period, request->first, request->config->fiscal_year_start) - 1;
+		first_sql = psprintf("%s - 1", smk_request_period_end_of(request, smk_moment_first_period(request)));
 		targets = psprintf(
 			"SELECT day::date AS period_start\n    FROM generate_series(%s::timestamp, %s - interval '1 "
 			"day', interval "
 			"'%s') AS day\n    WHERE date_trunc('month', least(%s - 1, %s)::timestamp)\n        BETWEEN "
 			"part.period_start + interval '1 month' AND part.period_start + interval '11 months'",
-			smk_date_literal(request->first), smk_date_literal(request->end),
-			smk_period_step(request->period), smk_request_period_end_of(request, "day::date"),
-			smk_date_literal(last));
+			smk_moment_first_period(request), smk_moment_end_of_periods(request),
+			smk_period_step(request->period), smk_request_period_end_of(request, "day::date"), last_sql);
 	}
 	first = smk_period_start_of_date(SMK_MONTH, Min(first, last), 1);
-	months =
-		request_over(months, smk_zone_first_instant(request->zone, date_months_before(first, 11)),
-					 smk_zone_first_instant(request->zone, smk_period_start_of_date(SMK_MONTH, last, 1)));
+	first_sql = psprintf("date_trunc('month', least(%s, %s)::timestamp)::date", first_sql, last_sql);
+	months = request_over(
+		months, date_moment(request, first, request->since_sql ? first_sql : NULL, 11),
+		smk_moment_of_date(request, smk_period_start_of_date(SMK_MONTH, last, 1),
+						   before_cut.sql ? psprintf("date_trunc('month', (%s)::timestamp)::date", last_sql)
+										  : NULL));
 	return list_concat(one_range(unconstify(SmkRequest *, request), NULL), one_range(months, targets));
 }
 
@@ -247,6 +287,8 @@ ranges_trailing_at_close(const SmkRequest *request)
 List *
 smk_shift_ranges(const SmkRequest *request, SmkShift shift, bool is_at_close)
 {
+	SmkMoment since;
+	SmkMoment until;
 	SmkRequest *source;
 	char *targets;
 
@@ -258,12 +300,11 @@ smk_shift_ranges(const SmkRequest *request, SmkShift shift, bool is_at_close)
 		return ranges_of_whole(request, shift);
 	if (shift == SMK_SHIFT_TRAILING)
 		return ranges_trailing(request);
+	since = smk_moment_since(request);
+	until = smk_moment_cut(request);
 	source = request_over(
-		request,
-		is_at_close ? smk_zone_first_instant(request->zone, source_of(request, shift, request->first))
-					: compared_instant(request, shift, request->since),
-		cut_of(request) > request->since ? compared_instant(request, shift, cut_of(request))
-										 : compared_instant(request, shift, request->since));
+		request, compared_moment(request, shift, is_at_close ? smk_moment_first_instant(request) : since),
+		compared_moment(request, shift, until.at > since.at ? until : since));
 	if (shift == SMK_SHIFT_PREVIOUS && request->skipped != NIL)
 		targets = psprintf("SELECT min(day::date) AS period_start\n    FROM "
 						   "generate_series(part.period_start + interval '1 day', "
@@ -293,8 +334,8 @@ smk_shift_ranges(const SmkRequest *request, SmkShift shift, bool is_at_close)
 SmkRequest *
 smk_shift_union(const SmkRequest *request, List *ranges)
 {
-	TimestampTz since = DT_NOEND;
-	TimestampTz until = DT_NOBEGIN;
+	SmkMoment since = {DT_NOEND, NULL};
+	SmkMoment until = {DT_NOBEGIN, NULL};
 	int64 sum = 0;
 	ListCell *cell;
 
@@ -304,11 +345,13 @@ smk_shift_union(const SmkRequest *request, List *ranges)
 
 		if (!shifted->has_since)
 			return NULL;
-		since = Min(since, shifted->since);
-		until = Max(until, shifted->until);
+		if (shifted->since < since.at)
+			since = smk_moment_since(shifted);
+		if (shifted->until > until.at)
+			until = smk_moment_until(shifted);
 		sum += shifted->until - shifted->since;
 	}
-	if (list_length(ranges) < 2 || sum < (until - since) / 3 * 2)
+	if (list_length(ranges) < 2 || sum < (until.at - since.at) / 3 * 2)
 		return NULL;
 	return request_over(request, since, until);
 }
@@ -324,12 +367,12 @@ smk_shift_known(const SmkRequest *request, SmkShift shift, const char *begins_on
 
 	if (request->is_all)
 	{
-		TimestampTz at = shift == SMK_SHIFT_PREVIOUS
-							 ? request->since
-							 : instant_of(request, months_before(clocks_at(request, cut_of(request)),
-																 shift == SMK_SHIFT_TRAILING ? 11 : 12));
+		SmkMoment at = shift == SMK_SHIFT_PREVIOUS
+						   ? smk_moment_since(request)
+						   : moment_months_before(request, smk_moment_cut(request),
+												  shift == SMK_SHIFT_TRAILING ? 11 : 12);
 
-		return psprintf("%s < %s", begins_on, smk_date_literal(smk_request_date_from(request, at)));
+		return psprintf("%s < %s", begins_on, smk_moment_date_from(request, at));
 	}
 	if (shift == SMK_SHIFT_PREVIOUS)
 		return psprintf("%s < cell.period_start", begins_on);
@@ -338,7 +381,7 @@ smk_shift_known(const SmkRequest *request, SmkShift shift, const char *begins_on
 	{
 		/* A period that has not begun has no twelve months yet. */
 		char *begun = request->partial_from < request->end
-						  ? psprintf(" AND cell.period_start <= %s", smk_date_literal(request->partial_from))
+						  ? psprintf(" AND cell.period_start <= %s", smk_moment_running_period(request))
 						  : "";
 
 		return psprintf("%s < (%s - interval '11 months')%s", begins_on, end, begun);

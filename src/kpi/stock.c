@@ -10,13 +10,6 @@
 #include "kpi/stock.h"
 #include "kpi/template.h"
 
-/* The instant up to which is counted: the end of the range, or now. */
-static TimestampTz
-stock_cut(const SmkRequest *request)
-{
-	return Min(request->until, request->now);
-}
-
 /* SQL for what a record adds to a measure while it is there. */
 static char *
 stock_weight(SmkRecords *records, const SmkColumn *measure)
@@ -107,7 +100,7 @@ stock_has_come(SmkRecords *records, const SmkColumn *measure, const char *cut)
 char *
 smk_stock_condition(SmkRecords *records, const SmkColumn *measure)
 {
-	char *cut = smk_timestamp_literal(stock_cut(records->request));
+	char *cut = smk_moment_instant(smk_moment_cut(records->request));
 	char *condition =
 		psprintf("%s AND %s", stock_has_come(records, measure, cut), stock_is_open(records, cut));
 
@@ -120,7 +113,7 @@ smk_stock_condition(SmkRecords *records, const SmkColumn *measure)
 char *
 smk_stock_rate_day(const SmkRequest *request)
 {
-	return smk_date_literal(smk_zone_local_date(request->zone, stock_cut(request) - 1));
+	return smk_moment_date(request, smk_moment_later(smk_moment_cut(request), -1));
 }
 
 /* Adds the columns after the measures: of a part with currencies the currency and the day of its rate. */
@@ -146,7 +139,7 @@ static void
 stock_of_range(SmkStatement *statement, SmkRecords *records, List *given)
 {
 	const SmkRequest *request = records->request;
-	char *cut = smk_timestamp_literal(stock_cut(request));
+	char *cut = smk_moment_instant(smk_moment_cut(request));
 	char *created = smk_records_instant(records, records->set->at);
 	bool with_currency = statement->has_currencies && smk_part_has_currency(records, given);
 	const char *first = ((SmkMeasure *) linitial(given))->column->name;
@@ -189,13 +182,17 @@ stock_of_range(SmkStatement *statement, SmkRecords *records, List *given)
 	statement->parts = lappend(statement->parts, sql.data);
 }
 
-/* The first date of which nothing is shown: what recurs is not known of periods that have not begun. */
-static DateADT
+/* SQL for the first date of which nothing is shown: what recurs is not known of periods that have not begun.
+ */
+static char *
 last_end(const SmkRequest *request, List *given)
 {
-	if (((SmkMeasure *) linitial(given))->column->aggregate == SMK_STOCK)
-		return request->end;
-	return Min(request->end, smk_request_date_from(request, stock_cut(request)));
+	SmkMoment cut = smk_moment_cut(request);
+
+	if (((SmkMeasure *) linitial(given))->column->aggregate == SMK_STOCK ||
+		request->end <= smk_request_date_from(request, cut.at))
+		return smk_moment_end_of_periods(request);
+	return smk_moment_date_from(request, cut);
 }
 
 /*
@@ -212,10 +209,10 @@ stock_by_period(SmkStatement *statement, SmkRecords *records, List *given)
 	char *won = smk_records_column(records, "won");
 	bool with_currency = statement->has_currencies && smk_part_has_currency(records, given);
 	/* What came before the range is there when its first period begins. */
-	char *bucket = psprintf("smarketing.period_start('%s', greatest(moved.at, %s), %s%s)",
-							smk_period_name(request->period),
-							smk_timestamp_literal(smk_zone_first_instant(request->zone, request->first)),
-							quote_literal_cstr(request->time_zone), smk_request_first_month(request));
+	char *bucket =
+		psprintf("smarketing.period_start('%s', greatest(moved.at, %s), %s%s)",
+				 smk_period_name(request->period), smk_moment_instant(smk_moment_first_instant(request)),
+				 quote_literal_cstr(request->time_zone), smk_request_first_month(request));
 	StringInfoData inner;
 	StringInfoData moves;
 	StringInfoData names;
@@ -272,7 +269,7 @@ stock_by_period(SmkStatement *statement, SmkRecords *records, List *given)
 		smk_records_from(
 			records, first, true,
 			psprintf("%s < %s%s", smk_records_instant(records, records->set->at),
-					 smk_timestamp_literal(stock_cut(request)),
+					 smk_moment_instant(smk_moment_cut(request)),
 					 won ? psprintf("\n   AND (%s IS NULL OR %s IS NOT NULL)", won, ends) : "")));
 
 	appendStringInfo(&sql, "-- %s\n", records->set->name);
@@ -304,9 +301,8 @@ stock_by_period(SmkStatement *statement, SmkRecords *records, List *given)
 		"\nCROSS JOIN LATERAL generate_series(level.period_start::timestamp,"
 		"\n    coalesce(level.next_start, %s)::timestamp - interval '1 day', interval '%s') AS day",
 		bucket, step.data, smk_sql_indent(inner.data, 12), moves.data, names.data,
-		smk_timestamp_literal(stock_cut(request)), keys.data, keys.len ? "PARTITION BY " : "",
-		keys.len ? keys.data + 2 : "", smk_date_literal(last_end(request, given)),
-		smk_period_step(request->period));
+		smk_moment_instant(smk_moment_cut(request)), keys.data, keys.len ? "PARTITION BY " : "",
+		keys.len ? keys.data + 2 : "", last_end(request, given), smk_period_step(request->period));
 	appendStringInfoString(&sql, "\nWHERE (");
 	n = 0;
 	foreach (cell, given)

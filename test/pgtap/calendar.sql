@@ -6,7 +6,7 @@ SET DateStyle = 'ISO, YMD';
 SET work_mem = '256MB';
 SET jit = off;
 CREATE EXTENSION smarketing;
-SELECT plan(51);
+SELECT plan(56);
 SELECT random() AS seed \gset
 SELECT diag('calendar: seed ' || :'seed');
 SELECT setseed(:seed) AS seeded \gset
@@ -198,4 +198,21 @@ SELECT is_empty($$
        OR smarketing.period_range('day', lower(r), abbrev) <> r
     LIMIT 5
 $$, 'ranges of abbreviations hold their instants');
+-- The first instant of a local date, in all zones; and that of another period which lies as far from its start.
+SELECT is_empty($$
+    SELECT zone, at FROM (SELECT name AS zone, m.at, smarketing.period_range('day', m.at, name) AS day FROM pg_timezone_names, LATERAL (SELECT at FROM many_shuffled WHERE at > '1950-01-01' AND at < '2100-01-01' LIMIT 40) AS m) AS p
+    WHERE smarketing.first_instant(smarketing.period_start('day', at, zone), zone) <> lower(day) AND smarketing.period_start('day', at, zone) = smarketing.period_start('day', lower(day), zone) LIMIT 5
+$$, 'the first instant of a date is where its day begins');
+SELECT results_eq($$SELECT smarketing.first_instant(d, z) FROM (VALUES (date '2024-03-31', 'Europe/Paris'), ('2018-11-04', 'America/Sao_Paulo'), ('2011-12-30', 'Pacific/Apia'), ('infinity', 'UTC'), ('-infinity', 'UTC'), (NULL, 'UTC')) AS t (d, z)$$,
+    $$VALUES (timestamptz '2024-03-30 23:00+00'), ('2018-11-04 03:00+00'), ('2011-12-30 10:00+00'), ('infinity'), ('-infinity'), (NULL)$$, 'also of one without midnight, of one that was skipped, and of none');
+SELECT is_empty($$
+    SELECT p, at FROM (SELECT at, p, date_trunc(p, at, 'UTC') AS start, ('1 ' || p)::interval AS step FROM (SELECT at FROM many_shuffled WHERE at > '1950-01-01' AND at < '2100-01-01' LIMIT 3000) AS m, unnest('{day,week,month,year}'::text[]) AS p) AS t
+    WHERE smarketing.compared_instant('previous', p, at, 'UTC', 1) <> least(((start AT TIME ZONE 'UTC' - step) + (at - start)) AT TIME ZONE 'UTC', start) LIMIT 5
+$$, 'the instant of the period before');
+SELECT is_empty($$
+    SELECT p, at FROM (SELECT at, p, date_trunc(p, at, 'UTC') AS start, ('1 ' || p)::interval AS step FROM (SELECT at FROM many_shuffled WHERE at > '1950-01-01' AND at < '2100-01-01' LIMIT 3000) AS m, unnest('{month,year}'::text[]) AS p) AS t,
+        LATERAL (SELECT start AT TIME ZONE 'UTC' - interval '1 year' AS then) AS y
+    WHERE smarketing.compared_instant('year_ago', p, at, 'UTC', 1) <> least(y.then + (at - start), y.then + step) AT TIME ZONE 'UTC' LIMIT 5
+$$, 'and of that a year ago');
+SELECT throws_ok($$SELECT smarketing.compared_instant('later', 'month', now(), 'UTC', 1)$$, '22023', 'invalid value for argument "shift": "later"');
 SELECT * FROM finish();
