@@ -32,4 +32,11 @@
 	} while (0)
 #endif
 
+/* 17 let others than the owner refresh a materialized view (ecb0fd33720f): SQL over a row of pg_class. */
+#if PG_VERSION_NUM >= 170000
+#define SMK_MAY_REFRESH "pg_catalog.has_table_privilege(pg_class.oid, 'MAINTAIN')"
+#else
+#define SMK_MAY_REFRESH "pg_catalog.pg_has_role(pg_class.relowner, 'USAGE')"
+#endif
+
 #endif

@@ -286,14 +286,18 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 		measure->shift = shift;
 		measure->name =
 			shift == SMK_SHIFT_NONE ? column->name : psprintf("%s_%s", smk_shift_name(shift), column->name);
+		statement->measures = lappend(statement->measures, measure);
+		/* What is stored is read without a look at the CRM, on which the reader may have no right. */
+		if (statement->is_over_parts)
+		{
+			measure->is_available = true;
+			continue;
+		}
 		measure->entity = column->records ? smk_customer_source(request, column->records->entity) : NULL;
 		measure->is_available = shift == SMK_SHIFT_GOAL ? smk_goal_is_available(request)
 														: smk_measure_is_available(statement, column);
 		if (shift == SMK_SHIFT_GOAL)
-		{
-			statement->measures = lappend(statement->measures, measure);
 			continue;
-		}
 		/* For a range without a beginning nothing was before. */
 		if (shift != SMK_SHIFT_NONE &&
 			smk_shift_ranges(request, shift, smk_column_is_at_close(column)) == NIL)
@@ -303,7 +307,6 @@ statement_need(SmkStatement *statement, const char *template, SmkShift outer)
 		if (measure->is_available && shift != SMK_SHIFT_NONE)
 			statement->dated =
 				list_append_unique_ptr(statement->dated, unconstify(SmkRecordSet *, column->records));
-		statement->measures = lappend(statement->measures, measure);
 	}
 }
 
@@ -331,7 +334,7 @@ in_attributed_cell(const SmkRequest *request, const SmkColumn *column, char *val
 	int n = 0;
 	ListCell *cell;
 
-	if (strcmp(request->kpi->entity ? request->kpi->entity : "", "credit") != 0 ||
+	if (request->is_raw || strcmp(request->kpi->entity ? request->kpi->entity : "", "credit") != 0 ||
 		strcmp(column->records ? column->records->entity : "", "spend") != 0)
 		return value;
 	initStringInfo(&sql);
@@ -673,17 +676,21 @@ static void
 begin_statement(SmkStatement *statement, const SmkRequest *request, const SmkOutput *outputs, int count)
 {
 	statement->request = request;
-	statement->spend_entry = smk_config_entered("spend");
-	smk_compile_require_entity(request);
+	if (!statement->is_over_parts)
+	{
+		statement->spend_entry = smk_config_entered("spend");
+		smk_compile_require_entity(request);
+	}
 	for (int i = 0; i < count; i++)
 		statement_need(statement, outputs[i].template, SMK_SHIFT_NONE);
 }
 
-/* The measures that outputs are made of, of SmkMeasure. */
+/* The measures that outputs are made of, of SmkMeasure: as what is bound can give them, or as they are
+ * stored. */
 List *
-smk_compile_measures(const SmkRequest *request, const SmkOutput *outputs, int count)
+smk_compile_measures(const SmkRequest *request, const SmkOutput *outputs, int count, bool are_stored)
 {
-	SmkStatement statement = {0};
+	SmkStatement statement = {.is_over_parts = are_stored};
 
 	begin_statement(&statement, request, outputs, count);
 	return statement.measures;
@@ -802,12 +809,11 @@ smk_compile(const SmkRequest *asked, const SmkOutput *outputs, int count, bool o
  * its name.
  */
 char *
-smk_compile_over_parts(const SmkRequest *request, const SmkOutput *outputs, int count, const char *parts,
-					   bool own_names)
+smk_compile_over_parts(const SmkRequest *request, List *measures, const SmkOutput *outputs, int count,
+					   const char *parts, bool own_names)
 {
-	SmkStatement statement = {.is_over_parts = true};
+	SmkStatement statement = {.request = request, .measures = measures, .is_over_parts = true};
 
-	begin_statement(&statement, request, outputs, count);
 	return psprintf("%s\nFROM %s AS cell%s",
 					select_list(&statement,
 								request->is_all

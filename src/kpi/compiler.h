@@ -18,9 +18,10 @@ extern char *smk_compile(const SmkRequest *request, const SmkOutput *outputs, in
 extern SmkOutput *smk_compile_outputs(const SmkRequest *request, int *count);
 extern SmkOutput smk_compile_output(const SmkRequest *request, const char *name, const char *type);
 extern int smk_compile_metric_outputs(const SmkRequest *request, const SmkColumn *named, SmkOutput *outputs);
-extern List *smk_compile_measures(const SmkRequest *request, const SmkOutput *outputs, int count);
-extern char *smk_compile_over_parts(const SmkRequest *request, const SmkOutput *outputs, int count,
-									const char *parts, bool own_names);
+extern List *smk_compile_measures(const SmkRequest *request, const SmkOutput *outputs, int count,
+								  bool are_stored);
+extern char *smk_compile_over_parts(const SmkRequest *request, List *measures, const SmkOutput *outputs,
+									int count, const char *parts, bool own_names);
 extern char *smk_compile_periods(const SmkRequest *request);
 extern char *smk_compile_is_partial(const SmkRequest *request, const char *start);
 extern const char *smk_compile_lacking_entity(const SmkRequest *request);

@@ -13,7 +13,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "compat.h"
@@ -45,32 +44,6 @@ read_arguments(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
 	arguments->by = PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_ARRAYTYPE_P(first + 3);
 	arguments->filter = PG_ARGISNULL(first + 4) ? NULL : PG_GETARG_JSONB_P(first + 4);
 	arguments->options = PG_ARGISNULL(first + 5) ? NULL : PG_GETARG_JSONB_P(first + 5);
-}
-
-/*
- * Opens SPI and the settings that the statements are written for, until the level is closed: the path, how
- * intervals are read, and no JIT, which the planner would choose by the thousand rows that it expects of
- * every generate_series: a second of compiling for a statement of milliseconds.
- */
-static int
-begin_call(void)
-{
-	int level;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	level = smk_path_only_catalog();
-	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-							 0, false);
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	return level;
-}
-
-static void
-end_call(int level)
-{
-	AtEOXact_GUC(true, level);
-	SPI_finish();
 }
 
 /* The name of the function that is called: it may have been dropped since a cursor over it was opened. */
@@ -171,10 +144,10 @@ smk_kpi_function(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	read_arguments(fcinfo, 0, &arguments);
-	level = begin_call();
+	level = smk_statement_begin();
 	run_into_result(fcinfo, compile_for_row(smk_request(smk_config_load(), kpi, &arguments),
 											((ReturnSetInfo *) fcinfo->resultinfo)->setDesc));
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
@@ -189,10 +162,10 @@ smk_lead_funnel(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	read_arguments(fcinfo, 0, &arguments);
-	level = begin_call();
+	level = smk_statement_begin();
 	run_into_result(fcinfo, smk_compile_lead_funnel(
 								smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments), false));
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
@@ -207,11 +180,11 @@ smk_retention_cohorts(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	read_arguments(fcinfo, 0, &arguments);
-	level = begin_call();
+	level = smk_statement_begin();
 	run_into_result(fcinfo,
 					smk_compile_retention_cohorts(
 						smk_request(smk_config_load(), &smk_retention_cohorts_kpi, &arguments), false));
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
@@ -295,7 +268,7 @@ smk_scorecard(PG_FUNCTION_ARGS)
 	card.arguments.options = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
 	card.arguments.own_option = "language";
 	card.arguments.period = "all";
-	level = begin_call();
+	level = smk_statement_begin();
 	card.config = smk_config_load();
 	read_card_options(card.arguments.options, &card);
 	range = smk_request(card.config, &smk_kpis[0], &card.arguments);
@@ -319,7 +292,7 @@ smk_scorecard(PG_FUNCTION_ARGS)
 		card.options = psprintf("%s, options => %s", card.options,
 								quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone)));
 	smk_scorecard_run((ReturnSetInfo *) fcinfo->resultinfo, &card);
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
@@ -340,13 +313,14 @@ smk_kpi(PG_FUNCTION_ARGS)
 	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
 	InitMaterializedSRF(fcinfo, 0);
 	read_arguments(fcinfo, 1, &arguments);
-	level = begin_call();
+	level = smk_statement_begin();
 	run_into_result(fcinfo, compile_metric(smk_request(smk_config_load(), kpi, &arguments), column, false));
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
-/* The statement of a KPI's function, or, given a metric that is no KPI, of kpi(); inside of begin_call. */
+/* The statement of a KPI's function, or, given a metric that is no KPI, of kpi(); inside of
+ * smk_statement_begin. */
 static char *
 compile_named(FunctionCallInfo fcinfo)
 {
@@ -475,10 +449,10 @@ smk_kpi_compare(PG_FUNCTION_ARGS)
 	arguments.own_option = "against";
 	shift = read_against(arguments.options);
 	InitMaterializedSRF(fcinfo, 0);
-	level = begin_call();
+	level = smk_statement_begin();
 	run_into_result(fcinfo,
 					compile_comparison(smk_request(smk_config_load(), kpi, &arguments), column, shift));
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
@@ -489,13 +463,13 @@ Datum
 smk_kpi_sql(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int level = begin_call();
+	int level = smk_statement_begin();
 	char *sql = compile_named(fcinfo);
 	text *result;
 
 	MemoryContextSwitchTo(context);
 	result = cstring_to_text(sql);
-	end_call(level);
+	smk_statement_end(level);
 	PG_RETURN_TEXT_P(result);
 }
 
@@ -510,7 +484,7 @@ smk_kpi_explain(PG_FUNCTION_ARGS)
 	char *sql;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	level = begin_call();
+	level = smk_statement_begin();
 	sql = psprintf("EXPLAIN (ANALYZE, BUFFERS) %s", compile_named(fcinfo));
 	/* EXPLAIN is a utility statement: not for read-only SPI, though it writes nothing. */
 	if (SPI_execute(sql, false, 0) < 0)
@@ -522,7 +496,7 @@ smk_kpi_explain(PG_FUNCTION_ARGS)
 
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &line, &is_null);
 	}
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
@@ -561,7 +535,7 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 	arguments.options = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
 
 	InitMaterializedSRF(fcinfo, 0);
-	level = begin_call();
+	level = smk_statement_begin();
 	request = smk_request(smk_config_load(), kpi, &arguments);
 	column = smk_kpi_column(kpi, column->name, request->basis);
 	if (column->aggregate == SMK_RATIO || column->aggregate == SMK_MEDIAN)
@@ -587,7 +561,7 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 			ereport(NOTICE, (errmsg("%d of " UINT64_FORMAT " rows are shown", limit, total),
 							 errhint("Argument \"max_rows\" says how many; NULL lists all.")));
 	}
-	end_call(level);
+	smk_statement_end(level);
 	return (Datum) 0;
 }
 
@@ -613,7 +587,7 @@ PG_FUNCTION_INFO_V1(smk_metric_catalogue);
 Datum
 smk_metric_catalogue(PG_FUNCTION_ARGS)
 {
-	static const char *const units[] = {"count", "currency", "currency per day", "rate", "rate",
+	static const char *const units[] = {"count",	"currency", "currency per day", "rate", "rate",
 										"quotient", "hours"};
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 

@@ -1,11 +1,47 @@
 /*
- * statement.c: runs a compiled statement, read only, with the caller's rights and snapshot.
+ * statement.c: where compiled statements run: their settings, and how they are run read only, with the
+ * caller's rights and snapshot.
  */
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "utils/guc.h"
 
+#include "crm/expression.h"
 #include "kpi/statement.h"
+
+/*
+ * Sets what the statements are written for, until the level is closed: the path, how intervals are read, and
+ * no JIT, which the planner would choose by the thousand rows that it expects of every generate_series: a
+ * second of compiling for a statement of milliseconds.
+ */
+int
+smk_statement_settings(void)
+{
+	int level = smk_path_only_catalog();
+
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+/* Opens SPI and the settings of statements. */
+int
+smk_statement_begin(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	return smk_statement_settings();
+}
+
+/* Closes what smk_statement_begin() opened. */
+void
+smk_statement_end(int level)
+{
+	AtEOXact_GUC(true, level);
+	SPI_finish();
+}
 
 /*
  * Runs a statement into a receiver; NULL: into SPI's own table. An error does not quote the statement, which

@@ -1,11 +1,14 @@
 /*
- * statement.h: runs a compiled statement.
+ * statement.h: where and how compiled statements run.
  */
 #ifndef SMK_STATEMENT_H
 #define SMK_STATEMENT_H
 
 #include "tcop/dest.h"
 
+extern int smk_statement_settings(void);
+extern int smk_statement_begin(void);
+extern void smk_statement_end(int level);
 extern void smk_statement_run(const char *sql, DestReceiver *receiver, const char *what);
 
 #endif

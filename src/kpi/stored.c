@@ -7,6 +7,7 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 
 #include "kpi/compiler.h"
 #include "kpi/dimension.h"
@@ -18,6 +19,10 @@
 
 /* A view or a rollup has at most so many dimensions. */
 #define MAX_DIMENSIONS 8
+
+/* Options that the makers of views and of rollups read themselves, for errors that list all. */
+#define VIEW_OPTIONS "security_invoker, ignore_row_security"
+#define ROLLUP_OPTIONS "ignore_row_security, incremental"
 
 /* A rollup has no beginning: no CRM has records from before this year. */
 #define FIRST_YEAR 1900
@@ -42,27 +47,6 @@ first_date(const SmkRequest *request, Interval *last)
 		request->config->fiscal_year_start);
 }
 
-/* Raises an error for a dimension that is called like what a rollup stores besides. */
-static void
-require_other_names(const SmkRequest *request)
-{
-	ListCell *cell;
-	ListCell *measure;
-
-	foreach (cell, request->by)
-	{
-		const char *name = ((SmkBy *) lfirst(cell))->name;
-		bool is_taken = strcmp(name, "refreshed_at") == 0;
-
-		foreach (measure, smk_stored_measures(request))
-			is_taken = is_taken || strcmp(((SmkMeasure *) lfirst(measure))->name, name) == 0;
-		if (is_taken)
-			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
-							errmsg("dimension \"%s\" is called like a part that the rollup stores", name),
-							errhint("Define it under another name with smarketing.define_dimension().")));
-	}
-}
-
 /*
  * A request whose range moves: from last before now on (NULL: from the first record on) to the end of the
  * period that runs. An error for what cannot be stored so. palloc'd.
@@ -72,7 +56,11 @@ smk_stored_request(SmkConfig *config, const char *kpi, const char *period, Array
 				   Jsonb *options)
 {
 	const SmkKpi *found = smk_kpi_find(kpi);
-	SmkArguments arguments = {.period = period, .by = by, .options = options, .most_by = MAX_DIMENSIONS};
+	SmkArguments arguments = {.period = period,
+							  .by = by,
+							  .options = options,
+							  .most_by = MAX_DIMENSIONS,
+							  .own_option = last ? VIEW_OPTIONS : ROLLUP_OPTIONS};
 	SmkRequest *request;
 	char *zone;
 	DateADT running;
@@ -81,9 +69,10 @@ smk_stored_request(SmkConfig *config, const char *kpi, const char *period, Array
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("KPI \"%s\" does not exist", kpi),
 						errhint("KPIs: %s.", smk_kpi_list())));
 	if (strcmp(period, "all") == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a view or a rollup needs periods: argument \"period\" must not be \"all\""),
-						errhint("Periods: %s.", smk_period_names())));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("period \"%s\" cannot be stored", "all"),
+				 errdetail("What is stored moves on from period to period."),
+				 errhint("Periods: %s.", smk_period_names())));
 	request = smk_request(config, found, &arguments);
 	request->is_moving = true;
 	zone = quote_literal_cstr(request->time_zone);
@@ -111,8 +100,6 @@ smk_stored_request(SmkConfig *config, const char *kpi, const char *period, Array
 	}
 	request->has_since = true;
 	smk_request_lay(request);
-	if (last == NULL)
-		require_other_names(request);
 	return request;
 }
 
@@ -135,7 +122,7 @@ smk_stored_measures(const SmkRequest *request)
 	List *stored = NIL;
 	ListCell *cell;
 
-	foreach (cell, smk_compile_measures(request, outputs, count))
+	foreach (cell, smk_compile_measures(request, outputs, count, false))
 		if (((SmkMeasure *) lfirst(cell))->is_available)
 			stored = lappend(stored, lfirst(cell));
 	return stored;
@@ -157,17 +144,75 @@ smk_stored_adds_up(const SmkRequest *request, const SmkMeasure *measure)
 	return true;
 }
 
+/* True for a measure whose figures of cells add up to those of fewer dimensions, within a period. */
+static bool
+adds_up_over_dimensions(const SmkRequest *request, const SmkMeasure *measure)
+{
+	return smk_stored_adds_up(request, measure) ||
+		   (measure->shift == SMK_SHIFT_NONE &&
+			(smk_column_is_at_close(measure->column) || measure->column->aggregate == SMK_COUNT ||
+			 measure->column->aggregate == SMK_SUM || measure->column->aggregate == SMK_SHARE));
+}
+
+/* Raises an error for a measure that would have to be added up and does not. */
+static void
+require_adds_up(const SmkRequest *parts, const SmkRequest *asked, const SmkColumn *metric,
+				const SmkMeasure *measure)
+{
+	if ((asked->is_all || asked->period != parts->period) && !smk_stored_adds_up(parts, measure))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("\"%s\" of %s does not add up from a %s to %s", metric->name, parts->kpi->name,
+						smk_period_name(parts->period),
+						asked->is_all ? "a range" : psprintf("a %s", smk_period_name(asked->period))),
+				 errdetail("It needs \"%s\", which %s.", measure->name, smk_stored_reason(parts, measure)),
+				 errhint("Ask for period \"%s\", create a rollup by %s, or call smarketing.kpi().",
+						 smk_period_name(parts->period),
+						 asked->is_all ? "the period that you want" : smk_period_name(asked->period))));
+	if (list_length(asked->by) < list_length(parts->by) && !adds_up_over_dimensions(parts, measure))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("\"%s\" of %s does not add up over dimensions", metric->name, parts->kpi->name),
+				 errdetail("It needs \"%s\", which %s.", measure->name, smk_stored_reason(parts, measure)),
+				 errhint("Ask for all dimensions of the rollup, create one by fewer, or call "
+						 "smarketing.kpi().")));
+}
+
+/* Raises an error for a dimension that is called like what a rollup stores besides. */
+static void
+require_other_names(const SmkRequest *request, List *measures)
+{
+	ListCell *cell;
+	ListCell *measure;
+
+	foreach (cell, request->by)
+	{
+		const char *name = ((SmkBy *) lfirst(cell))->name;
+		bool is_taken = strcmp(name, "refreshed_at") == 0;
+
+		foreach (measure, measures)
+			is_taken = is_taken || strcmp(((SmkMeasure *) lfirst(measure))->name, name) == 0;
+		if (is_taken)
+			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+							errmsg("dimension \"%s\" is called like a part that the rollup stores", name),
+							errhint("Define it under another name with smarketing.define_dimension().")));
+	}
+}
+
 /* The parts that a rollup stores: period_start, the dimensions, a column a part; a row a cell that has any.
  */
 char *
 smk_stored_parts(const SmkRequest *request)
 {
 	List *measures = smk_stored_measures(request);
+	SmkRequest raw = *request;
 	SmkOutput *outputs = palloc0(list_length(measures) * sizeof(SmkOutput));
 	StringInfoData sql;
 	ListCell *cell;
 	int count = 0;
 
+	require_other_names(request, measures);
+	raw.is_raw = true;
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT stored.period_start");
 	foreach (cell, request->by)
@@ -185,7 +230,7 @@ smk_stored_parts(const SmkRequest *request)
 		appendStringInfo(&sql, ", stored.%s", measure->name);
 	}
 	appendStringInfo(&sql, ", now() AS refreshed_at\nFROM (\n    %s) AS stored",
-					 smk_sql_indent(smk_compile(request, outputs, count, true), 4));
+					 smk_sql_indent(smk_compile(&raw, outputs, count, true), 4));
 	return sql.data;
 }
 
@@ -291,6 +336,7 @@ smk_stored_view_of_parts(const SmkRequest *request, const char *relation)
 {
 	int count;
 	SmkOutput *outputs = smk_compile_outputs(request, &count);
+	List *measures = smk_compile_measures(request, outputs, count, false);
 	char *running = running_at_refresh(request, relation);
 	char *periods = NULL;
 
@@ -302,8 +348,8 @@ smk_stored_view_of_parts(const SmkRequest *request, const char *relation)
 			first_stored(relation), running, relation, smk_period_step(request->period),
 			smk_request_without_skipped(request));
 	return smk_compile_over_parts(
-		request, outputs, count,
-		cells_as_stored(request, smk_compile_measures(request, outputs, count), relation, periods,
+		request, measures, outputs, count,
+		cells_as_stored(request, measures, relation, periods,
 						psprintf("%s.period_start >= %s", periods ? "period" : "part", running), NULL),
 		true);
 }
@@ -350,25 +396,26 @@ require_dimension(const SmkRequest *parts, const SmkBy *by)
 	foreach (cell, parts->by)
 		if (strcmp(((SmkBy *) lfirst(cell))->name, by->name) == 0)
 			return;
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the rollup has no dimension \"%s\"", by->name),
-		 errhint("Its dimensions: %s. Others are to be had from smarketing.kpi().", dimension_list(parts))));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("the rollup is not stored by dimension \"%s\"", by->name),
+					errhint("Its dimensions: %s. Create one that is by \"%s\", too.", dimension_list(parts),
+							by->name)));
 }
 
 /* Raises an error for a bound that cuts one of a rollup's periods. */
 static void
 require_boundary(const SmkRequest *parts, TimestampTz at, const char *name)
 {
-	DateADT date = smk_zone_local_date(parts->zone, at);
+	DateADT start = smk_period_start_of_date(parts->period, smk_zone_local_date(parts->zone, at),
+											 parts->config->fiscal_year_start);
+	DateADT next = smk_period_next(parts->period, start, parts->config->fiscal_year_start);
 
-	if (smk_zone_first_instant(parts->zone, date) != at ||
-		smk_period_start_of_date(parts->period, date, parts->config->fiscal_year_start) != date)
+	if (smk_zone_first_instant(parts->zone, start) != at)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must be the beginning of a period of the rollup: %s", name,
-							   smk_timestamp_literal(at)),
-						errhint("It stores periods of one %s, in time zone %s.",
-								smk_period_name(parts->period), parts->time_zone)));
+						errmsg("argument \"%s\" falls into a %s that is stored as a whole", name,
+							   smk_period_name(parts->period)),
+						errhint("Give %s or %s, in time zone %s.", smk_date_literal(start) + 5,
+								smk_date_literal(next) + 5, parts->time_zone)));
 }
 
 /* Why a measure does not add up, to be read after its name. */
@@ -397,12 +444,9 @@ metric_of(const SmkKpi *kpi, const char *metric)
 	const SmkColumn *column = smk_kpi_column(kpi, metric, NULL);
 
 	if ((column == NULL || column->is_hidden) && smk_metric_resolve(metric, &column) != kpi)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("metric \"%s\" is none of the rollup, which stores %s", metric, kpi->name),
-			 errhint("SELECT metric FROM smarketing.metrics WHERE metric LIKE '%s.%%' lists what there is.",
-					 kpi->name)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the rollup holds %s, not \"%s\"", kpi->name, metric),
+						errhint("Metrics are the columns of %s.", kpi->name)));
 	return column;
 }
 
@@ -474,9 +518,20 @@ cells_added_up(const SmkRequest *request, List *measures, const char *relation, 
 
 		if (!measure->is_available)
 			continue;
-		appendStringInfo(&sums, ", sum(part.%s) AS %s", measure->name, measure->name);
-		appendStringInfo(&columns, ", coalesce(part.%s, 0)::%s AS %s", measure->name,
-						 smk_measure_type(measure), measure->name);
+		/* Where one rate is missing the sum is not known. */
+		if (request->config->missing_rate_is_null && smk_column_is_of_amounts(measure->column))
+			appendStringInfo(&sums,
+							 ", CASE WHEN count(part.%s) = count(*) THEN coalesce(sum(part.%s), 0) END AS %s",
+							 measure->name, measure->name, measure->name);
+		else
+			appendStringInfo(&sums, ", coalesce(sum(part.%s), 0) AS %s", measure->name, measure->name);
+		if (all_periods)
+			appendStringInfo(
+				&columns, ", CASE WHEN part.period_start IS NULL THEN 0::%s ELSE part.%s::%s END AS %s",
+				smk_measure_type(measure), measure->name, smk_measure_type(measure), measure->name);
+		else
+			appendStringInfo(&columns, ", part.%s::%s AS %s", measure->name, smk_measure_type(measure),
+							 measure->name);
 	}
 	appendStringInfo(&sums, "\nFROM %s AS part%s%s", relation, where ? "\nWHERE " : "", where ? where : "");
 	if (keys + list_length(request->by) > 0)
@@ -517,10 +572,11 @@ smk_stored_kpi(const SmkRequest *parts, const char *relation, const char *metric
 	SmkRequest *request = smk_request(parts->config, parts->kpi, arguments);
 	SmkOutput outputs[3];
 	int count = smk_compile_metric_outputs(request, column, outputs);
-	List *measures = smk_compile_measures(request, outputs, count);
+	List *measures = smk_compile_measures(request, outputs, count, true);
 	bool is_same = !request->is_all && request->period == parts->period &&
 				   list_length(request->by) == list_length(parts->by);
-	char *where = stored_condition(parts, request);
+	Oid relid = smk_relation_resolve(relation, false);
+	char *where;
 	char *running = running_at_refresh(parts, relation);
 	bool all_periods = !request->is_all && request->by == NIL;
 	char *is_partial;
@@ -529,27 +585,24 @@ smk_stored_kpi(const SmkRequest *parts, const char *relation, const char *metric
 	foreach (cell, request->by)
 		require_dimension(parts, lfirst(cell));
 	if (!request->has_since)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("a rollup answers for a range: argument \"since\" must not be null with period \"all\""),
-			 errhint("What has no time is stored in no period.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"since\" must be given for period \"%s\"", "all"),
+						errdetail("A rollup does not hold records without a time.")));
 	if (!request->is_all && !is_made_of(request, request->period, parts->period))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("periods of one %s are not made of those that the rollup stores, of one %s",
+						errmsg("a %s is not made of whole periods of the rollup, which is by %s",
 							   smk_period_name(request->period), smk_period_name(parts->period)),
-						errhint("A rollup of days has all periods.")));
+						errhint("A rollup by day answers every period.")));
+	where = stored_condition(parts, request);
 	foreach (cell, measures)
-		if (!is_same && ((SmkMeasure *) lfirst(cell))->is_available &&
-			!smk_stored_adds_up(request, lfirst(cell)))
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s.%s does not add up from what the rollup stores", parts->kpi->name, column->name),
-				 errdetail("Column \"%s\" %s.", ((SmkMeasure *) lfirst(cell))->name,
-						   smk_stored_reason(request, lfirst(cell))),
-				 errhint("Ask for period \"%s\" and its dimensions (%s), or call smarketing.kpi().",
-						 smk_period_name(parts->period), dimension_list(parts))));
+	{
+		SmkMeasure *measure = lfirst(cell);
+
+		/* What could not be given when the rollup was made is not stored. */
+		measure->is_available = get_attnum(relid, measure->name) != InvalidAttrNumber;
+		if (measure->is_available)
+			require_adds_up(parts, request, column, measure);
+	}
 	if (request->is_all)
 		is_partial = psprintf("%s OR %s > (SELECT max(part.refreshed_at) FROM %s AS part)",
 							  smk_compile_is_partial(request, NULL),
@@ -562,7 +615,7 @@ smk_stored_kpi(const SmkRequest *parts, const char *relation, const char *metric
 							  smk_request_period_end_of(request, start), running);
 	}
 	return smk_compile_over_parts(
-		request, outputs, count,
+		request, measures, outputs, count,
 		is_same ? cells_as_stored(request, measures, relation,
 								  all_periods ? smk_compile_periods(request) : NULL, is_partial,
 								  all_periods ? NULL : psprintf("%s AND (%s)", where, has_any(measures)))

@@ -1,7 +1,7 @@
 -- Names with quotes, capitals, blanks, non-ASCII and 63 bytes; values with quotes, backslashes and line breaks.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(6);
+SELECT plan(9);
 \set column '"été ""x"" 0123456789 0123456789 0123456789 0123456789 012345678"'
 \set dimension 'Região ''x'' "y" 789 123456789 123456789 123456789 123456789 123'
 SELECT is(octet_length(:'dimension'), 63, 'the dimension''s name has 63 bytes');
@@ -29,4 +29,8 @@ SELECT results_eq(format($$SELECT period_start, %I, channel, leads FROM (%s) s$$
     format($$SELECT period_start, by_1, by_2, leads FROM smarketing.cost_per_lead('2026-01-01', '2026-02-01', 'week', ARRAY[%L, 'channel'], '{"channel": ["two\nlines", "a\\b"]}')$$, :'dimension'),
     'the statement that is shown runs, with the dimension under its name');
 SELECT is_empty('SELECT problem FROM smarketing.bindings WHERE problem IS NOT NULL', 'and nothing stands in the way of the bindings');
+SELECT is(smarketing.create_view('"a ''""b"', 'cost_per_lead', 'week', ARRAY[:'dimension', 'channel'], NULL)::text, '"a ''""b"', 'a view has such a name');
+SELECT is(smarketing.create_rollup(E'"c \\"', 'cost_per_lead', 'day', ARRAY[:'dimension', 'channel'])::text, E'"c \\"', 'and a rollup');
+SELECT is(format('%s %s', (SELECT sum(value) FROM smarketing.rollup_kpi(E'"c \\"', 'leads', '2026-01-01', '2026-02-01', 'month', filter => jsonb_build_object(:'dimension', ARRAY[E'two\nlines', 'O''Brien']))),
+    (SELECT count(DISTINCT channel) FROM "a '""b")), '20 6', 'with such values');
 SELECT finish();

@@ -37,6 +37,17 @@ SELECT name, value FROM smarketing.settings ORDER BY name;
 SELECT entity, column_name, expression, problem FROM smarketing.bindings ORDER BY 1, 2;
 };
 
+# What was made of the figures, and whether it can still be refreshed.
+my $stored = q{
+SELECT * FROM reports.leads ORDER BY 1, 3;
+SELECT * FROM reports."won by rep" ORDER BY 1, 3;
+SELECT * FROM smarketing.rollup_kpi('reports."won by rep"', 'win_rate', '2026-02-01', '2026-04-01', 'month');
+SELECT name, kpi, period, by, row_count, bytes > 0, last_error FROM smarketing.rollups;
+SELECT buckets, row_count FROM smarketing.refresh_rollup('reports."won by rep"');
+SELECT table_name, obj_description(format('%I.%I', table_schema, table_name)::regclass), column_name, col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position)
+FROM information_schema.columns WHERE table_schema = 'reports' ORDER BY 1, 3;
+};
+
 sql('postgres', "CREATE DATABASE $database; ALTER DATABASE $database SET timezone = 'Europe/Paris'; CREATE ROLE $role;");
 is(sql($database, q{
 CREATE EXTENSION smarketing;
@@ -64,6 +75,8 @@ INSERT INTO smarketing.exchange_rate_entry VALUES ('USD', '2026-01-15', 0.9), ('
 INSERT INTO smarketing.spend_entry (at, ends_at, amount, currency, channel) VALUES ('2026-02-01', NULL, 100.10, NULL, 'Google Ads'), ('2026-03-01', '2026-05-01', 7, 'usd', 'O''Brien');
 } . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
 	'', 'a database is bound and configured');
+is(sql($database, q{CREATE SCHEMA reports; SELECT smarketing.create_view('reports.leads', 'cost_per_lead', by => '{channel}', last => NULL);
+	SELECT smarketing.create_rollup('reports."won by rep"', 'opportunity_win_rate', 'day', '{owner}')}), qq(reports.leads\nreports."won by rep"), 'a view and a rollup are made');
 my $before = sql($database, $figures);
 like($before, qr/^2026-02-01\|f\|Google Ads\|Nord/m, 'it gives figures, by the names given');
 unlike($before, qr/ERROR/, 'and no error');
@@ -91,6 +104,9 @@ sql($database, "DROP POLICY mine ON crm.deal; ALTER TABLE crm.deal DISABLE ROW L
 
 # Dump and restore, twice; a bound table is dropped before.
 sql($database, 'DROP TABLE crm.gone');
+my $was = sql($database, $stored);
+like($was, qr/^reports\."won by rep"\|opportunity_win_rate\|day\|owner/m, 'the rollup is told of');
+unlike($was, qr/ERROR/, 'and can be refreshed');
 $before = sql($database, $figures);
 like($before, qr/relation crm\.gone does not exist/, 'bindings tells of the dropped table');
 my $from = $database;
@@ -100,6 +116,7 @@ foreach my $copy ("${database}_a", "${database}_b")
 	my $errors = `pg_dump $from > dump.sql && psql -XqAt -v ON_ERROR_STOP=1 -d $copy -f dump.sql 2>&1 >/dev/null`;
 	is($errors, '', "$copy is restored");
 	is(sql($copy, $figures), $before, 'with the same figures');
+	is(sql($copy, $stored), $was, 'and the same views and rollups, that can be refreshed');
 	$from = $copy;
 }
 is(sql($from, "INSERT INTO smarketing.spend_entry (at, amount) VALUES ('2026-01-01', 1) RETURNING spend_id"), '3', 'the sequence goes on');
@@ -110,10 +127,11 @@ my $left = q{SELECT count(*) FROM pg_depend WHERE refobjid = (SELECT oid FROM pg
 	UNION ALL SELECT count(*) FROM pg_proc p LEFT JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname IS NULL OR nspname = 'smarketing'
 	UNION ALL SELECT count(*) FROM pg_type t LEFT JOIN pg_namespace n ON n.oid = typnamespace WHERE nspname IS NULL OR nspname = 'smarketing'
 	UNION ALL SELECT count(*) FROM pg_operator o LEFT JOIN pg_namespace n ON n.oid = oprnamespace WHERE nspname IS NULL OR nspname = 'smarketing'
-	UNION ALL SELECT count(*) FROM pg_namespace WHERE nspname = 'smarketing'};
+	UNION ALL SELECT count(*) FROM pg_namespace WHERE nspname = 'smarketing'
+	UNION ALL SELECT count(*) FROM pg_class WHERE relnamespace = 'reports'::regnamespace};
 like(sql($from, "CREATE VIEW mine AS SELECT * FROM smarketing.cost_per_lead(); DROP EXTENSION smarketing"), qr/^ERROR:  2BP01/,
 	'a view of the user\'s keeps the extension');
-is(sql($from, "SET client_min_messages = warning; DROP EXTENSION smarketing CASCADE; $left"), "0\n0\n0\n0\n0\n0", 'DROP EXTENSION leaves nothing');
+is(sql($from, "SET client_min_messages = warning; DROP EXTENSION smarketing CASCADE; $left"), "0\n0\n0\n0\n0\n0\n0", 'DROP EXTENSION leaves nothing');
 is(sql($from, 'SELECT count(*) FROM crm.person'), '100', 'the CRM is as it was');
 sql('postgres', "DROP DATABASE $_") foreach ($database, "${database}_a", "${database}_b");
 sql('postgres', "DROP ROLE $role");

@@ -1,0 +1,19 @@
+/*
+ * refresh.h: how rollups are brought up to date.
+ */
+#ifndef SMK_REFRESH_H
+#define SMK_REFRESH_H
+
+#include "utils/timestamp.h"
+
+/* What a refresh did. */
+typedef struct SmkRefreshed
+{
+	int32 buckets;	 /* periods that are stored */
+	int64 row_count; /* cells that are stored */
+	float8 seconds;
+} SmkRefreshed;
+
+extern SmkRefreshed smk_rollup_record(const char *name, const char *parts, TimestampTz start);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * registry.c: the views and rollups that were made, as rows of smarketing.stored_view. Relations are
+ * qualified names in text, resolved on use.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/varlena.h"
+
+#include "compat.h"
+#include "rollup/registry.h"
+
+/* A text argument: an error where it is null. */
+char *
+smk_stored_text_argument(FunctionCallInfo fcinfo, int position, const char *name)
+{
+	if (PG_ARGISNULL(position))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(position));
+}
+
+/*
+ * The qualified and quoted name of a relation that somebody means by a name: found as a query would find it,
+ * and where there is none, where it would be made. To be called under the caller's search_path.
+ */
+char *
+smk_stored_name_of(text *name)
+{
+	RangeVar *range = makeRangeVarFromNameList(textToQualifiedNameList(name));
+	Oid relation = RangeVarGetRelid(range, NoLock, true);
+	Oid schema;
+
+	if (OidIsValid(relation))
+		return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+										  get_rel_name(relation));
+	if (range->schemaname)
+		return quote_qualified_identifier(range->schemaname, range->relname);
+	schema = RangeVarGetCreationNamespace(range);
+	return quote_qualified_identifier(get_namespace_name(schema), range->relname);
+}
+
+/* The relation of a qualified and quoted name; InvalidOid where it is gone. Not locked. */
+Oid
+smk_stored_relation(const char *name)
+{
+	return RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL)), NoLock, true);
+}
+
+/* What is registered under a qualified and quoted name, or NULL. Inside of SPI. */
+SmkStored *
+smk_stored_find(const char *name)
+{
+	Oid types[1] = {TEXTOID};
+	Datum values[1] = {CStringGetTextDatum(name)};
+	SmkStored *stored;
+	HeapTuple row;
+	TupleDesc columns;
+	bool is_null;
+
+	if (SPI_execute_with_args("SELECT name, parts, kpi, period, by, options, settings "
+							  "FROM smarketing.stored_view WHERE name OPERATOR(pg_catalog.=) $1",
+							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read stored_view");
+	if (SPI_processed == 0)
+		return NULL;
+	row = SPI_tuptable->vals[0];
+	columns = SPI_tuptable->tupdesc;
+	stored = palloc0(sizeof(SmkStored));
+	stored->name = SPI_getvalue(row, columns, 1);
+	stored->parts = SPI_getvalue(row, columns, 2);
+	stored->kpi = SPI_getvalue(row, columns, 3);
+	stored->period = SPI_getvalue(row, columns, 4);
+	stored->by = DatumGetArrayTypePCopy(SPI_getbinval(row, columns, 5, &is_null));
+	stored->options = DatumGetJsonbPCopy(SPI_getbinval(row, columns, 6, &is_null));
+	stored->settings = DatumGetJsonbPCopy(SPI_getbinval(row, columns, 7, &is_null));
+	return stored;
+}
+
+/* The rollup of that name; as_written is how the caller named it. Inside of SPI. */
+SmkStored *
+smk_stored_require_rollup(const char *name, const char *as_written)
+{
+	SmkStored *stored = smk_stored_find(name);
+
+	if (stored == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", as_written),
+						errhint("SELECT name FROM smarketing.rollups lists the rollups.")));
+	if (stored->parts == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a view, not a rollup", as_written),
+				 errdetail("It reads the CRM's tables whenever it is read."),
+				 errhint("DROP VIEW drops it; create_rollup() makes rollups.")));
+	return stored;
+}
+
+/* A setting as it was when this was made, or NULL. */
+static char *
+setting_of(const SmkStored *stored, const char *name)
+{
+	JsonbValue key;
+	JsonbValue *value;
+
+	key.type = jbvString;
+	key.val.string.val = unconstify(char *, name);
+	key.val.string.len = strlen(name);
+	value = findJsonbValueFromContainer(&stored->settings->root, JB_FOBJECT, &key);
+	return value && value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : NULL;
+}
+
+/* Puts the settings that a statement was made under into the configuration of today. */
+void
+smk_stored_restore_settings(const SmkStored *stored, SmkConfig *config)
+{
+	char *zone = setting_of(stored, "time_zone");
+	char *month = setting_of(stored, "fiscal_year_start");
+	char *missing = setting_of(stored, "on_missing_rate");
+
+	if (zone)
+		config->time_zone = zone;
+	if (month)
+		config->fiscal_year_start = pg_strtoint32(month);
+	config->currency = setting_of(stored, "currency");
+	config->gross_margin = setting_of(stored, "gross_margin");
+	config->missing_rate_is_null = missing && strcmp(missing, "null") == 0;
+}
