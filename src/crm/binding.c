@@ -26,7 +26,7 @@
 
 #include "calendar/calendar.h"
 #include "compat.h"
-#include "crm/config.h"
+#include "crm/binding.h"
 #include "crm/reserved.h"
 #include "smarketing.h"
 
@@ -52,9 +52,9 @@ binding_entity(const char *name)
 	return entity;
 }
 
-/* Runs one statement that writes our tables, as the caller; nargs texts, NULL for null. */
-static uint64
-binding_write(const char *sql, int nargs, const char **args)
+/* Runs one statement on our tables, as the caller; nargs texts, NULL for null. Inside SPI_connect. */
+uint64
+smk_binding_write(const char *sql, int nargs, const char **args)
 {
 	Oid types[5];
 	Datum values[5];
@@ -209,6 +209,40 @@ bind_relation_name(Relation relation)
 	return quote_qualified_identifier(schema, RelationGetRelationName(relation));
 }
 
+/* Writes a binding, whose expressions were checked, in the place of what was bound. Inside SPI_connect. */
+void
+smk_binding_store(const SmkBinding *binding)
+{
+	const SmkEntity *entity = binding->entity;
+	const char *args[5];
+
+	args[0] = entity->name;
+	args[1] = binding->relation;
+	args[2] = binding->query;
+	args[3] = binding->filter;
+	args[4] = binding->time_zone;
+	smk_binding_write(
+		"INSERT INTO smarketing.binding (entity, relation, query, filter, time_zone) "
+		"VALUES ($1, $2, $3, $4, $5) "
+		"ON CONFLICT (entity) DO UPDATE SET relation = excluded.relation, query = excluded.query, "
+		"filter = excluded.filter, time_zone = excluded.time_zone",
+		5, args);
+	smk_binding_write("DELETE FROM smarketing.binding_column WHERE entity OPERATOR(pg_catalog.=) $1", 1,
+					  args);
+	for (int i = 0; entity->columns[i].name != NULL; i++)
+	{
+		if (binding->columns[i].text == NULL)
+			continue;
+		args[1] = entity->columns[i].name;
+		args[2] = binding->columns[i].text;
+		args[3] = binding_type_name(binding->columns[i].type);
+		smk_binding_write(
+			"INSERT INTO smarketing.binding_column (entity, column_name, expression, type_name) "
+			"VALUES ($1, $2, $3, $4)",
+			4, args);
+	}
+}
+
 PG_FUNCTION_INFO_V1(smk_bind);
 
 /* bind(entity, source, columns, filter, time_zone): replaces what was bound for the entity. */
@@ -218,24 +252,23 @@ smk_bind(PG_FUNCTION_ARGS)
 	BindColumns columns = {0};
 	const SmkEntity *entity;
 	Relation relation;
-	SmkExpression expressions[SMK_MAX_COLUMNS];
+	SmkScope scope = {0};
+	SmkBinding binding = {0};
 	SmkExpression filter = {0};
 	SmkPurpose purpose = {"column", NULL, NULL};
-	const char *zone;
-	const char *args[4];
 
-	entity = columns.entity = binding_entity(binding_text_argument(fcinfo, 0, "entity"));
+	entity = binding.entity = columns.entity = binding_entity(binding_text_argument(fcinfo, 0, "entity"));
 	purpose.entity = entity->name;
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"%s\" must not be null", PG_ARGISNULL(1) ? "source" : "columns")));
-	zone = binding_text_argument(fcinfo, 4, "time_zone");
-	binding_check_zone(zone);
+	binding.time_zone = binding_text_argument(fcinfo, 4, "time_zone");
+	binding_check_zone(binding.time_zone);
 	if (entity->is_later)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("entity \"%s\" cannot be bound yet", entity->name)));
 
-	relation = try_relation_open(PG_GETARG_OID(1), AccessShareLock);
+	relation = scope.relation = try_relation_open(PG_GETARG_OID(1), AccessShareLock);
 	if (relation == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation with OID %u does not exist", PG_GETARG_OID(1))));
@@ -254,39 +287,21 @@ smk_bind(PG_FUNCTION_ARGS)
 		if (strcmp(text, entity->columns[i].name) == 0 && get_attnum(RelationGetRelid(relation), text) > 0)
 			text = quote_identifier(text); /* its name may be a key word */
 		purpose.name = entity->columns[i].name;
-		smk_expression_canonical(text, relation, entity->name, &purpose, &expressions[i]);
-		smk_expression_require(&expressions[i], entity->columns[i].type, &purpose);
+		smk_expression_canonical(text, &scope, entity->name, &purpose, &binding.columns[i]);
+		smk_expression_require(&binding.columns[i], entity->columns[i].type, &purpose);
 	}
 	if (!PG_ARGISNULL(3))
 	{
 		purpose.kind = purpose.name = "filter";
-		smk_expression_canonical(text_to_cstring(PG_GETARG_TEXT_PP(3)), relation, entity->name, &purpose,
+		smk_expression_canonical(text_to_cstring(PG_GETARG_TEXT_PP(3)), &scope, entity->name, &purpose,
 								 &filter);
 		smk_expression_require(&filter, SMK_TYPE_BOOLEAN, &purpose);
+		binding.filter = filter.text;
 	}
+	binding.relation = bind_relation_name(relation);
 
 	SPI_connect();
-	args[0] = entity->name;
-	args[1] = bind_relation_name(relation);
-	args[2] = filter.text;
-	args[3] = zone;
-	binding_write(
-		"INSERT INTO smarketing.binding (entity, relation, filter, time_zone) VALUES ($1, $2, $3, $4) "
-		"ON CONFLICT (entity) DO UPDATE SET relation = excluded.relation, filter = excluded.filter, "
-		"time_zone = excluded.time_zone",
-		4, args);
-	binding_write("DELETE FROM smarketing.binding_column WHERE entity OPERATOR(pg_catalog.=) $1", 1, args);
-	for (int i = 0; entity->columns[i].name != NULL; i++)
-	{
-		if (columns.text[i] == NULL)
-			continue;
-		args[1] = entity->columns[i].name;
-		args[2] = expressions[i].text;
-		args[3] = binding_type_name(expressions[i].type);
-		binding_write("INSERT INTO smarketing.binding_column (entity, column_name, expression, type_name) "
-					  "VALUES ($1, $2, $3, $4)",
-					  4, args);
-	}
+	smk_binding_store(&binding);
 	SPI_finish();
 	relation_close(relation, NoLock);
 	PG_RETURN_VOID();
@@ -302,7 +317,8 @@ smk_unbind(PG_FUNCTION_ARGS)
 
 	args[0] = binding_entity(binding_text_argument(fcinfo, 0, "entity"))->name;
 	SPI_connect();
-	if (binding_write("DELETE FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args) == 0)
+	if (smk_binding_write("DELETE FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args) ==
+		0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("entity \"%s\" is not bound", args[0])));
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -424,11 +440,11 @@ smk_configure(PG_FUNCTION_ARGS)
 		configure_check(setting, args[1]);
 	SPI_connect();
 	/* Two calls at once would leave two rows. */
-	binding_write("LOCK TABLE smarketing.setting IN SHARE ROW EXCLUSIVE MODE", 0, args);
-	binding_write("DELETE FROM smarketing.setting WHERE name OPERATOR(pg_catalog.=) $1 AND NOT is_default", 1,
-				  args);
+	smk_binding_write("LOCK TABLE smarketing.setting IN SHARE ROW EXCLUSIVE MODE", 0, args);
+	smk_binding_write(
+		"DELETE FROM smarketing.setting WHERE name OPERATOR(pg_catalog.=) $1 AND NOT is_default", 1, args);
 	if (args[1])
-		binding_write("INSERT INTO smarketing.setting (name, value) VALUES ($1, $2)", 2, args);
+		smk_binding_write("INSERT INTO smarketing.setting (name, value) VALUES ($1, $2)", 2, args);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -455,6 +471,8 @@ typedef struct DimensionColumns
 	int count;
 } DimensionColumns;
 
+#define BINDING_SOURCE "SELECT relation, query FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1"
+
 /* Checks and stores one entity's expression. */
 static void
 dimension_visit(const char *key, const char *value, void *state)
@@ -463,31 +481,31 @@ dimension_visit(const char *key, const char *value, void *state)
 	const SmkEntity *entity = binding_entity(key);
 	SmkPurpose purpose = {"dimension", columns->dimension, entity->name};
 	SmkExpression expression;
-	Relation relation;
-	char *source;
+	SmkScope scope;
 	const char *args[4];
 
 	if (value == NULL)
 		return;
 	args[0] = entity->name;
-	binding_write("SELECT relation FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args);
+	smk_binding_write(BINDING_SOURCE, 1, args);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("dimension \"%s\": entity \"%s\" is not bound", columns->dimension, entity->name),
 				 errhint("Bind it first with smarketing.bind('%s', ...).", entity->name)));
-	source = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	relation = relation_open(smk_relation_resolve(source, false), NoLock);
-	smk_expression_canonical(value, relation, entity->name, &purpose, &expression);
+	smk_scope_open(&scope,
+				   smk_relation_resolve(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), false),
+				   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), entity->name);
+	smk_expression_canonical(value, &scope, entity->name, &purpose, &expression);
 	smk_expression_require(&expression, SMK_TYPE_TEXT, &purpose);
-	relation_close(relation, NoLock);
+	smk_scope_close(&scope);
 	args[0] = columns->dimension;
 	args[1] = entity->name;
 	args[2] = expression.text;
 	args[3] = binding_type_name(expression.type);
-	binding_write("INSERT INTO smarketing.dimension_column (dimension, entity, expression, type_name) "
-				  "VALUES ($1, $2, $3, $4)",
-				  4, args);
+	smk_binding_write("INSERT INTO smarketing.dimension_column (dimension, entity, expression, type_name) "
+					  "VALUES ($1, $2, $3, $4)",
+					  4, args);
 	columns->count++;
 }
 
@@ -506,18 +524,18 @@ smk_define_dimension(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (PG_ARGISNULL(1))
 	{
-		if (binding_write("DELETE FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1, args) ==
-			0)
+		if (smk_binding_write("DELETE FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1,
+							  args) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("dimension \"%s\" does not exist", args[0])));
 	}
 	else
 	{
-		binding_write("INSERT INTO smarketing.dimension (name, label) VALUES ($1, $2) "
-					  "ON CONFLICT (name) DO UPDATE SET label = excluded.label",
-					  2, args);
-		binding_write("DELETE FROM smarketing.dimension_column WHERE dimension OPERATOR(pg_catalog.=) $1", 1,
-					  args);
+		smk_binding_write("INSERT INTO smarketing.dimension (name, label) VALUES ($1, $2) "
+						  "ON CONFLICT (name) DO UPDATE SET label = excluded.label",
+						  2, args);
+		smk_binding_write("DELETE FROM smarketing.dimension_column WHERE dimension OPERATOR(pg_catalog.=) $1",
+						  1, args);
 		binding_each_text(PG_GETARG_JSONB_P(1), "columns", dimension_visit, &columns);
 		if (columns.count == 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -542,9 +560,9 @@ smk_map_stage(PG_FUNCTION_ARGS)
 	args[1] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SPI_connect();
 	if (PG_ARGISNULL(1))
-		binding_write("DELETE FROM smarketing.stage_map WHERE label OPERATOR(pg_catalog.=) $1 "
-					  "AND pipeline IS NOT DISTINCT FROM $2",
-					  2, args);
+		smk_binding_write("DELETE FROM smarketing.stage_map WHERE label OPERATOR(pg_catalog.=) $1 "
+						  "AND pipeline IS NOT DISTINCT FROM $2",
+						  2, args);
 	else
 	{
 		Oid stage_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
@@ -553,10 +571,10 @@ smk_map_stage(PG_FUNCTION_ARGS)
 
 		getTypeOutputInfo(stage_type, &out, &is_varlena);
 		args[2] = OidOutputFunctionCall(out, PG_GETARG_DATUM(1));
-		binding_write("INSERT INTO smarketing.stage_map (label, pipeline, stage) "
-					  "VALUES ($1, $2, $3::smarketing.funnel_stage) "
-					  "ON CONFLICT (label, pipeline) DO UPDATE SET stage = excluded.stage",
-					  3, args);
+		smk_binding_write("INSERT INTO smarketing.stage_map (label, pipeline, stage) "
+						  "VALUES ($1, $2, $3::smarketing.funnel_stage) "
+						  "ON CONFLICT (label, pipeline) DO UPDATE SET stage = excluded.stage",
+						  3, args);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -570,10 +588,11 @@ dimension_require(const char *name)
 
 	args[0] = name;
 	if (smk_dimension_is_built_in(name) ||
-		binding_write("SELECT 1 FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1, args) > 0)
+		smk_binding_write("SELECT 1 FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1,
+						  args) > 0)
 		return;
-	binding_write("SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.dimension", 0,
-				  NULL);
+	smk_binding_write("SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.dimension", 0,
+					  NULL);
 	smk_dimension_unknown(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }
 
@@ -599,13 +618,13 @@ smk_map_value(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("values of dimension \"target\" cannot be mapped")));
 	if (args[2] == NULL)
-		binding_write("DELETE FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
-					  "AND label OPERATOR(pg_catalog.=) $2",
-					  2, args);
+		smk_binding_write("DELETE FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
+						  "AND label OPERATOR(pg_catalog.=) $2",
+						  2, args);
 	else
-		binding_write("INSERT INTO smarketing.value_map (dimension, label, value) VALUES ($1, $2, $3) "
-					  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value",
-					  3, args);
+		smk_binding_write("INSERT INTO smarketing.value_map (dimension, label, value) VALUES ($1, $2, $3) "
+						  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value",
+						  3, args);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -670,14 +689,16 @@ binding_verify(const char *entity, const char *kind, const char *name, const cha
 	SmkType type = SMK_TYPE_TEXT;
 	Oid relid;
 	char *source;
-	Relation relation;
+	SmkScope scope;
 
 	args[0] = entity;
 	if (known == NULL || SPI_connect() != SPI_OK_CONNECT)
 		return;
-	binding_write("SELECT relation FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args);
+	smk_binding_write(BINDING_SOURCE, 1, args);
 	if (SPI_processed > 0)
 	{
+		char *query = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+
 		source = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 		relid = smk_relation_resolve(source, true);
 		if (!OidIsValid(relid))
@@ -689,38 +710,28 @@ binding_verify(const char *entity, const char *kind, const char *name, const cha
 		purpose.kind = kind;
 		purpose.name = name;
 		purpose.entity = entity;
-		relation = relation_open(relid, NoLock);
-		smk_expression_check(expression, relation, entity, &purpose, &result);
+		smk_scope_open(&scope, relid, query, entity);
+		smk_expression_check(expression, &scope, entity, &purpose, &result);
 		smk_expression_require(&result, type, &purpose);
-		relation_close(relation, NoLock);
+		smk_scope_close(&scope);
 	}
 	SPI_finish();
 }
 
-PG_FUNCTION_INFO_V1(smk_binding_problem);
-
-/* binding_problem(entity, kind, name, expression): the message of the error that its use would raise, or
- * NULL. */
-Datum
-smk_binding_problem(PG_FUNCTION_ARGS)
+/* The message of the error that the work raises where only the catalog is searched, palloc'd, or NULL. */
+char *
+smk_problem_of(void (*work)(void *state), void *state)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	char *texts[4];
 	char *volatile problem = NULL;
 
-	for (int i = 0; i < 4; i++)
-	{
-		if (PG_ARGISNULL(i))
-			PG_RETURN_NULL();
-		texts[i] = text_to_cstring(PG_GETARG_TEXT_PP(i));
-	}
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
 		int level = smk_path_only_catalog();
 
-		binding_verify(texts[0], texts[1], texts[2], texts[3]);
+		work(state);
 		AtEOXact_GUC(true, level);
 		ReleaseCurrentSubTransaction();
 	}
@@ -739,6 +750,52 @@ smk_binding_problem(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	return problem;
+}
+
+/* What binding_verify takes. */
+typedef struct BoundText
+{
+	const char *entity;
+	const char *kind;
+	const char *name;
+	const char *expression;
+} BoundText;
+
+static void
+bound_text_verify(void *state)
+{
+	const BoundText *bound = state;
+
+	binding_verify(bound->entity, bound->kind, bound->name, bound->expression);
+}
+
+/* What stands in the way of a bound expression now, palloc'd, or NULL. */
+char *
+smk_binding_problem_text(const char *entity, const char *kind, const char *name, const char *expression)
+{
+	BoundText bound = {entity, kind, name, expression};
+
+	return smk_problem_of(bound_text_verify, &bound);
+}
+
+PG_FUNCTION_INFO_V1(smk_binding_problem);
+
+/* binding_problem(entity, kind, name, expression): the message of the error that its use would raise, or
+ * NULL. */
+Datum
+smk_binding_problem(PG_FUNCTION_ARGS)
+{
+	char *texts[4];
+	char *problem;
+
+	for (int i = 0; i < 4; i++)
+	{
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
+		texts[i] = text_to_cstring(PG_GETARG_TEXT_PP(i));
+	}
+	problem = smk_binding_problem_text(texts[0], texts[1], texts[2], texts[3]);
 	if (problem == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(problem));

@@ -4,7 +4,6 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
@@ -69,7 +68,7 @@ config_load_bindings(SmkConfig *config)
 {
 	static SPIPlanPtr plan = NULL;
 
-	config_query("SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression "
+	config_query("SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression, b.query "
 				 "FROM smarketing.binding b LEFT JOIN smarketing.binding_column c "
 				 "ON c.entity OPERATOR(pg_catalog.=) b.entity",
 				 &plan);
@@ -90,6 +89,7 @@ config_load_bindings(SmkConfig *config)
 			binding->relation = config_text(row, 2);
 			binding->filter = config_text(row, 3);
 			binding->time_zone = config_text(row, 4);
+			binding->query = config_text(row, 7);
 			config->bindings[entity - smk_entities] = binding;
 		}
 		name = config_text(row, 5);
@@ -252,16 +252,33 @@ smk_relation_resolve(const char *relation, bool missing_ok)
 	return RangeVarGetRelid(name, AccessShareLock, missing_ok);
 }
 
-/* Looks at what the relation tells of the binding's key. */
+/* Looks at what the scope tells of the binding's key. */
 static void
-config_look_at_key(Relation relation, SmkBinding *binding)
+config_look_at_key(const SmkScope *scope, SmkBinding *binding)
 {
 	const char *name = binding->entity->key;
 	const char *column = name ? binding->columns[smk_entity_column(binding->entity, name)].raw_column : NULL;
-	AttrNumber number = column ? get_attnum(RelationGetRelid(relation), column) : InvalidAttrNumber;
+	AttrNumber number;
 
-	binding->key_is_unique = column && smk_column_is_unique(relation, number);
-	binding->key_is_there = column && smk_column_is_never_null(relation, number);
+	binding->key_is_unique = binding->key_is_there = false;
+	if (column == NULL)
+		return;
+	if (scope->query)
+	{
+		binding->key_is_unique = smk_query_column_is_unique(scope->query, column);
+		binding->key_is_there = smk_query_column_is_never_null(scope->query, column);
+		return;
+	}
+	number = get_attnum(RelationGetRelid(scope->relation), column);
+	binding->key_is_unique = smk_column_is_unique(scope->relation, number);
+	binding->key_is_there = smk_column_is_never_null(scope->relation, number);
+}
+
+/* Opens what the binding, itself opened, is over; the caller closes it. */
+void
+smk_binding_scope(const SmkBinding *binding, SmkScope *scope)
+{
+	smk_scope_open(scope, binding->relid, binding->query, binding->entity->name);
 }
 
 /*
@@ -271,7 +288,7 @@ config_look_at_key(Relation relation, SmkBinding *binding)
 void
 smk_binding_open(SmkBinding *binding)
 {
-	Relation relation;
+	SmkScope scope;
 	SmkPurpose purpose = {"column", NULL, binding->entity->name};
 	SmkExpression filter;
 
@@ -287,24 +304,24 @@ smk_binding_open(SmkBinding *binding)
 			 errhint(
 				 "Bind it again with smarketing.bind('%s', ...), or forget it with smarketing.unbind('%s').",
 				 binding->entity->name, binding->entity->name)));
-	relation = relation_open(binding->relid, NoLock);
+	smk_binding_scope(binding, &scope);
 	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
 	{
 		if (binding->columns[i].text == NULL)
 			continue;
 		purpose.name = binding->entity->columns[i].name;
-		smk_expression_check(binding->columns[i].text, relation, binding->entity->name, &purpose,
+		smk_expression_check(binding->columns[i].text, &scope, binding->entity->name, &purpose,
 							 &binding->columns[i]);
 		smk_expression_require(&binding->columns[i], binding->entity->columns[i].type, &purpose);
 	}
 	if (binding->filter)
 	{
 		purpose.kind = purpose.name = "filter";
-		smk_expression_check(binding->filter, relation, binding->entity->name, &purpose, &filter);
+		smk_expression_check(binding->filter, &scope, binding->entity->name, &purpose, &filter);
 		smk_expression_require(&filter, SMK_TYPE_BOOLEAN, &purpose);
 	}
-	config_look_at_key(relation, binding);
-	relation_close(relation, NoLock);
+	config_look_at_key(&scope, binding);
+	smk_scope_close(&scope);
 }
 
 /*

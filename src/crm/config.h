@@ -13,6 +13,7 @@ typedef struct SmkBinding
 {
 	const SmkEntity *entity;
 	char *relation;	 /* qualified and quoted */
+	char *query;	 /* a preset's: what is read instead of the relation; or NULL */
 	char *filter;	 /* canonical expression, or NULL */
 	char *time_zone; /* of source times that have none */
 	SmkExpression
@@ -59,6 +60,7 @@ typedef struct SmkConfig
 extern SmkConfig *smk_config_load(void);
 extern SmkBinding *smk_config_binding(const SmkConfig *config, const char *entity);
 extern void smk_binding_open(SmkBinding *binding);
+extern void smk_binding_scope(const SmkBinding *binding, SmkScope *scope);
 extern Oid smk_relation_resolve(const char *relation, bool missing_ok);
 extern bool smk_margin_is_valid(const char *text);
 extern SmkBinding *smk_config_entered(const char *entity);

@@ -13,11 +13,14 @@ COMMENT ON TABLE smarketing.setting IS 'settings as configured, and defaults rec
 CREATE TABLE smarketing.binding (
     entity pg_catalog.text PRIMARY KEY,
     relation pg_catalog.text NOT NULL,
+    query pg_catalog.text,
     filter pg_catalog.text,
     time_zone pg_catalog.text NOT NULL
 );
 
-COMMENT ON TABLE smarketing.binding IS 'which relation holds an entity; changed by smarketing.bind()';
+COMMENT ON TABLE smarketing.binding IS 'which relation holds an entity; changed by smarketing.bind() and smarketing.use_preset()';
+
+COMMENT ON COLUMN smarketing.binding.query IS 'of a preset: what is read instead of the relation alone, with what is joined to it; text, so that nothing depends on the CRM''s columns';
 
 CREATE TABLE smarketing.binding_column (
     entity pg_catalog.text NOT NULL REFERENCES smarketing.binding ON DELETE CASCADE,
@@ -307,7 +310,51 @@ AS 'MODULE_PATHNAME', 'smk_map_value';
 COMMENT ON FUNCTION smarketing.map_value(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
     'gives a value of a dimension another name, so that several spellings are one; for origin the label is a channel; a NULL value forgets it';
 
-REVOKE ALL ON FUNCTION smarketing.bind(pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text),
+-- Presets: the bindings of a known CRM.
+
+CREATE TYPE smarketing.presets_row AS (
+    preset pg_catalog.text,
+    description pg_catalog.text,
+    needs pg_catalog.text,
+    found pg_catalog.bool
+);
+
+COMMENT ON TYPE smarketing.presets_row IS 'a row of smarketing.presets()';
+
+COMMENT ON COLUMN smarketing.presets_row.found IS 'whether a schema of this database has what tells such a CRM';
+
+CREATE FUNCTION smarketing.presets()
+RETURNS SETOF smarketing.presets_row
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+AS 'MODULE_PATHNAME', 'smk_presets';
+
+COMMENT ON FUNCTION smarketing.presets() IS 'the CRMs that smarketing.use_preset() binds, and whether this database has one';
+
+CREATE TYPE smarketing.use_preset_row AS (
+    entity pg_catalog.text,
+    source pg_catalog.text,
+    columns pg_catalog.int4,
+    missing pg_catalog.text
+);
+
+COMMENT ON TYPE smarketing.use_preset_row IS 'a row of smarketing.use_preset()';
+
+COMMENT ON COLUMN smarketing.use_preset_row.source IS 'the CRM''s table; NULL: not bound';
+
+COMMENT ON COLUMN smarketing.use_preset_row.columns IS 'how many canonical columns are bound';
+
+COMMENT ON COLUMN smarketing.use_preset_row.missing IS 'what is missing or odd, and what to do; NULL: nothing';
+
+CREATE FUNCTION smarketing.use_preset(preset pg_catalog.text,
+    source_schema pg_catalog.text DEFAULT 'public'::pg_catalog.text)
+RETURNS SETOF smarketing.use_preset_row
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'smk_use_preset';
+
+COMMENT ON FUNCTION smarketing.use_preset(pg_catalog.text, pg_catalog.text) IS
+    'binds every entity that a schema has of a known CRM, as far as it goes, and maps its stages; a row an entity with what is missing';
+
+REVOKE ALL ON FUNCTION smarketing.use_preset(pg_catalog.text, pg_catalog.text), smarketing.bind(pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text),
     smarketing.unbind(pg_catalog.text), smarketing.configure(pg_catalog.text, pg_catalog.text),
     smarketing.define_dimension(pg_catalog.text, pg_catalog.jsonb, pg_catalog.text),
     smarketing.map_stage(pg_catalog.text, smarketing.funnel_stage, pg_catalog.text),

@@ -5,17 +5,20 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/analyze.h"
 #include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "parser/parsetree.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -141,9 +144,102 @@ expression_writes_walker(Node *node, void *context)
 	return expression_tree_walker(node, expression_writes_walker, context);
 }
 
-/* The expression analysed against the relation under the name by which it refers to its columns. */
+/* The relation's column that a column of the scope is under the same name; or NULL. palloc'd. */
+static char *
+scope_raw_column(const SmkScope *scope, AttrNumber column)
+{
+	Oid relid = RelationGetRelid(scope->relation);
+	TargetEntry *target;
+	Var *var;
+	char *name;
+
+	if (scope->query == NULL)
+		return get_attname(relid, column, false);
+	target = get_tle_by_resno(scope->query->targetList, column);
+	if (scope->query->setOperations || target == NULL || !IsA(target->expr, Var))
+		return NULL;
+	var = (Var *) target->expr;
+	if (var->varattno <= 0 || rt_fetch(var->varno, scope->query->rtable)->relid != relid)
+		return NULL;
+	name = get_attname(relid, var->varattno, false);
+	return strcmp(name, target->resname) == 0 ? name : NULL;
+}
+
+/* A preset's query, analysed: one SELECT that reads. Its tables are locked as a reader locks them. */
+static Query *
+scope_query(const char *text, const SmkPurpose *purpose)
+{
+	List *statements = raw_parser(text, RAW_PARSE_DEFAULT);
+	Query *query;
+
+	if (list_length(statements) != 1 || !IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
+		expression_refuse(purpose, "not a single query");
+	query = parse_analyze_fixedparams(linitial_node(RawStmt, statements), text, NULL, 0, NULL);
+	if (query->commandType != CMD_SELECT || query->utilityStmt != NULL ||
+		expression_writes_walker((Node *) query, NULL))
+		expression_refuse(purpose, "it may only read");
+	if (contain_volatile_functions((Node *) query))
+		expression_refuse(purpose, "volatile functions are not allowed");
+	return query;
+}
+
+/* Raises an error of the parser's again, with what the text was for. */
+static void
+expression_rethrow(MemoryContext context, const SmkPurpose *purpose, const char *hint)
+{
+	ErrorData *error;
+	char *prefix;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	prefix = psprintf("%s \"%s\" of entity \"%s\"", purpose->kind, purpose->name, purpose->entity);
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
+		strncmp(error->message, prefix, strlen(prefix)) == 0)
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR, (errcode(error->sqlerrcode), errmsg("%s: %s", prefix, error->message),
+					error->detail ? errdetail_internal("%s", error->detail) : 0,
+					errhint("%s", error->hint ? error->hint : hint)));
+}
+
+/* Opens what an entity is bound to: the relation, which the caller has locked, and the query over it, or
+ * NULL. */
+void
+smk_scope_open(SmkScope *scope, Oid relid, const char *query, const char *entity)
+{
+	SmkPurpose purpose = {"query", "preset", entity};
+	MemoryContext context = CurrentMemoryContext;
+
+	scope->relation = relation_open(relid, NoLock);
+	scope->query = NULL;
+	if (query == NULL)
+		return;
+	PG_TRY();
+	{
+		int level = smk_path_only_catalog();
+
+		scope->query = scope_query(query, &purpose);
+		AtEOXact_GUC(true, level);
+	}
+	PG_CATCH();
+	{
+		expression_rethrow(context, &purpose,
+						   "The CRM has changed since smarketing.use_preset() bound it; call that again.");
+	}
+	PG_END_TRY();
+}
+
+/* Closes the relation; its lock stays. */
+void
+smk_scope_close(SmkScope *scope)
+{
+	relation_close(scope->relation, NoLock);
+}
+
+/* The expression analysed against the scope under the name by which it refers to its columns. */
 static Node *
-expression_analyse(const char *text, Relation relation, const char *refname, const SmkPurpose *purpose)
+expression_analyse(const char *text, const SmkScope *scope, const char *refname, const SmkPurpose *purpose)
 {
 	Node *raw = expression_parse(text, purpose);
 	ParseState *pstate = make_parsestate(NULL);
@@ -151,8 +247,11 @@ expression_analyse(const char *text, Relation relation, const char *refname, con
 	Node *expression;
 
 	pstate->p_sourcetext = text;
-	item = addRangeTableEntryForRelation(pstate, relation, AccessShareLock, makeAlias(refname, NIL), false,
-										 true);
+	if (scope->query)
+		item = addRangeTableEntryForSubquery(pstate, scope->query, makeAlias(refname, NIL), false, true);
+	else
+		item = addRangeTableEntryForRelation(pstate, scope->relation, AccessShareLock,
+											 makeAlias(refname, NIL), false, true);
 	addNSItemToQuery(pstate, item, true, true, true);
 	expression = transformExpr(pstate, raw, EXPR_KIND_SELECT_TARGET);
 	if (exprType(expression) == UNKNOWNOID)
@@ -177,70 +276,68 @@ expression_analyse(const char *text, Relation relation, const char *refname, con
 /* Analyses and, when wanted, deparses; an error of the parser's is raised again with what the expression was
  * for. */
 static void
-expression_process(const char *text, Relation relation, const char *refname, const char *alias, bool deparse,
-				   const SmkPurpose *purpose, SmkExpression *result)
+expression_process(const char *text, const SmkScope *scope, const char *refname, const char *alias,
+				   bool deparse, const SmkPurpose *purpose, SmkExpression *result)
 {
 	MemoryContext context = CurrentMemoryContext;
 
 	PG_TRY();
 	{
-		Node *expression = expression_analyse(text, relation, refname, purpose);
+		Node *expression = expression_analyse(text, scope, refname, purpose);
 
 		result->type = getBaseType(exprType(expression));
 		result->raw_column = NULL;
 		if (IsA(expression, Var) && ((Var *) expression)->varattno > 0)
-			result->raw_column =
-				get_attname(RelationGetRelid(relation), ((Var *) expression)->varattno, false);
+			result->raw_column = scope_raw_column(scope, ((Var *) expression)->varattno);
 		if (deparse)
 		{
 			int level = smk_path_only_catalog();
 
 			result->text = deparse_expression(
-				expression, deparse_context_for(alias, RelationGetRelid(relation)), true, false);
+				expression, deparse_context_for(alias, RelationGetRelid(scope->relation)), true, false);
 			AtEOXact_GUC(true, level);
 		}
 	}
 	PG_CATCH();
 	{
-		ErrorData *error;
-		char *prefix;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		prefix = psprintf("%s \"%s\" of entity \"%s\"", purpose->kind, purpose->name, purpose->entity);
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-			strncmp(error->message, prefix, strlen(prefix)) == 0)
-			PG_RE_THROW();
-		FlushErrorState();
-		ereport(ERROR, (errcode(error->sqlerrcode), errmsg("%s: %s", prefix, error->message),
-						error->detail ? errdetail_internal("%s", error->detail) : 0,
-						error->hint ? errhint("%s", error->hint)
-									: errhint("The expression is: %s. Relation \"%s\" must offer what it "
-											  "names; bind the entity again "
-											  "with another expression otherwise.",
-											  text, RelationGetRelationName(relation))));
+		expression_rethrow(
+			context, purpose,
+			psprintf("The expression is: %s. Relation \"%s\" must offer what it names; bind the "
+					 "entity again with another expression otherwise.",
+					 text, RelationGetRelationName(scope->relation)));
 	}
 	PG_END_TRY();
 }
 
 /*
  * Checks a user's expression and gives its canonical text. The user may prefix columns with the relation's
- * name.
+ * name. The server deparses nothing over a query outside of it: there the text is kept as it is, may prefix
+ * columns with the entity's name, and names what is not the catalog's in full.
  */
 void
-smk_expression_canonical(const char *text, Relation relation, const char *alias, const SmkPurpose *purpose,
-						 SmkExpression *result)
+smk_expression_canonical(const char *text, const SmkScope *scope, const char *alias,
+						 const SmkPurpose *purpose, SmkExpression *result)
 {
-	expression_process(text, relation, RelationGetRelationName(relation), alias, true, purpose, result);
+	int level;
+
+	if (scope->query == NULL)
+	{
+		expression_process(text, scope, RelationGetRelationName(scope->relation), alias, true, purpose,
+						   result);
+		return;
+	}
+	level = smk_path_only_catalog();
+	expression_process(text, scope, alias, alias, false, purpose, result);
+	AtEOXact_GUC(true, level);
+	result->text = psprintf("(%s)", text);
 }
 
-/* Checks a canonical text again, against the relation as it is now. */
+/* Checks a canonical text again, against the scope as it is now. */
 void
-smk_expression_check(const char *text, Relation relation, const char *alias, const SmkPurpose *purpose,
+smk_expression_check(const char *text, const SmkScope *scope, const char *alias, const SmkPurpose *purpose,
 					 SmkExpression *result)
 {
-	expression_process(text, relation, alias, alias, false, purpose, result);
+	expression_process(text, scope, alias, alias, false, purpose, result);
 }
 
 /* Raises an error unless the expression's type fits the column. */

@@ -16,6 +16,16 @@ typedef struct SmkExpression
 	char *raw_column; /* the relation's column, where the expression is nothing else; or NULL */
 } SmkExpression;
 
+/*
+ * What an expression is over: a relation, or a query of a preset's that reads it with what is joined to it,
+ * under the name of the entity.
+ */
+typedef struct SmkScope
+{
+	Relation relation;	 /* open */
+	struct Query *query; /* analysed; NULL: the relation itself */
+} SmkScope;
+
 /* What an expression is for: the words of its errors. */
 typedef struct SmkPurpose
 {
@@ -24,9 +34,11 @@ typedef struct SmkPurpose
 	const char *entity;
 } SmkPurpose;
 
-extern void smk_expression_canonical(const char *text, Relation relation, const char *alias,
+extern void smk_scope_open(SmkScope *scope, Oid relid, const char *query, const char *entity);
+extern void smk_scope_close(SmkScope *scope);
+extern void smk_expression_canonical(const char *text, const SmkScope *scope, const char *alias,
 									 const SmkPurpose *purpose, SmkExpression *result);
-extern void smk_expression_check(const char *text, Relation relation, const char *alias,
+extern void smk_expression_check(const char *text, const SmkScope *scope, const char *alias,
 								 const SmkPurpose *purpose, SmkExpression *result);
 extern void smk_expression_require(const SmkExpression *expression, SmkType type, const SmkPurpose *purpose);
 extern int smk_path_only_catalog(void);

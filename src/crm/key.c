@@ -54,6 +54,7 @@ table_column_is_unique(Relation table, AttrNumber column, Oid equality)
 }
 
 static bool column_is_unique(Oid relid, AttrNumber column, Oid equality);
+static bool query_column_is_unique(Query *query, AttrNumber column, Oid equality);
 
 /* A column of the query's range table item, also under a cast that changes no bit; or NULL. */
 static Var *
@@ -95,11 +96,23 @@ condition_picks_one(Node *condition, int item, const RangeTblEntry *entry)
 		Var *column = plain_column(list_nth(comparison->args, i), item);
 		Node *other = list_nth(comparison->args, 1 - i);
 
-		if (column && column->varattno > 0 && !bms_is_member(item, pull_varnos(NULL, other)) &&
-			column_is_unique(entry->relid, column->varattno, comparison->opno))
+		if (column == NULL || column->varattno <= 0 || bms_is_member(item, pull_varnos(NULL, other)))
+			continue;
+		if (entry->rtekind == RTE_SUBQUERY
+				? query_column_is_unique(entry->subquery, column->varattno, comparison->opno)
+				: column_is_unique(entry->relid, column->varattno, comparison->opno))
 			return true;
 	}
 	return false;
+}
+
+/* True for a subquery that gives one row: an aggregate of all. */
+static bool
+gives_one_row(const RangeTblEntry *entry)
+{
+	return entry->rtekind == RTE_SUBQUERY && entry->subquery->hasAggs &&
+		   entry->subquery->groupClause == NIL && entry->subquery->groupingSets == NIL &&
+		   !entry->subquery->hasTargetSRFs;
 }
 
 /* The range table item that is a side of a join, where at most one of its rows can meet the condition. */
@@ -113,7 +126,9 @@ side_matches_once(const Query *query, Node *side, Node *condition)
 		return false;
 	item = ((RangeTblRef *) side)->rtindex;
 	entry = rt_fetch(item, query->rtable);
-	return entry->rtekind == RTE_RELATION && condition_picks_one(condition, item, entry);
+	return gives_one_row(entry) ||
+		   ((entry->rtekind == RTE_RELATION || (entry->rtekind == RTE_SUBQUERY && !entry->lateral)) &&
+			condition_picks_one(condition, item, entry));
 }
 
 /* True where the joins give each row of the range table item once at most. */
@@ -136,11 +151,11 @@ joins_repeat_none(const Query *query, Node *node, int item)
 		   side_matches_once(query, join->larg, join->quals);
 }
 
-/* True where the view's definition shows that no two rows have the same value in the column. */
+/* True where the query, of a view or of a preset, shows that no two rows have the same value in the column.
+ */
 static bool
-view_column_is_unique(Relation view, AttrNumber column, Oid equality)
+query_column_is_unique(Query *query, AttrNumber column, Oid equality)
 {
-	Query *query = get_view_query(view);
 	TargetEntry *target = list_nth(query->targetList, column - 1);
 	List *distinct = query->distinctClause ? query->distinctClause : query->groupClause;
 	Var *source = plain_column((Node *) target->expr, 0);
@@ -178,7 +193,7 @@ relation_column_is_unique(Relation relation, AttrNumber column, Oid equality)
 		case RELKIND_MATVIEW:
 			return table_column_is_unique(relation, column, equality);
 		case RELKIND_VIEW:
-			return view_column_is_unique(relation, column, equality);
+			return query_column_is_unique(get_view_query(relation), column, equality);
 		default:
 			return false;
 	}
@@ -219,11 +234,10 @@ joins_keep(Node *node, int item)
 		   (join->jointype == JOIN_INNER && joins_keep(join->rarg, item));
 }
 
-/* True where the view's definition shows that no row has NULL in the column. */
+/* True where the query shows that no row has NULL in the column. */
 static bool
-view_column_is_never_null(Relation view, AttrNumber column)
+query_column_is_never_null(Query *query, AttrNumber column)
 {
-	Query *query = get_view_query(view);
 	TargetEntry *target = list_nth(query->targetList, column - 1);
 	Var *source = plain_column((Node *) target->expr, 0);
 	RangeTblEntry *entry;
@@ -253,8 +267,42 @@ smk_column_is_never_null(Relation relation, AttrNumber column)
 		case RELKIND_PARTITIONED_TABLE:
 			return TupleDescAttr(RelationGetDescr(relation), column - 1)->attnotnull;
 		case RELKIND_VIEW:
-			return view_column_is_never_null(relation, column);
+			return query_column_is_never_null(get_view_query(relation), column);
 		default:
 			return false;
 	}
+}
+
+/* The position of a column of an analysed query, or InvalidAttrNumber. */
+static AttrNumber
+query_column(const Query *query, const char *column)
+{
+	ListCell *cell;
+
+	foreach (cell, query->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, cell);
+
+		if (!target->resjunk && strcmp(target->resname, column) == 0)
+			return target->resno;
+	}
+	return InvalidAttrNumber;
+}
+
+/* As smk_column_is_unique, of a column of an analysed query. */
+bool
+smk_query_column_is_unique(Query *query, const char *column)
+{
+	AttrNumber number = query_column(query, column);
+
+	return number != InvalidAttrNumber && query_column_is_unique(query, number, InvalidOid);
+}
+
+/* As smk_column_is_never_null, likewise. */
+bool
+smk_query_column_is_never_null(Query *query, const char *column)
+{
+	AttrNumber number = query_column(query, column);
+
+	return number != InvalidAttrNumber && query_column_is_never_null(query, number);
 }

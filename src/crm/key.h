@@ -6,7 +6,11 @@
 
 #include "utils/relcache.h"
 
+struct Query;
+
 extern bool smk_column_is_unique(Relation relation, AttrNumber column);
 extern bool smk_column_is_never_null(Relation relation, AttrNumber column);
+extern bool smk_query_column_is_unique(struct Query *query, const char *column);
+extern bool smk_query_column_is_never_null(struct Query *query, const char *column);
 
 #endif

@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -250,14 +249,14 @@ records_reference(SmkRecords *records, const SmkBy *by, const Way *way)
 	{
 		SmkExpression checked;
 		SmkPurpose purpose = {"dimension", by->name, way->binding->entity->name};
-		Relation relation;
+		SmkScope scope;
 
 		smk_binding_open(way->binding);
-		relation = relation_open(way->binding->relid, NoLock);
-		smk_expression_check(by->defined->columns[way->binding->entity - smk_entities].text, relation,
+		smk_binding_scope(way->binding, &scope);
+		smk_expression_check(by->defined->columns[way->binding->entity - smk_entities].text, &scope,
 							 way->binding->entity->name, &purpose, &checked);
 		smk_expression_require(&checked, SMK_TYPE_TEXT, &purpose);
-		relation_close(relation, NoLock);
+		smk_scope_close(&scope);
 	}
 	if (way->length == 0)
 	{

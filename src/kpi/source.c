@@ -104,7 +104,12 @@ smk_source_select(const SmkBinding *binding, const bool *needed, List *dimension
 	}
 	if (separator[0] == '\0')
 		appendStringInfoString(&sql, "true AS is_there");
-	appendStringInfo(&sql, "\n FROM %s AS %s", binding->relation, quote_identifier(binding->entity->name));
+	if (binding->query)
+		appendStringInfo(&sql, "\n FROM (%s) AS %s", smk_sql_indent(binding->query, 7),
+						 quote_identifier(binding->entity->name));
+	else
+		appendStringInfo(&sql, "\n FROM %s AS %s", binding->relation,
+						 quote_identifier(binding->entity->name));
 	if (binding->filter || where)
 		appendStringInfo(&sql, "\n WHERE %s%s%s", binding->filter ? binding->filter : "",
 						 binding->filter && where ? "\n   AND " : "", where ? where : "");

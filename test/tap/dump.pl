@@ -20,6 +20,16 @@ sub sql
 	return $output;
 }
 
+# A small Odoo, which a preset binds.
+my $odoo = "$ENV{SMK_ROOT}/test/sample/odoo.sql";
+my $preset_figures = q{
+SELECT * FROM smarketing.opportunity_win_rate('2026-01-01', '2026-04-01', by => '{owner}');
+SELECT * FROM smarketing.sales_qualified_leads('2026-01-01', '2026-04-01');
+SELECT * FROM smarketing.revenue_evolution('2026-01-01', '2026-04-01');
+SELECT entity, column_name, expression, problem FROM smarketing.bindings ORDER BY 1, 2;
+SELECT label, pipeline, stage FROM smarketing.stage_map ORDER BY 1, 2;
+SELECT by_1, created FROM smarketing.opportunity_win_rate('2026-01-01', '2026-04-01', 'all', '{size}');
+};
 my $figures = q{
 SELECT * FROM smarketing.cost_per_lead('2026-01-01', '2026-04-01', by => '{channel,region}');
 SELECT * FROM smarketing.cost_per_lead('2026-01-01', '2027-01-01', 'fiscal_quarter', options => '{"basis": "period"}');
@@ -120,6 +130,22 @@ foreach my $copy ("${database}_a", "${database}_b")
 	$from = $copy;
 }
 is(sql($from, "INSERT INTO smarketing.spend_entry (at, amount) VALUES ('2026-01-01', 1) RETURNING spend_id"), '3', 'the sequence goes on');
+
+# What a preset binds is dumped as well, though it depends on none of the CRM's tables.
+my $bound = "${database}_odoo";
+sql('postgres', "CREATE DATABASE $bound");
+is(sql($bound, "\\i $odoo", '-v schema=odoo -v version=17'), '', 'a small Odoo');
+is(sql($bound, q{SET client_min_messages = warning;
+CREATE EXTENSION smarketing;
+SELECT count(*) FROM smarketing.use_preset('odoo', 'odoo') WHERE source IS NOT NULL;
+SELECT smarketing.define_dimension('size', $${"opportunity": "CASE WHEN opportunity.expected_revenue > 100 THEN 'large' ELSE 'small' END"}$$) \gset
+SELECT count(*) FROM pg_depend WHERE refobjid = 'odoo.crm_lead'::regclass AND classid = 'pg_rewrite'::regclass}), "7\n0", 'bound by a preset, on which no view depends');
+$before = sql($bound, $preset_figures);
+unlike($before, qr/ERROR/, 'gives figures');
+sql('postgres', "CREATE DATABASE ${bound}_a");
+is(`pg_dump $bound > dump.sql && psql -XqAt -v ON_ERROR_STOP=1 -d ${bound}_a -f dump.sql 2>&1 >/dev/null`, '', 'and is restored');
+is(sql("${bound}_a", $preset_figures), $before, 'with the same figures');
+sql('postgres', "DROP DATABASE $_") foreach ($bound, "${bound}_a");
 
 # DROP EXTENSION leaves nothing behind, and takes nothing else along.
 my $left = q{SELECT count(*) FROM pg_depend WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'smarketing')

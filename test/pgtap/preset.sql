@@ -1,0 +1,229 @@
+-- use_preset('odoo') on a small Odoo of each version, on halves of one, and on what else it may meet.
+SET client_min_messages = warning;
+SET TimeZone = 'UTC';
+CREATE EXTENSION smarketing;
+\o /dev/null
+SELECT :'root' || '/test/sample/odoo.sql' AS odoo \gset
+\set version 14
+\set schema odoo_14
+\i :odoo
+\set version 15
+\set schema odoo_15
+\i :odoo
+\set version 16
+\set schema odoo_16
+\i :odoo
+\set version 17
+\set schema odoo_17
+\i :odoo
+\set version 18
+\set schema odoo_18
+\i :odoo
+\set version 19
+\set schema odoo_19
+\i :odoo
+SELECT smarketing.configure('time_zone', 'UTC');
+\o
+SELECT plan(117);
+
+-- What is expected of every version.
+CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
+INSERT INTO expected_lead VALUES (1, NULL, 'New', 'Newsletter', 'Spring', 'Ana O''Brien', NULL, NULL), (2, NULL, 'New', 'newsletter ', NULL, NULL, '2026-02-10 08:00', 'Too expensive'), (3, 10, 'Won', 'Email', NULL, 'Ana O''Brien', NULL, NULL),
+    (4, 12, 'Won', 'Newsletter', 'Spring', 'Boris Birk', NULL, NULL), (5, NULL, 'Qualified', 'Newsletter', NULL, 'Ana O''Brien', NULL, NULL), (6, 12, 'Qualified', 'Banner', NULL, 'Boris Birk', NULL, NULL),
+    (7, NULL, 'Qualified', NULL, NULL, 'Boris Birk', NULL, NULL), (8, 10, 'Angebot', 'newsletter ', NULL, 'Ana O''Brien', NULL, NULL), (9, 10, 'Won', 'Newsletter', NULL, 'Ana O''Brien', NULL, NULL),
+    (10, 12, 'Won', 'Email', NULL, NULL, NULL, NULL), (11, NULL, 'Angebot', NULL, NULL, 'Ana O''Brien', NULL, NULL), (12, NULL, 'New', NULL, NULL, 'Boris Birk', NULL, NULL),
+    (13, 12, 'Qualified', 'Newsletter', NULL, 'Boris Birk', NULL, NULL), (14, NULL, 'New', NULL, NULL, 'Ana O''Brien', NULL, NULL);
+CREATE TABLE expected_opportunity (opportunity_id int, created_at timestamptz, closed_at timestamptz, won bool, amount numeric, currency text, lost_reason text);
+INSERT INTO expected_opportunity VALUES (3, '2026-01-05', '2026-02-15 09:00', true, 1000, 'EUR', NULL), (4, '2026-02-05', '2026-03-01', true, 500, 'EUR', NULL), (5, '2026-02-02', NULL, NULL, 50, 'EUR', NULL),
+    (6, '2026-02-03', '2026-03-05', false, 700, 'EUR', 'Too expensive'), (7, '2026-02-04', NULL, NULL, 60, 'EUR', NULL), (8, '2026-02-05', NULL, NULL, 80, 'EUR', NULL), (9, '2026-03-03', '2026-03-03', true, 300, 'EUR', NULL),
+    (10, '2026-02-06', '2026-03-07', true, 200, 'EUR', NULL), (11, '2026-02-01', NULL, NULL, 90, 'EUR', NULL), (12, '2026-03-09', '2026-03-09', false, 100, 'EUR', NULL), (13, '2026-02-07', '2026-02-27 23:59:59', false, 40, 'EUR', 'Gone'), (14, '2026-02-08', NULL, NULL, 10, 'EUR', NULL);
+-- Each change, and the stage in which each lead began.
+CREATE TABLE expected_stage_change (lead_id int, at timestamptz, stage text, pipeline text);
+INSERT INTO expected_stage_change VALUES (3, '2026-01-05', 'New', NULL), (3, '2026-01-20', 'Qualified', NULL), (3, '2026-02-15 09:00', 'Won', NULL), (4, '2026-01-10', 'New', NULL), (4, '2026-02-28', 'Won', NULL), (1, '2026-01-31 23:30', 'New', NULL),
+    (2, '2026-02-01', 'New', NULL), (11, '2026-02-01', 'New', NULL), (11, '2026-02-02 10:00', 'deleted stage 5', NULL), (11, '2026-02-02 10:00', 'Angebot', NULL), (5, '2026-02-02', 'Qualified', NULL), (6, '2026-02-03', 'Qualified', NULL), (7, '2026-02-04', 'Qualified', NULL),
+    (8, '2026-02-05', 'Angebot', NULL), (8, '2026-02-11', 'Won', 'reopened'), (8, '2026-02-12', 'Angebot', NULL), (10, '2026-02-06', 'Qualified', NULL), (10, '2026-03-07', 'Won', NULL), (13, '2026-02-07', 'Qualified', NULL), (14, '2026-02-08', 'New', NULL), (9, '2026-03-03', 'Won', NULL), (12, '2026-03-09', 'New', NULL);
+
+CREATE TABLE used (entity text, source text, columns int, missing text);
+-- Binds a schema, and makes plain views of what is bound.
+CREATE FUNCTION use(source_schema text, VARIADIC exposed text[] DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+BEGIN
+    DELETE FROM used;
+    INSERT INTO used SELECT * FROM smarketing.use_preset('odoo', source_schema);
+    FOREACH name IN ARRAY exposed LOOP
+        EXECUTE format('DROP VIEW IF EXISTS bound_%s', name);
+        PERFORM smarketing.expose(name, 'bound_' || name);
+    END LOOP;
+END $$;
+CREATE FUNCTION missing(name text) RETURNS text LANGUAGE sql AS $$SELECT missing FROM used WHERE entity = name$$;
+
+CREATE FUNCTION version_is_read(version text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM smarketing.binding;
+    DELETE FROM smarketing.stage_map;
+    PERFORM use('odoo_' || version, 'lead', 'opportunity', 'stage_change', 'activity', 'revenue', 'account', 'owner');
+    RETURN NEXT results_eq('SELECT entity, source, columns FROM used WHERE source IS NOT NULL',
+        format($q$VALUES ('lead', '%1$s.crm_lead', 11), ('opportunity', '%1$s.crm_lead', 16), ('stage_change', '%1$s.mail_tracking_value', 4), ('activity', '%1$s.mail_message', 4), ('revenue', '%1$s.account_move', 6), ('account', '%1$s.res_partner', 3), ('owner', '%1$s.res_users', 5)$q$, 'odoo_' || version), version || ': all of it is bound');
+    RETURN NEXT set_eq('SELECT lead_id, account_id, stage, channel, campaign, owner, disqualified_at, disqualified_reason FROM bound_lead', 'SELECT lead_id, account_id, stage, channel::varchar, campaign, owner::varchar, disqualified_at, disqualified_reason FROM expected_lead', version || ': leads');
+    RETURN NEXT set_eq('SELECT opportunity_id, created_at, closed_at, won, amount, currency::text, lost_reason::text FROM bound_opportunity', 'SELECT * FROM expected_opportunity', version || ': opportunities, won and lost by the verdict of Odoo 19');
+    RETURN NEXT bag_eq('SELECT lead_id, date_trunc(''second'', at), stage, pipeline FROM bound_stage_change', 'SELECT * FROM expected_stage_change', version || ': changes of stage, the first stage included');
+    RETURN NEXT results_eq('SELECT stage::text FROM bound_stage_change WHERE lead_id = 11 ORDER BY at', $q$VALUES ('New'), ('deleted stage 5'), ('Angebot')$q$, version || ': two changes in one second keep their order');
+    RETURN NEXT set_eq('SELECT lead_id, at, kind::text, owner::text FROM bound_activity', $q$VALUES (1, timestamptz '2026-02-02 09:00', 'Call', 'Ana O''Brien'), (3, '2026-01-31 23:59:59', 'Meeting', 'Boris Birk'), (3, '2026-02-15', 'Call', NULL)$q$, version || ': activities that were done');
+    RETURN NEXT set_eq('SELECT account_id, at, amount, currency::text, channel::text, owner::text FROM bound_revenue', $q$VALUES (10, date '2026-02-03', 1000.10, 'EUR', 'Newsletter', 'Ana O''Brien'), (10, '2026-03-01', -200, 'EUR', 'Email', 'Ana O''Brien'), (12, '2026-02-28', 50, 'EUR', NULL, 'Boris Birk')$q$, version || ': posted invoices and refunds');
+    RETURN NEXT set_eq('SELECT owner::text, team::text, manager::text, is_active FROM bound_owner', $q$VALUES ('Ana O''Brien', 'Direct', 'Ana O''Brien', true), ('Boris Birk', 'Nordic', NULL, false)$q$, version || ': salespeople, also one who left, with teams');
+    RETURN NEXT set_eq('SELECT account_id, label::text, owner::text FROM bound_account WHERE account_id >= 10', $q$VALUES (10, 'Alder AB', 'Ana O''Brien'), (12, 'Bark BV', NULL)$q$, version || ': firms, not their contacts');
+    RETURN NEXT results_eq('SELECT created, won, lost, amount_won, amount_lost FROM smarketing.opportunity_win_rate(NULL, NULL, ''all'')', 'VALUES (12::bigint, 4::bigint, 3::bigint, 2000.0, 840.0)', version || ': the win rate');
+    RETURN NEXT is_empty('SELECT * FROM smarketing.bindings WHERE problem IS NOT NULL', version || ': no problem');
+END $$;
+SELECT version_is_read('14');
+SELECT version_is_read('15');
+SELECT version_is_read('16');
+SELECT version_is_read('17');
+SELECT version_is_read('18');
+SELECT version_is_read('19');
+
+-- Stages by is_won and order; a deal that came back was not won; a stage that was deleted is named.
+SELECT results_eq($$SELECT label, pipeline, stage::text FROM smarketing.stage_map ORDER BY stage_map.pipeline NULLS FIRST, stage_map.stage$$,
+    $$VALUES ('New', NULL, 'lead'), ('Qualified', NULL, 'sql'), ('Angebot', NULL, 'opportunity'), ('Won', NULL, 'won'), ('Won', 'reopened', 'opportunity')$$, 'stages are funnel stages');
+SELECT results_eq($$SELECT leads, opportunities, won FROM smarketing.sales_qualified_leads(NULL, NULL, 'all')$$, $$VALUES (14::bigint, 12::bigint, 4::bigint)$$, 'won leads are those that are won now');
+SELECT matches(missing('stage_change'), 'stage 5 was deleted, 1 changes .*map_stage\(''deleted stage 5''', 'a stage that was deleted is told of');
+SELECT matches(missing('opportunity'), 'closed_at: slower than need be \(no index on mail_message.res_id\)', 'a missing index is told of');
+
+-- The indexes that Odoo makes: closings are then looked up one by one, with the same result.
+\o /dev/null
+CREATE INDEX ON odoo_19.mail_message (model, res_id);
+CREATE INDEX ON odoo_19.mail_tracking_value (mail_message_id);
+SELECT use('odoo_19', 'opportunity', 'stage_change');
+\o
+SELECT ok(missing('opportunity') IS NULL AND (SELECT query LIKE '%LEFT JOIN LATERAL%' FROM smarketing.binding WHERE entity = 'opportunity'), 'with the indexes of Odoo''s own it is no longer');
+SELECT set_eq('SELECT opportunity_id, created_at, closed_at, won, amount, currency::text, lost_reason::text FROM bound_opportunity', 'SELECT * FROM expected_opportunity', 'and the opportunities are the same');
+CREATE FUNCTION plan_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+    plan text := '';
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || statement LOOP
+        plan := plan || line || E'\n';
+    END LOOP;
+    RETURN plan;
+END $$;
+SELECT unalike(plan_of('SELECT created_at, amount FROM bound_opportunity'), '%Join%', 'what a figure does not need is not joined');
+
+-- The key is known to be unique through the joins, so that no row is folded for a dimension of the lead's.
+\o /dev/null
+SELECT smarketing.define_dimension('rating', '{"lead": "CASE WHEN automated_probability > 50 THEN ''high'' ELSE ''low'' END"}');
+\o
+SELECT results_eq($$SELECT by_1, created FROM smarketing.opportunity_win_rate(NULL, NULL, 'all', '{rating}')$$, $$VALUES ('high', 5::bigint), ('low', 7::bigint)$$, 'a dimension over a bound table with its joins');
+SELECT unalike(smarketing.kpi_sql('opportunity_win_rate', NULL, NULL, 'all', '{rating}'), '%GROUP BY lead.%', 'is joined plainly');
+
+-- Called twice: the same. What a user mapped stays.
+CREATE VIEW configuration AS SELECT (SELECT string_agg(b::text, E'\n' ORDER BY entity) FROM smarketing.binding AS b) || (SELECT string_agg(c::text, E'\n' ORDER BY entity, column_name) FROM smarketing.binding_column AS c) || (SELECT string_agg(s::text, E'\n' ORDER BY label, pipeline) FROM smarketing.stage_map AS s) AS all_of_it;
+\o /dev/null
+SELECT smarketing.map_stage('Qualified', 'mql'), smarketing.map_stage('deleted stage 5', 'sql');
+\o
+SELECT md5(all_of_it) AS before FROM configuration \gset
+SELECT use('odoo_19') \gset
+SELECT is((SELECT md5(all_of_it) FROM configuration), :'before', 'called twice it changes nothing, nor what was mapped by hand');
+SELECT is(missing('stage_change'), NULL, 'a deleted stage that was mapped is none to tell of');
+-- Bindings of other entities stay; a dimension that no longer fits is told of.
+CREATE TABLE bill (at date, amount numeric);
+CREATE TABLE person (id int PRIMARY KEY, born timestamptz, eyes text);
+SELECT smarketing.bind('spend', 'bill'), smarketing.bind('lead', 'person', '{"lead_id": "id", "created_at": "born"}'), smarketing.define_dimension('rating', NULL), smarketing.define_dimension('eyes', '{"lead": "eyes"}') \gset
+SELECT use('odoo_19') \gset
+SELECT results_eq($$SELECT relation FROM smarketing.binding WHERE entity IN ('lead', 'spend') ORDER BY entity$$, $$VALUES ('odoo_19.crm_lead'), ('public.bill')$$, 'what was bound of the preset''s entities is replaced, what is of others stays');
+SELECT matches(missing('lead'), 'dimension "eyes" of entity "lead": .*define_dimension', 'a dimension that does not fit is told of');
+SELECT smarketing.define_dimension('eyes', NULL), smarketing.unbind('spend') \gset
+
+-- A name that needs quotes.
+ALTER SCHEMA odoo_15 RENAME TO "Odoo ""15""; x'";
+SELECT use('Odoo "15"; x''', 'opportunity', 'stage_change') \gset
+SELECT set_eq('SELECT opportunity_id, created_at, closed_at, won, amount, currency::text, lost_reason::text FROM bound_opportunity', 'SELECT * FROM expected_opportunity', 'a schema whose name needs quotes');
+SELECT is((SELECT source FROM used WHERE entity = 'lead'), '"Odoo ""15""; x''".crm_lead', 'is named with them');
+DROP VIEW bound_opportunity, bound_stage_change;
+
+-- The CRM changes its tables as it likes.
+SELECT use('odoo_18') \gset
+DROP VIEW bound_lead, bound_activity, bound_revenue, bound_account, bound_owner;
+SELECT lives_ok('ALTER TABLE odoo_18.crm_lead ALTER expected_revenue TYPE float8, ALTER name TYPE text, ALTER create_date TYPE timestamptz USING create_date AT TIME ZONE ''UTC''', 'the CRM changes types');
+SELECT results_eq('SELECT created, won, lost, amount_won FROM smarketing.opportunity_win_rate(NULL, NULL, ''all'')', 'VALUES (12::bigint, 4::bigint, 3::bigint, 2000.0)', 'and the figures stay');
+SELECT lives_ok('ALTER TABLE odoo_18.crm_lead RENAME source_id TO origin_id', 'the CRM renames a column');
+SELECT throws_like('SELECT smarketing.opportunity_win_rate()', 'query "preset" of entity "opportunity": column opportunity.source_id does not exist', 'a figure says so');
+SELECT is((SELECT count(*) FROM smarketing.bindings WHERE entity = 'lead' AND problem LIKE 'query "preset" of entity "lead"%'), (SELECT count(*) FROM smarketing.binding_column WHERE entity = 'lead'), 'bindings does too');
+SELECT use('odoo_18') \gset
+SELECT results_eq($$SELECT by_1, created FROM smarketing.opportunity_win_rate(NULL, NULL, 'all', '{channel}')$$, $$VALUES ('(none)', 8::bigint), ('Banner', 1), ('Email', 3)$$, 'called again it goes on with what is there: media alone');
+
+-- Half an Odoo: what is missing is named, the rest is bound.
+ALTER TABLE odoo_17.crm_lead DROP lost_reason_id, ALTER expected_revenue TYPE text;
+SELECT use('odoo_17') \gset
+DROP TABLE odoo_17.mail_tracking_value, odoo_17.account_move, odoo_17.crm_team_member, odoo_17.res_partner;
+SELECT use('odoo_17', 'lead', 'owner') \gset
+SELECT matches(missing('opportunity'), 'lost_reason: no column crm_lead.lost_reason_id', 'a missing column is named');
+SELECT matches(missing('opportunity'), 'amount" of entity "opportunity" must be a number, not text', 'one of another type is named');
+SELECT matches(missing('opportunity'), 'closed_at: without tracked changes .* \(no table mail_tracking_value\)', 'a worse way is told of');
+SELECT is(missing('stage_change'), 'no table mail_tracking_value; without it the funnel knows the stages of today only; what was bound works no longer, and is forgotten', 'a missing table is named, what was bound of it is forgotten');
+SELECT matches(missing('revenue'), '^no table account_move; revenue is that of won opportunities', 'no invoices');
+SELECT matches(missing('lead'), 'owner: owners are logins \(no table res_partner\)', 'no names of salespeople');
+SELECT set_eq('SELECT owner::text, team::text FROM bound_owner', $$VALUES ('ana', 'Direct'), ('boris', 'Nordic')$$, 'their logins, and their teams by another way');
+SELECT results_eq('SELECT created, won, lost FROM smarketing.opportunity_win_rate(NULL, NULL, ''all'')', 'VALUES (12::bigint, 4::bigint, 3::bigint)', 'what is there is counted');
+DROP VIEW bound_lead, bound_owner;
+DROP TABLE odoo_17.crm_stage;
+SELECT use('odoo_17') \gset
+SELECT matches(missing('opportunity'), 'won: no column crm_lead.won_status, no table crm_stage', 'without stages nothing older than 19 tells what is won');
+SELECT is((SELECT columns FROM used WHERE entity = 'opportunity') > 8, true, 'opportunities are bound without');
+ALTER TABLE odoo_17.crm_lead DROP create_date;
+SELECT use('odoo_17') \gset
+SELECT matches(missing('lead'), 'created_at: no column crm_lead.create_date', 'what an entity requires is named');
+SELECT is((SELECT columns FROM used WHERE entity = 'lead'), 0, 'without it that is not bound');
+SELECT ok((SELECT columns FROM used WHERE entity = 'activity') >= 3, 'others are');
+
+-- Empty tables; no posted invoice: then revenue is that of won opportunities, not none.
+DELETE FROM smarketing.binding;
+DELETE FROM odoo_16.account_move WHERE state = 'posted' AND move_type LIKE 'out%';
+SELECT use('odoo_16') \gset
+SELECT matches(missing('revenue'), '^no rows that count in account_move; revenue is that of won opportunities', 'no posted invoice is no revenue of zero');
+SELECT is((SELECT sum(revenue) FROM smarketing.revenue_evolution('2026-01-01', '2026-04-01')), 2000.0, 'it is that of won opportunities');
+TRUNCATE odoo_16.crm_lead, odoo_16.crm_stage, odoo_16.mail_message, odoo_16.mail_tracking_value, odoo_16.res_company;
+SELECT use('odoo_16') \gset
+SELECT matches(missing('lead'), 'crm_lead has no rows yet', 'an empty table is told of');
+SELECT results_eq('SELECT created, won FROM smarketing.opportunity_win_rate(''2026-01-01'', ''2026-02-01'', ''all'')', 'VALUES (0::bigint, 0::bigint)', 'and counts as nothing');
+DELETE FROM odoo_16.ir_model_fields;
+SELECT use('odoo_16') \gset
+SELECT matches(missing('stage_change'), 'no row of crm.lead''s stage_id', 'a field that is not there is told of');
+
+-- Two companies, two currencies.
+INSERT INTO odoo_14.res_company VALUES (2, 'Linde Inc', 1, 2);
+UPDATE odoo_14.crm_lead SET company_id = 2 WHERE id IN (3, 6);
+SELECT use('odoo_14') \gset
+SELECT matches(missing('lead'), '2 companies: tell them apart by SELECT smarketing.define_dimension\(''company''', 'two companies are told of');
+SELECT matches(missing('opportunity'), 'companies reckon in EUR, USD: .*configure', 'and their currencies');
+SELECT substring(missing('lead') FROM 'SELECT smarketing.define_dimension.*\)') AS statement \gset
+:statement \gset
+SELECT results_eq($$SELECT by_1, opportunities FROM smarketing.cost_per_opportunity(NULL, NULL, 'all', '{company}') ORDER BY 1$$, $$VALUES ('Linde & Søn', 10::bigint), ('Linde Inc', 2)$$, 'the statement that it gives runs, what has no company being the main one''s');
+SELECT throws_ok($$SELECT smarketing.opportunity_win_rate(NULL, NULL, 'all')$$, '55000', NULL, 'two currencies are never added up');
+
+-- What is no preset, no schema, no Odoo.
+SELECT throws_ok($$SELECT smarketing.use_preset('oddo')$$, '22023', 'preset "oddo" does not exist', 'an unknown preset');
+SELECT throws_ok($$SELECT smarketing.use_preset(NULL)$$, '22004', NULL, 'none');
+SELECT throws_ok($$SELECT smarketing.use_preset('odoo', 'nowhere')$$, '3F000', 'schema "nowhere" does not exist', 'an unknown schema');
+CREATE SCHEMA empty;
+SELECT throws_ok($$SELECT smarketing.use_preset('odoo', 'empty')$$, '42P01', 'schema "empty" has no tables of preset "odoo"', 'a schema without Odoo');
+SELECT results_eq('SELECT preset, found FROM smarketing.presets()', $$VALUES ('odoo', true)$$, 'the presets that there are');
+
+-- Rights.
+CREATE ROLE preset_reader;
+CREATE ROLE preset_owner;
+GRANT EXECUTE ON FUNCTION smarketing.use_preset(text, text) TO preset_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON smarketing.binding, smarketing.binding_column, smarketing.stage_map TO preset_owner;
+SET ROLE preset_reader;
+SELECT throws_ok($$SELECT smarketing.use_preset('odoo', 'odoo_19')$$, '42501', NULL, 'who may not configure may not');
+SET ROLE preset_owner;
+SELECT throws_ok($$SELECT smarketing.use_preset('odoo', 'odoo_19')$$, '42501', 'permission denied for schema odoo_19', 'nor who may not use the schema');
+RESET ROLE;
+GRANT USAGE ON SCHEMA odoo_19 TO preset_owner;
+SET ROLE preset_owner;
+SELECT matches((SELECT missing FROM smarketing.use_preset('odoo', 'odoo_19') WHERE entity = 'owner'), 'no right to read it: GRANT SELECT ON odoo_19.res_users TO preset_owner', 'who may not read the tables binds them, and learns of it');
+RESET ROLE;
+DROP OWNED BY preset_owner;
+DROP ROLE preset_reader, preset_owner;
+SELECT * FROM finish();
