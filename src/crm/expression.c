@@ -18,7 +18,6 @@
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "parser/parsetree.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -150,6 +149,7 @@ scope_raw_column(const SmkScope *scope, AttrNumber column)
 {
 	Oid relid = RelationGetRelid(scope->relation);
 	TargetEntry *target;
+	RangeTblEntry *entry;
 	Var *var;
 	char *name;
 
@@ -159,7 +159,8 @@ scope_raw_column(const SmkScope *scope, AttrNumber column)
 	if (scope->query->setOperations || target == NULL || !IsA(target->expr, Var))
 		return NULL;
 	var = (Var *) target->expr;
-	if (var->varattno <= 0 || rt_fetch(var->varno, scope->query->rtable)->relid != relid)
+	entry = rt_fetch(var->varno, scope->query->rtable);
+	if (var->varattno <= 0 || entry->rtekind != RTE_RELATION || entry->relid != relid)
 		return NULL;
 	name = get_attname(relid, var->varattno, false);
 	return strcmp(name, target->resname) == 0 ? name : NULL;

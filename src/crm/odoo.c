@@ -350,17 +350,19 @@ static const SmkPresetPart odoo_advice[] = {
 	 "''{\"lead\": \"res_company_name\", \"opportunity\": \"res_company_name\"}'')'\n"
 	 "FROM {res_company} AS res_company HAVING count(*) > 1"},
 	{"opportunity",
-	 "SELECT 'companies reckon in ' || string_agg(DISTINCT {res_currency.name}, ', ') || ': name the one of "
-	 "the figures by SELECT smarketing.configure(''currency'', ...), and enter rates into "
-	 "smarketing.exchange_rate_entry'\n"
+	 "SELECT format('companies reckon in %s: name the currency of the figures by SELECT "
+	 "smarketing.configure(''currency'', "
+	 "%L), and enter rates into smarketing.exchange_rate_entry', string_agg(DISTINCT {res_currency.name}, ', "
+	 "'), "
+	 "(array_agg({res_currency.name} ORDER BY {res_company.id}))[1])\n"
 	 "FROM {res_company} AS res_company JOIN {res_currency} AS res_currency ON {res_currency.id} = "
 	 "{res_company.currency_id} HAVING count(DISTINCT {res_currency.name}) > 1"},
 	{"stage_change", "SELECT 'ir_model_fields has no row of crm.lead''s stage_id: no change is found' WHERE "
 					 "NOT EXISTS (SELECT {field.id} FROM {ir_model_fields} AS field WHERE {field.model} = "
 					 "'crm.lead' AND {field.name} = 'stage_id')"},
 	{"stage_change",
-	 "SELECT format('stage %s was deleted, %s changes into it count as no stage: read it by SELECT "
-	 "smarketing.map_stage(%L, ...)', id, changes, 'deleted stage ' || id)\n"
+	 "SELECT format('stage %s was deleted, and changes into it (%s) count as no stage: read it by SELECT "
+	 "smarketing.map_stage(%L, ''opportunity'')', id, changes, 'deleted stage ' || id)\n"
 	 "FROM (\n"
 	 "    SELECT {tracking.new_value_integer} AS id, count(*) AS changes FROM {mail_tracking_value} AS "
 	 "tracking\n"

@@ -90,17 +90,18 @@ preset_schemas(const SmkPreset *preset)
 	for (const char *const *needed = preset->needed; needed[0] != NULL; needed += 2)
 		appendStringInfo(&sql, "%s(%s, %s)", sql.len ? ", " : "", quote_literal_cstr(needed[0]),
 						 quote_literal_cstr(needed[1]));
-	smk_binding_write(
-		psprintf("SELECT pg_catalog.string_agg(pg_catalog.quote_ident(nspname), ', ' ORDER BY nspname)\n"
-				 "FROM pg_catalog.pg_namespace AS schema\n"
-				 "WHERE nspname NOT LIKE 'pg\\_%%' AND NOT EXISTS (\n"
-				 "    SELECT FROM (VALUES %s) AS needed (name, attribute) WHERE NOT EXISTS (\n"
-				 "        SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_attribute ON attrelid = "
-				 "pg_class.oid\n"
-				 "        WHERE relnamespace = schema.oid AND relname = needed.name\n"
-				 "            AND attname = needed.attribute AND NOT attisdropped))",
-				 sql.data),
-		0, NULL);
+	if (SPI_execute(
+			psprintf("SELECT pg_catalog.string_agg(pg_catalog.quote_ident(nspname), ', ' ORDER BY nspname)\n"
+					 "FROM pg_catalog.pg_namespace AS schema\n"
+					 "WHERE nspname NOT LIKE 'pg\\_%%' AND NOT EXISTS (\n"
+					 "    SELECT FROM (VALUES %s) AS needed (name, attribute) WHERE NOT EXISTS (\n"
+					 "        SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_attribute ON attrelid = "
+					 "pg_class.oid\n"
+					 "        WHERE relnamespace = schema.oid AND relname = needed.name\n"
+					 "            AND attname = needed.attribute AND NOT attisdropped))",
+					 sql.data),
+			true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for preset \"%s\"", preset->name);
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
@@ -526,19 +527,22 @@ run_query(Writing *writing, const char *template)
 static void
 tell_of_rights(Writing *writing, StringInfo missing)
 {
+	StringInfoData tables;
 	ListCell *cell;
 
+	initStringInfo(&tables);
 	foreach (cell, writing->tables)
 	{
 		const char *name = strVal(lfirst(cell));
 
 		if (pg_class_aclcheck(probed_find(writing, name, NULL)->relid, GetUserId(), ACL_SELECT) !=
 			ACLCHECK_OK)
-			add_word(missing, "; ",
-					 psprintf("no right to read it: GRANT SELECT ON %s TO %s",
-							  quote_qualified_identifier(writing->schema, name),
-							  quote_identifier(GetUserNameFromId(GetUserId(), false))));
+			add_word(&tables, ", ", quote_qualified_identifier(writing->schema, name));
 	}
+	if (tables.len)
+		add_word(missing, "; ",
+				 psprintf("no right to read: GRANT SELECT ON %s TO %s", tables.data,
+						  quote_identifier(GetUserNameFromId(GetUserId(), false))));
 }
 
 /* A bound entity in words, to tell one binding from another; NULL where it is not bound. In short without its
@@ -783,9 +787,11 @@ Datum
 smk_presets(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
+	level = smk_path_only_catalog();
 	for (size_t i = 0; i < lengthof(presets); i++)
 	{
 		Datum values[4];
@@ -797,6 +803,7 @@ smk_presets(PG_FUNCTION_ARGS)
 		values[3] = BoolGetDatum(preset_schemas(presets[i]) != NULL);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
+	AtEOXact_GUC(true, level);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -24,6 +24,8 @@ SELECT :'root' || '/test/sample/odoo.sql' AS odoo \gset
 \i :odoo
 SELECT smarketing.configure('time_zone', 'UTC');
 \o
+-- Some are copies that a loader made, without indexes: closings are then found otherwise.
+DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
 SELECT plan(117);
 
 -- What is expected of every version.
@@ -87,12 +89,11 @@ SELECT version_is_read('19');
 SELECT results_eq($$SELECT label, pipeline, stage::text FROM smarketing.stage_map ORDER BY stage_map.pipeline NULLS FIRST, stage_map.stage$$,
     $$VALUES ('New', NULL, 'lead'), ('Qualified', NULL, 'sql'), ('Angebot', NULL, 'opportunity'), ('Won', NULL, 'won'), ('Won', 'reopened', 'opportunity')$$, 'stages are funnel stages');
 SELECT results_eq($$SELECT leads, opportunities, won FROM smarketing.sales_qualified_leads(NULL, NULL, 'all')$$, $$VALUES (14::bigint, 12::bigint, 4::bigint)$$, 'won leads are those that are won now');
-SELECT matches(missing('stage_change'), 'stage 5 was deleted, 1 changes .*map_stage\(''deleted stage 5''', 'a stage that was deleted is told of');
-SELECT matches(missing('opportunity'), 'closed_at: slower than need be \(no index on mail_message.res_id\)', 'a missing index is told of');
+SELECT matches(missing('stage_change'), 'stage 5 was deleted, and changes into it \(1\) .*SELECT smarketing.map_stage\(''deleted stage 5'', ''opportunity''\)', 'a stage that was deleted is told of');
+SELECT matches(missing('opportunity'), 'closed_at: slower than need be \(no index on mail_tracking_value.mail_message_id\)', 'a missing index is told of');
 
 -- The indexes that Odoo makes: closings are then looked up one by one, with the same result.
 \o /dev/null
-CREATE INDEX ON odoo_19.mail_message (model, res_id);
 CREATE INDEX ON odoo_19.mail_tracking_value (mail_message_id);
 SELECT use('odoo_19', 'opportunity', 'stage_change');
 \o
@@ -196,7 +197,7 @@ INSERT INTO odoo_14.res_company VALUES (2, 'Linde Inc', 1, 2);
 UPDATE odoo_14.crm_lead SET company_id = 2 WHERE id IN (3, 6);
 SELECT use('odoo_14') \gset
 SELECT matches(missing('lead'), '2 companies: tell them apart by SELECT smarketing.define_dimension\(''company''', 'two companies are told of');
-SELECT matches(missing('opportunity'), 'companies reckon in EUR, USD: .*configure', 'and their currencies');
+SELECT matches(missing('opportunity'), 'companies reckon in EUR, USD: .*SELECT smarketing.configure\(''currency'', ''EUR''\)', 'and their currencies');
 SELECT substring(missing('lead') FROM 'SELECT smarketing.define_dimension.*\)') AS statement \gset
 :statement \gset
 SELECT results_eq($$SELECT by_1, opportunities FROM smarketing.cost_per_opportunity(NULL, NULL, 'all', '{company}') ORDER BY 1$$, $$VALUES ('Linde & Søn', 10::bigint), ('Linde Inc', 2)$$, 'the statement that it gives runs, what has no company being the main one''s');
@@ -222,7 +223,7 @@ SELECT throws_ok($$SELECT smarketing.use_preset('odoo', 'odoo_19')$$, '42501', '
 RESET ROLE;
 GRANT USAGE ON SCHEMA odoo_19 TO preset_owner;
 SET ROLE preset_owner;
-SELECT matches((SELECT missing FROM smarketing.use_preset('odoo', 'odoo_19') WHERE entity = 'owner'), 'no right to read it: GRANT SELECT ON odoo_19.res_users TO preset_owner', 'who may not read the tables binds them, and learns of it');
+SELECT matches((SELECT missing FROM smarketing.use_preset('odoo', 'odoo_19') WHERE entity = 'owner'), 'no right to read: GRANT SELECT ON .*odoo_19.res_users.* TO preset_owner', 'who may not read the tables binds them, and learns of it');
 RESET ROLE;
 DROP OWNED BY preset_owner;
 DROP ROLE preset_reader, preset_owner;

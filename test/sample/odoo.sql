@@ -114,4 +114,7 @@ UPDATE crm_lead SET won_status = CASE WHEN id IN (3, 4, 9, 10) THEN 'won' WHEN i
 ALTER TABLE crm_stage ADD team_id int;
 \endif
 DROP FUNCTION label(text, jsonb);
+-- Of Odoo's own indexes those that find the changes of a lead.
+CREATE INDEX mail_message_model_res_id_idx ON mail_message (model, res_id);
+CREATE INDEX mail_tracking_value_mail_message_id_index ON mail_tracking_value (mail_message_id);
 RESET search_path;

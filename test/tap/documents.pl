@@ -1,7 +1,8 @@
 # Every SQL example in README.md and docs/ runs, and gives the output that stands below it.
 #
 # A block marked ```sql is run as psql would run it; a block marked ```text that follows it is what psql must print.
-# The blocks of one document share a session, on a copy of the sample CRM as test/sample/bind.sql binds it.
+# The blocks of one document share a session, on a copy of the sample CRM as test/sample/bind.sql binds it, with a small
+# Odoo beside it.
 # With SMK_REFRESH=1 the outputs are written into the documents instead: read the difference before you commit it.
 use strict;
 use warnings;
@@ -94,6 +95,7 @@ run("createdb $template");
 run("psql -Xq -v ON_ERROR_STOP=1 -d $template -f $root/test/sample/crm.sql");
 run("psql -Xq -v ON_ERROR_STOP=1 -d $template -c 'CREATE EXTENSION smarketing'");
 run("psql -Xq -o /dev/null -v ON_ERROR_STOP=1 -d $template -f $root/test/sample/bind.sql");
+run("psql -Xq -o /dev/null -v ON_ERROR_STOP=1 -v schema=odoo -v version=17 -d $template -f $root/test/sample/odoo.sql");
 
 foreach my $document (@documents)
 {
