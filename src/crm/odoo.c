@@ -68,10 +68,17 @@ static const SmkPresetPart odoo_parts[] = {
 	{"won", "[won_rule]"},
 	{"won_rule", "CASE WHEN {crm_stage.is_won} AND {.probability} = 100 THEN true "
 				 "WHEN NOT COALESCE({.active}, false) AND COALESCE({.probability}, 0) = 0 THEN false END"},
-	{"closed_at", "CASE [won] WHEN true THEN COALESCE({.date_closed}, {closing.won_at}, {.create_date}) "
-				  "WHEN false THEN COALESCE({.date_closed}, {closing.lost_at}, {.create_date}) END"},
-	{"closed_at_untracked", "CASE WHEN [won] IS NOT NULL THEN COALESCE({.date_closed}, {.create_date}) END"},
-	{"opened_at", "COALESCE({.date_conversion}, {.create_date})"},
+	/* When what is won or lost was; NULL of anything else. */
+	{"closed_at",
+	 "CASE [won] WHEN true THEN COALESCE({.date_closed:time}, {closing.won_at}, {.create_date:time}) "
+	 "WHEN false THEN COALESCE({.date_closed:time}, {closing.lost_at}, {.create_date:time}) END"},
+	{"closed_at_tracked", "CASE [won] WHEN true THEN COALESCE({closing.won_at}, {.create_date:time}) "
+						  "WHEN false THEN COALESCE({closing.lost_at}, {.create_date:time}) END"},
+	{"closed_at_untracked",
+	 "CASE WHEN [won] IS NOT NULL THEN COALESCE({.date_closed:time}, {.create_date:time}) END"},
+	{"is_undated", "{.date_closed} IS NULL"},
+	{"is_undated", "true"},
+	{"opened_at", "COALESCE({.date_conversion:time}, {.create_date:time})"},
 	{"opened_at", "{.create_date}"},
 	{"channel", "COALESCE({utm_source.name:label}, {utm_medium.name:label})"},
 	{"channel", "{utm_source.name:label}"},
@@ -87,8 +94,9 @@ static const SmkPresetPart odoo_parts[] = {
 	{"tracked_field", "JOIN {ir_model_fields} AS field ON {field.id} = {tracking.field_id|field} AND "
 					  "{field.model} = 'crm.lead' AND {field.name} IN ('stage_id', 'active')"},
 	{"closing_times",
-	 "max({message.date}) FILTER (WHERE {field.name} = 'stage_id' AND {entered.is_won}) AS won_at,\n"
-	 "        max({message.date}) FILTER (WHERE {field.name} = 'active' AND {tracking.new_value_integer} = "
+	 "max({message.date:time}) FILTER (WHERE {field.name} = 'stage_id' AND {entered.is_won}) AS won_at,\n"
+	 "        max({message.date:time}) FILTER (WHERE {field.name} = 'active' AND "
+	 "{tracking.new_value_integer} = "
 	 "0) AS lost_at"},
 	/* A won stage from which a deal came back is none that it reached: its label is read otherwise there. */
 	{"pipeline", "CASE WHEN {entered.is_won} AND [won] IS NOT TRUE THEN 'reopened' END"},
@@ -106,7 +114,7 @@ static const SmkPresetPart odoo_parts[] = {
 	 */
 	{"stage_change",
 	 "WITH tracked AS MATERIALIZED (\n"
-	 "    SELECT {message.res_id} AS res_id, {message.date} + {tracking.id} % 1000000 * interval '1 "
+	 "    SELECT {message.res_id} AS res_id, {message.date:time} + {tracking.id} % 1000000 * interval '1 "
 	 "microsecond' AS date, {tracking.id} AS id,\n"
 	 "        {tracking.old_value_integer} AS old_stage, {tracking.new_value_integer} AS new_stage\n"
 	 "    FROM {mail_tracking_value} AS tracking\n"
@@ -122,7 +130,7 @@ static const SmkPresetPart odoo_parts[] = {
 							  "LEFT JOIN {crm_stage} AS entered ON {entered.id} = tracked.new_stage\n"
 							  "[outcome]\n"
 							  "UNION ALL\n"
-							  "SELECT {.id}, {.create_date}, " STAGE_LABEL(
+							  "SELECT {.id}, {.create_date:time}, " STAGE_LABEL(
 								  "entered",
 								  "began.stage_id") ", [pipeline]\n"
 													"FROM {crm_lead} AS {@}\n"
@@ -177,7 +185,7 @@ static const SmkPresetJoin odoo_joins[] = {
 	 "    [tracked_field]\n"
 	 "    LEFT JOIN {crm_stage} AS entered ON {entered.id} = {tracking.new_value_integer}\n"
 	 "    WHERE {message.res_id} = {.id} AND {message.model} = 'crm.lead'\n"
-	 "        AND {.date_closed} IS NULL AND [won] IS NOT NULL) AS closing ON true"
+	 "        AND [is_undated] AND [won] IS NOT NULL) AS closing ON true"
 	 "{#message.res_id}{#tracking.mail_message_id}"},
 	{"crm_lead", "closing",
 	 "LEFT JOIN (\n"
@@ -188,7 +196,7 @@ static const SmkPresetJoin odoo_joins[] = {
 	 "    JOIN {mail_tracking_value} AS tracking ON {tracking.mail_message_id} = {message.id}\n"
 	 "    [tracked_field]\n"
 	 "    LEFT JOIN {crm_stage} AS entered ON {entered.id} = {tracking.new_value_integer}\n"
-	 "    WHERE {.date_closed} IS NULL AND [won] IS NOT NULL\n"
+	 "    WHERE [is_undated] AND [won] IS NOT NULL\n"
 	 "    GROUP BY {message.res_id}) AS closing ON closing.res_id = {.id}"},
 	UTM_OF("crm_lead"),
 	{"crm_lead", "crm_lost_reason",
@@ -257,6 +265,7 @@ static const SmkPresetEntity odoo_entities[] = {
 		entity, NULL, "{res_company.name}", NULL                                                             \
 	}
 
+#define UNDATED "only tracked changes tell when it was"
 #define UNTRACKED "without tracked changes what has no date_closed is closed when it was created"
 
 static const SmkPresetColumn odoo_columns[] = {
@@ -265,6 +274,8 @@ static const SmkPresetColumn odoo_columns[] = {
 	OF_EACH("lead"),
 	{"lead", "score", "{.automated_probability}", NULL},
 	{"lead", "disqualified_at", "CASE WHEN {.type} = 'lead' AND [won] IS FALSE THEN [closed_at] END", NULL},
+	{"lead", "disqualified_at", "CASE WHEN {.type} = 'lead' AND [won] IS FALSE THEN [closed_at_tracked] END",
+	 UNDATED},
 	{"lead", "disqualified_at",
 	 "CASE WHEN {.type} = 'lead' AND [won] IS FALSE THEN [closed_at_untracked] END", UNTRACKED},
 	{"lead", "disqualified_reason",
@@ -278,6 +289,7 @@ static const SmkPresetColumn odoo_columns[] = {
 	{"opportunity", "currency", "{res_currency.name}", NULL},
 	{"opportunity", "won", "[won]", NULL},
 	{"opportunity", "closed_at", "[closed_at]", NULL},
+	{"opportunity", "closed_at", "[closed_at_tracked]", UNDATED},
 	{"opportunity", "closed_at", "[closed_at_untracked]", UNTRACKED},
 	{"opportunity", "expected_close_at", "{.date_deadline}", NULL},
 	{"opportunity", "probability", "{.probability} / 100", NULL},

@@ -258,6 +258,22 @@ label_of(const char *reference, Oid type)
 					reference);
 }
 
+/* A column as the template wishes it, after a colon: plain where it wishes nothing. */
+static char *
+column_as(const Writing *writing, const char *reference, const Probed *probed, const char *wish)
+{
+	if (wish == NULL || probed == NULL)
+		return pstrdup(reference);
+	if (strcmp(wish, "label") == 0)
+		return label_of(reference, probed->type);
+	if (strcmp(wish, "time") != 0)
+		elog(ERROR, "preset \"%s\" wishes a column as \"%s\"", writing->preset->name, wish);
+	/* Times with and without zone side by side would be compared in the session's. */
+	return probed->type == TIMESTAMPTZOID
+			   ? psprintf("(%s AT TIME ZONE %s)", reference, quote_literal_cstr(writing->preset->time_zone))
+			   : pstrdup(reference);
+}
+
 /* The table of that name, qualified; NULL where it is missing. */
 static char *
 write_table(Writing *writing, const char *name)
@@ -271,11 +287,11 @@ write_table(Writing *writing, const char *name)
 	return quote_qualified_identifier(writing->schema, name);
 }
 
-/* A column reference "alias.column", with spellings and a wish for a label; NULL where it is missing. */
+/* A column reference "alias.column", with spellings and a wish; NULL where it is missing. */
 static char *
 write_column(Writing *writing, const char *alias, char *columns, bool is_outside)
 {
-	char *label = strchr(columns, ':');
+	char *wish = strchr(columns, ':');
 	char *first = columns;
 	const char *table;
 	const char *column = columns;
@@ -283,8 +299,8 @@ write_column(Writing *writing, const char *alias, char *columns, bool is_outside
 	char *reference;
 	bool is_join;
 
-	if (label)
-		*label = '\0';
+	if (wish)
+		*wish++ = '\0';
 	if (!alias_table(writing, alias, &table))
 		elog(ERROR, "preset \"%s\" has no alias \"%s\"", writing->preset->name, alias);
 	if (table != NULL)
@@ -306,15 +322,14 @@ write_column(Writing *writing, const char *alias, char *columns, bool is_outside
 		}
 	}
 	if (alias[0] == '\0')
-		return label_of(quote_qualified_identifier(writing->entity->entity, column),
-						label ? probed->type : InvalidOid);
+		return column_as(writing, quote_qualified_identifier(writing->entity->entity, column), probed, wish);
 	reference = quote_qualified_identifier(alias, column);
 	if (!write_join(writing, alias, &is_join) && is_join)
 		return NULL;
 	if (is_outside && is_join)
 		reference = quote_qualified_identifier(writing->entity->entity,
 											   write_export(writing, reference, alias, column));
-	return label_of(reference, label && probed ? probed->type : InvalidOid);
+	return column_as(writing, reference, probed, wish);
 }
 
 /* An empty text where an index finds the values of a column "alias.column"; NULL otherwise. */

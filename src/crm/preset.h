@@ -7,6 +7,7 @@
  *   {.column}          a column of the entity's own table; {@} is the name under which that stands;
  *   {#alias.column}    nothing, where an index finds the column's values;
  *   {..a|b}            the first of these spellings that is there;
+ *   {..column:time}    a time without zone, in the preset's, whatever the column has;
  *   {..column:label}   a text that may be kept by language: the English one, else any;
  *   [name]             is a part of that name.
  * What names a table or column that is not there is passed over, and the next of the same name is tried.

@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(117);
+SELECT plan(121);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -148,6 +148,13 @@ SELECT use('odoo_18') \gset
 DROP VIEW bound_lead, bound_activity, bound_revenue, bound_account, bound_owner;
 SELECT lives_ok('ALTER TABLE odoo_18.crm_lead ALTER expected_revenue TYPE float8, ALTER name TYPE text, ALTER create_date TYPE timestamptz USING create_date AT TIME ZONE ''UTC''', 'the CRM changes types');
 SELECT results_eq('SELECT created, won, lost, amount_won FROM smarketing.opportunity_win_rate(NULL, NULL, ''all'')', 'VALUES (12::bigint, 4::bigint, 3::bigint, 2000.0)', 'and the figures stay');
+-- A loader may have given some times a zone: they are the same in any session.
+SET TimeZone = 'Asia/Tokyo';
+SELECT use('odoo_18', 'opportunity', 'stage_change') \gset
+SELECT set_eq('SELECT opportunity_id, created_at, closed_at, won, amount::numeric, currency::text, lost_reason::text FROM bound_opportunity', 'SELECT opportunity_id, created_at, closed_at, won, amount, currency, lost_reason FROM expected_opportunity', 'times with and without zone, side by side');
+SELECT bag_eq('SELECT lead_id, date_trunc(''second'', at), stage, pipeline FROM bound_stage_change', 'SELECT * FROM expected_stage_change', 'the changes as well');
+SET TimeZone = 'UTC';
+DROP VIEW bound_opportunity, bound_stage_change;
 SELECT lives_ok('ALTER TABLE odoo_18.crm_lead RENAME source_id TO origin_id', 'the CRM renames a column');
 SELECT throws_like('SELECT smarketing.opportunity_win_rate()', 'query "preset" of entity "opportunity": column opportunity.source_id does not exist', 'a figure says so');
 SELECT is((SELECT count(*) FROM smarketing.bindings WHERE entity = 'lead' AND problem LIKE 'query "preset" of entity "lead"%'), (SELECT count(*) FROM smarketing.binding_column WHERE entity = 'lead'), 'bindings does too');
@@ -164,6 +171,14 @@ SELECT matches(missing('opportunity'), 'amount" of entity "opportunity" must be 
 SELECT matches(missing('opportunity'), 'closed_at: without tracked changes .* \(no table mail_tracking_value\)', 'a worse way is told of');
 SELECT is(missing('stage_change'), 'no table mail_tracking_value; without it the funnel knows the stages of today only; what was bound works no longer, and is forgotten', 'a missing table is named, what was bound of it is forgotten');
 SELECT matches(missing('revenue'), '^no table account_move; revenue is that of won opportunities', 'no invoices');
+SELECT use('odoo_14') \gset
+ALTER TABLE odoo_14.crm_lead RENAME date_closed TO closed_on;
+SELECT use('odoo_14', 'opportunity') \gset
+SELECT matches(missing('opportunity'), 'closed_at: only tracked changes tell when it was \(no column crm_lead.date_closed\)', 'no date of closing');
+SELECT set_eq('SELECT opportunity_id, closed_at FROM bound_opportunity WHERE won IS NOT NULL', $$VALUES (3, timestamptz '2026-02-15 09:00'), (4, '2026-02-28'), (6, '2026-03-05'), (9, '2026-03-03'), (10, '2026-03-07'), (12, '2026-03-09'), (13, '2026-02-07')$$, 'the changes tell');
+DROP VIEW bound_opportunity;
+ALTER TABLE odoo_14.crm_lead RENAME closed_on TO date_closed;
+SELECT use('odoo_17', 'lead', 'owner') \gset
 SELECT matches(missing('lead'), 'owner: owners are logins \(no table res_partner\)', 'no names of salespeople');
 SELECT set_eq('SELECT owner::text, team::text FROM bound_owner', $$VALUES ('ana', 'Direct'), ('boris', 'Nordic')$$, 'their logins, and their teams by another way');
 SELECT results_eq('SELECT created, won, lost FROM smarketing.opportunity_win_rate(NULL, NULL, ''all'')', 'VALUES (12::bigint, 4::bigint, 3::bigint)', 'what is there is counted');
