@@ -341,6 +341,19 @@ smk_expression_check(const char *text, const SmkScope *scope, const char *alias,
 	expression_process(text, scope, alias, alias, false, purpose, result);
 }
 
+/* A canonical text as a user would write it over that relation: columns without a prefix; palloc'd. */
+char *
+smk_expression_plain(const char *text, Relation relation, const char *alias, const SmkPurpose *purpose)
+{
+	Node *expression = expression_analyse(text, relation, alias, purpose);
+	int level = smk_path_only_catalog();
+	char *plain =
+		deparse_expression(expression, deparse_context_for(alias, RelationGetRelid(relation)), false, false);
+
+	AtEOXact_GUC(true, level);
+	return plain;
+}
+
 /* Raises an error unless the expression's type fits the column. */
 void
 smk_expression_require(const SmkExpression *expression, SmkType type, const SmkPurpose *purpose)

@@ -40,6 +40,8 @@ extern void smk_expression_canonical(const char *text, const SmkScope *scope, co
 									 const SmkPurpose *purpose, SmkExpression *result);
 extern void smk_expression_check(const char *text, const SmkScope *scope, const char *alias,
 								 const SmkPurpose *purpose, SmkExpression *result);
+extern char *smk_expression_plain(const char *text, Relation relation, const char *alias,
+								  const SmkPurpose *purpose);
 extern void smk_expression_require(const SmkExpression *expression, SmkType type, const SmkPurpose *purpose);
 extern int smk_path_only_catalog(void);
 

@@ -213,30 +213,41 @@ smk_records_rate_day(SmkRecords *records)
 }
 
 /*
- * True where extended statistics tell the planner how many periods there are: then the bucket needs no fence.
- * Their expression must be the bucket over the relation's own column, as it stands in the statement.
+ * The expression whose extended statistics tell the planner how many periods there are: the bucket over the
+ * relation's own column, as the server deparses it. NULL where the bucket is another one; palloc'd.
  */
-bool
-smk_records_bucket_is_known(SmkRecords *records)
+char *
+smk_records_bucket_expression(SmkRecords *records)
 {
 	int column = records_bound(records, records->set->at);
 	const SmkExpression *at = column >= 0 ? &records->binding->columns[column] : NULL;
 	StringInfoData wanted;
-	Relation relation;
-	List *statistics;
-	ListCell *cell;
-	bool found = false;
 
 	if (at == NULL || at->raw_column == NULL || at->type == TIMESTAMPOID ||
 		(records->request->has_lag && records->set->takes_lag))
-		return false;
+		return NULL;
 	initStringInfo(&wanted);
 	appendStringInfo(&wanted, "smarketing.period_start('%s'::text, %s",
 					 smk_period_name(records->request->period), quote_identifier(at->raw_column));
 	if (at->type != DATEOID)
 		appendStringInfo(&wanted, ", %s::text", quote_literal_cstr(records->request->time_zone));
 	appendStringInfo(&wanted, "%s)", smk_request_first_month(records->request));
+	return wanted.data;
+}
 
+/* True where extended statistics tell the planner how many periods there are: then the bucket needs no fence.
+ */
+bool
+smk_records_bucket_is_known(SmkRecords *records)
+{
+	char *wanted = smk_records_bucket_expression(records);
+	Relation relation;
+	List *statistics;
+	ListCell *cell;
+	bool found = false;
+
+	if (wanted == NULL)
+		return false;
 	relation = relation_open(records->binding->relid, NoLock);
 	statistics = RelationGetStatExtList(relation);
 	foreach (cell, statistics)
@@ -244,7 +255,7 @@ smk_records_bucket_is_known(SmkRecords *records)
 		Datum expressions =
 			DirectFunctionCall1(pg_get_statisticsobjdef_columns, ObjectIdGetDatum(lfirst_oid(cell)));
 
-		found = found || strstr(TextDatumGetCString(expressions), wanted.data) != NULL;
+		found = found || strstr(TextDatumGetCString(expressions), wanted) != NULL;
 	}
 	relation_close(relation, NoLock);
 	return found;

@@ -50,6 +50,7 @@ extern char *smk_records_expand(SmkRecords *records, const char *template);
 extern char *smk_records_column(SmkRecords *records, const char *name);
 extern char *smk_records_instant(SmkRecords *records, const char *name);
 extern char *smk_records_bucket(SmkRecords *records);
+extern char *smk_records_bucket_expression(SmkRecords *records);
 extern bool smk_records_bucket_is_known(SmkRecords *records);
 extern char *smk_records_rate_day(SmkRecords *records);
 extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, SmkMoment moment);

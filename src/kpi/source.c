@@ -37,9 +37,9 @@ smk_source_keys_equal(const char *left, Oid left_type, const char *right, Oid ri
 					right_type == TEXTOID ? "" : "::text");
 }
 
-/* A canonical column's expression over the relation, cast to its canonical type. */
-static char *
-source_expression(const SmkBinding *binding, int column)
+/* A canonical column's expression over the relation under the entity's name, cast to its canonical type. */
+char *
+smk_source_expression(const SmkBinding *binding, int column)
 {
 	const SmkExpression *expression = &binding->columns[column];
 	const char *text = expression->text;
@@ -90,7 +90,7 @@ smk_source_select(const SmkBinding *binding, const bool *needed, List *dimension
 	{
 		if (!needed[i])
 			continue;
-		appendStringInfo(&sql, "%s%s AS %s", separator, source_expression(binding, i),
+		appendStringInfo(&sql, "%s%s AS %s", separator, smk_source_expression(binding, i),
 						 quote_identifier(binding->entity->columns[i].name));
 		separator = ", ";
 	}

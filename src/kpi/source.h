@@ -11,6 +11,7 @@
 
 extern Oid smk_source_key_type(const SmkBinding *binding, int column);
 extern char *smk_source_keys_equal(const char *left, Oid left_type, const char *right, Oid right_type);
+extern char *smk_source_expression(const SmkBinding *binding, int column);
 extern char *smk_source_select(const SmkBinding *binding, const bool *needed, List *dimensions, int position,
 							   const char *where);
 extern char *smk_source_instant(const SmkBinding *binding, int column, const char *reference,

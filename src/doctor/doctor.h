@@ -1,0 +1,85 @@
+/*
+ * doctor.h: what is missing or odd in what is bound: an examination, to which checks report what they find.
+ */
+#ifndef SMK_DOCTOR_H
+#define SMK_DOCTOR_H
+
+#include "utils/palloc.h"
+
+#include "kpi/request.h"
+
+typedef enum SmkSeverity
+{
+	SMK_FINDING_ERROR,	 /* a figure cannot be computed, or is wrong */
+	SMK_FINDING_WARNING, /* figures are likely to mislead */
+	SMK_FINDING_INFO
+} SmkSeverity;
+
+/* A row of doctor(). */
+typedef struct SmkFinding
+{
+	SmkSeverity severity;
+	const SmkEntity *entity; /* NULL: of none */
+	char *problem;
+	int64 count; /* of rows; -1: nothing was counted */
+	char *hint;	 /* a statement to run; or NULL */
+	int number;	 /* in the order in which they were found */
+} SmkFinding;
+
+typedef struct SmkDoctor
+{
+	SmkConfig *config;	  /* its bindings are those that can be read, opened; of the others there is none */
+	SmkRequest *request;  /* of no range: for what the compiler's parts ask of one */
+	MemoryContext memory; /* of what is found: it outlives a check that fails */
+	List *findings;		  /* of SmkFinding */
+} SmkDoctor;
+
+/* A check, or a part of one; the state is its own. */
+typedef void (*SmkCheck)(SmkDoctor *doctor, void *state);
+
+extern void smk_doctor_report(SmkDoctor *doctor, SmkSeverity severity, const char *entity,
+							  const char *problem, int64 count, const char *hint);
+extern ErrorData *smk_doctor_try(SmkDoctor *doctor, SmkCheck check, void *state);
+extern void smk_doctor_guard(SmkDoctor *doctor, const char *entity, SmkCheck check, void *state);
+extern SmkDoctor *smk_doctor_begin(void);
+extern void smk_doctor_examine(SmkDoctor *doctor);
+extern SmkBinding *smk_doctor_binding(const SmkDoctor *doctor, const char *entity);
+extern SmkBinding *smk_doctor_entered(const char *entity);
+extern const char *smk_doctor_severity(SmkSeverity severity);
+extern uint64 smk_doctor_query(const char *sql);
+extern char *smk_doctor_text(uint64 row, int column);
+extern int64 smk_doctor_number(uint64 row, int column);
+
+/* doctor_sql.c: the SQL of checks. */
+extern int smk_doctor_bound(const SmkBinding *binding, const char *name);
+extern char *smk_doctor_column(const SmkBinding *binding, int column);
+extern char *smk_doctor_named(const SmkBinding *binding, const char *name);
+extern char *smk_doctor_relation(const SmkBinding *binding);
+extern char *smk_doctor_where(const SmkBinding *binding, const char *condition);
+extern char *smk_doctor_day(const SmkDoctor *doctor, const char *at, bool is_date);
+extern char *smk_doctor_earlier(const SmkDoctor *doctor, const char *first, bool first_is_date,
+								const char *second, bool second_is_date);
+extern bool smk_doctor_is_date(const SmkBinding *binding, int column);
+extern char *smk_doctor_line(const char *sql);
+
+/* doctor_binding.c: bindings that cannot be read, and how an entity would be bound again. */
+extern void smk_doctor_bindings(SmkDoctor *doctor);
+extern char *smk_doctor_bind_call(const SmkBinding *binding, const char *column, const char *expression);
+
+/* doctor_rows.c: rows of one entity that are odd in themselves. */
+extern void smk_doctor_rows(SmkDoctor *doctor);
+
+/* doctor_links.c: keys that occur twice, and keys of another entity that are not there. */
+extern void smk_doctor_links(SmkDoctor *doctor);
+
+/* doctor_values.c: names that mean nothing to the KPIs: stages, kinds, currencies, metrics, channels. */
+extern char *smk_doctor_unmapped(SmkDoctor *doctor, const SmkBinding *binding, const char *column);
+extern void smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column);
+extern void smk_doctor_values(SmkDoctor *doctor);
+extern char *smk_doctor_stages_call(SmkDoctor *doctor);
+extern char *smk_doctor_kinds_call(SmkDoctor *doctor);
+
+/* doctor_storage.c: what PostgreSQL lacks to answer fast. */
+extern void smk_doctor_storage(SmkDoctor *doctor);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * doctor_sql.c: the SQL of checks: an entity's relation under the entity's name, and its columns as they are
+ * bound, so that what a check counts can be listed by a statement of one line.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "doctor/doctor.h"
+#include "kpi/source.h"
+
+/* Clocks that disagree are no fault; Odoo writes a closing without its fraction of a second. */
+#define TOLERANCE "interval '1 second'"
+
+/* The position of a bound column, or -1; also where there is no binding. */
+int
+smk_doctor_bound(const SmkBinding *binding, const char *name)
+{
+	int column = binding ? smk_entity_column(binding->entity, name) : -1;
+
+	return column >= 0 && binding->columns[column].text != NULL ? column : -1;
+}
+
+/* A bound column over the relation, palloc'd. */
+char *
+smk_doctor_column(const SmkBinding *binding, int column)
+{
+	char *expression = smk_source_expression(binding, column);
+
+	return binding->columns[column].raw_column ? expression : psprintf("(%s)", expression);
+}
+
+/* The same by its name; it must be bound. */
+char *
+smk_doctor_named(const SmkBinding *binding, const char *name)
+{
+	return smk_doctor_column(binding, smk_doctor_bound(binding, name));
+}
+
+/* The relation under the entity's name. */
+char *
+smk_doctor_relation(const SmkBinding *binding)
+{
+	return psprintf("%s AS %s", binding->relation, quote_identifier(binding->entity->name));
+}
+
+/* A condition together with the binding's filter. */
+char *
+smk_doctor_where(const SmkBinding *binding, const char *condition)
+{
+	if (binding->filter == NULL)
+		return pstrdup(condition);
+	return psprintf("(%s) AND (%s)", binding->filter, condition);
+}
+
+/* SQL for the local date of a time. */
+char *
+smk_doctor_day(const SmkDoctor *doctor, const char *at, bool is_date)
+{
+	if (is_date)
+		return pstrdup(at);
+	return psprintf("(%s AT TIME ZONE %s)::date", at, quote_literal_cstr(doctor->config->time_zone));
+}
+
+/* The condition that one time is earlier than another: by more than a second, or, where one of them is a
+ * date, on an earlier local day. */
+char *
+smk_doctor_earlier(const SmkDoctor *doctor, const char *first, bool first_is_date, const char *second,
+				   bool second_is_date)
+{
+	if (first_is_date || second_is_date)
+		return psprintf("%s < %s", smk_doctor_day(doctor, first, first_is_date),
+						smk_doctor_day(doctor, second, second_is_date));
+	return psprintf("%s < %s - " TOLERANCE, first, second);
+}
+
+/* True for a bound column that is a local date. */
+bool
+smk_doctor_is_date(const SmkBinding *binding, int column)
+{
+	return binding->columns[column].type == DATEOID;
+}
+
+/* SQL on one line: line breaks and runs of blanks outside of quotes become a blank; palloc'd. */
+char *
+smk_doctor_line(const char *sql)
+{
+	StringInfoData line;
+	char quote = '\0';
+
+	initStringInfo(&line);
+	for (const char *p = sql; *p; p++)
+	{
+		if (quote == '\0' && (*p == '\'' || *p == '"'))
+			quote = *p;
+		else if (*p == quote)
+			quote = '\0';
+		if (quote == '\0' && (*p == '\n' || *p == ' '))
+		{
+			if (line.len > 0 && line.data[line.len - 1] != ' ')
+				appendStringInfoChar(&line, ' ');
+		}
+		else
+			appendStringInfoChar(&line, *p);
+	}
+	return line.data;
+}

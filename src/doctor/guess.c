@@ -1,0 +1,221 @@
+/*
+ * guess.c: what names of a CRM are likely to mean, as data. Another CRM's spelling is one more word.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "utils/formatting.h"
+
+#include "doctor/guess.h"
+
+/* A part of a label in small letters, and what it means. The first one found counts. */
+typedef struct Word
+{
+	const char *part;
+	const char *meaning;
+} Word;
+
+static const Word stage_words[] = {{"unqualif", "disqualified"},
+								   {"disqualif", "disqualified"},
+								   {"junk", "disqualified"},
+								   {"spam", "disqualified"},
+								   {"invalid", "disqualified"},
+								   {"duplicate", "disqualified"},
+								   {"reject", "disqualified"},
+								   {"recycl", "recycled"},
+								   {"nurtur", "recycled"},
+								   {"churn", "churned"},
+								   {"lost", "lost"},
+								   {"perdu", "lost"},
+								   {"verloren", "lost"},
+								   {"cancel", "lost"},
+								   {"won", "won"},
+								   {"gagn", "won"},
+								   {"gewonnen", "won"},
+								   {"customer", "won"},
+								   {"client", "won"},
+								   {"signed", "won"},
+								   {"marketing qual", "mql"},
+								   {"mql", "mql"},
+								   {"sales accept", "sal"},
+								   {"accepted", "sal"},
+								   {"sales qual", "sql"},
+								   {"sql", "sql"},
+								   {"convert", "opportunity"},
+								   {"opportunit", "opportunity"},
+								   {"propos", "opportunity"},
+								   {"negoti", "opportunity"},
+								   {"quot", "opportunity"},
+								   {"demo", "opportunity"},
+								   {"discovery", "opportunity"},
+								   {"contract", "opportunity"},
+								   {"qualif", "sql"},
+								   {"visit", "visitor"},
+								   {"subscriber", "visitor"},
+								   {"anonym", "visitor"}};
+
+static const Word opportunity_kinds[] = {
+	{"renew", "renewal"},  {"cross", "cross_sell"}, {"up-sell", "upsell"},	{"upsell", "upsell"},
+	{"upgrade", "upsell"}, {"expan", "upsell"},		{"existing", "upsell"}, {"add-on", "upsell"}};
+
+static const Word spend_kinds[] = {{"sales", "sales"},
+								   {"salar", "sales"},
+								   {"commission", "sales"},
+								   {"vertrieb", "sales"},
+								   {"vente", "sales"}};
+
+static const char *
+first_meaning(const Word *words, size_t count, const char *label)
+{
+	char *small = str_tolower(label, strlen(label), DEFAULT_COLLATION_OID);
+
+	for (size_t i = 0; i < count; i++)
+		if (strstr(small, words[i].part) != NULL)
+			return words[i].meaning;
+	return NULL;
+}
+
+/* The funnel stage that a label of an entity's stage column is likely to mean. */
+const char *
+smk_guess_stage(const char *entity, const char *label)
+{
+	static const char *const of_leads[] = {"mql", "sal", "sql", "visitor"};
+	bool is_opportunity = strcmp(entity, "opportunity") == 0;
+	const char *stage = first_meaning(stage_words, lengthof(stage_words), label);
+
+	if (stage == NULL)
+		return is_opportunity ? "opportunity" : "lead";
+	for (size_t i = 0; i < lengthof(of_leads); i++)
+		if (is_opportunity && strcmp(stage, of_leads[i]) == 0)
+			return "opportunity";
+	return stage;
+}
+
+/* The kind that a label of an entity's kind column is likely to mean. */
+const char *
+smk_guess_kind(const char *entity, const char *label)
+{
+	bool is_spend = strcmp(entity, "spend") == 0;
+	const char *kind = is_spend ? first_meaning(spend_kinds, lengthof(spend_kinds), label)
+								: first_meaning(opportunity_kinds, lengthof(opportunity_kinds), label);
+
+	return kind ? kind : is_spend ? "marketing" : "new";
+}
+
+const SmkSpelling smk_spellings[] = {
+	{"lead",
+	 NULL,
+	 {"lead", "leads", "crm_lead", "contact", "contacts", "prospect", "prospects", "person", "people"}},
+	{"opportunity",
+	 NULL,
+	 {"opportunity", "opportunities", "crm_opportunity", "deal", "deals", "sale_opportunity", "crm_lead"}},
+	{"spend",
+	 NULL,
+	 {"spend", "ad_spend", "ad_cost", "ad_costs", "ads_spend", "marketing_spend", "marketing_cost",
+	  "marketing_costs", "campaign_cost", "campaign_costs", "ad_reporting__campaign_report", "cost",
+	  "costs"}},
+	{"stage_change",
+	 NULL,
+	 {"stage_change", "stage_changes", "stage_history", "phase_history", "opportunity_history", "deal_stage",
+	  "lead_history", "status_history", "crm_status_change_log"}},
+	{"revenue", NULL, {"revenue", "revenues", "invoice", "invoices", "payment", "payments", "account_move"}},
+	{"subscription", NULL, {"subscription", "subscriptions", "contract", "contracts", "sale_subscription"}},
+	{"touch",
+	 NULL,
+	 {"touch", "touches", "touchpoint", "touchpoints", "campaign_member", "campaign_log_record", "web_visit",
+	  "web_visits", "visit", "visits"}},
+	{"activity",
+	 NULL,
+	 {"activity", "activities", "task", "tasks", "call", "calls", "engagement", "engagements"}},
+	{"account",
+	 NULL,
+	 {"account", "accounts", "company", "companies", "customer", "customers", "organization", "organizations",
+	  "res_partner"}},
+	{"owner",
+	 NULL,
+	 {"owner", "owners", "rep", "reps", "sales_rep", "sales_reps", "salesperson", "user", "users",
+	  "employee"}},
+	{"goal", NULL, {"goal", "goals", "quota", "quotas", "target", "targets"}},
+	{"exchange_rate",
+	 NULL,
+	 {"exchange_rate", "exchange_rates", "fx", "fx_rate", "fx_rates", "currency_rate", "currency_rates",
+	  "res_currency_rate"}},
+
+	{NULL,
+	 "created_at",
+	 {"created_at", "created_on", "created_date", "createdate", "create_date", "date_created", "created",
+	  "createdAt", "CreatedDate", "opened_on", "opened_at", "start_date", "inserted_at"}},
+	{"lead", "lead_id", {"lead_id", "id", "Id", "sfid", "contact_id", "person_id", "prospect_id"}},
+	{NULL, "lead_id", {"lead_id", "leadId", "contact_id", "contactId", "person_id", "prospect_id", "LeadId"}},
+	{"opportunity", "opportunity_id", {"opportunity_id", "id", "Id", "sfid", "deal_id"}},
+	{NULL, "opportunity_id", {"opportunity_id", "opportunityId", "deal_id", "dealId", "OpportunityId"}},
+	{"account", "account_id", {"account_id", "id", "Id", "sfid", "company_id", "customer_id"}},
+	{NULL,
+	 "account_id",
+	 {"account_id", "accountId", "company_id", "companyId", "customer_id", "partner_id", "organization_id",
+	  "AccountId"}},
+	{"owner", "owner", {"owner", "id", "Id", "owner_id", "rep_id", "user_id", "name"}},
+	{NULL,
+	 "owner",
+	 {"owner", "owner_id", "ownerId", "OwnerId", "rep_id", "rep", "sales_rep", "salesperson", "user_id",
+	  "assigned_user_id"}},
+	{NULL, "label", {"label", "name", "full_name", "title", "Name", "email"}},
+	{"owner", "team", {"team", "team_name", "department"}},
+	{NULL, "manager", {"manager"}},
+	{NULL, "is_active", {"is_active", "active", "isActive", "IsActive", "enabled"}},
+	{NULL, "stage", {"stage", "status", "stage_name", "stagename", "StageName", "Status", "phase", "state"}},
+	{NULL, "pipeline", {"pipeline", "pipeline_name"}},
+	{NULL, "mql_at", {"mql_at", "mql_on", "mql_date", "became_mql_at"}},
+	{NULL, "sal_at", {"sal_at", "accepted_at", "accepted_on", "sal_on", "sal_date"}},
+	{NULL, "sql_at", {"sql_at", "sql_on", "sql_date", "qualified_at", "became_sql_at"}},
+	{NULL, "assigned_at", {"assigned_at", "assigned_on"}},
+	{NULL, "score", {"score", "lead_score"}},
+	{NULL,
+	 "channel",
+	 {"channel", "source", "lead_source", "LeadSource", "utm_source", "source_platform", "platform",
+	  "marketing_channel", "medium"}},
+	{NULL, "campaign", {"campaign", "campaign_name", "utm_campaign"}},
+	{NULL, "segment", {"segment", "industry", "size_band"}},
+	{NULL, "disqualified_at", {"disqualified_at", "disqualified_on"}},
+	{"spend", "amount", {"amount", "cost", "spend", "cost_eur", "cost_usd", "actual_cost", "costs"}},
+	{"subscription", "amount", {"amount", "mrr", "monthly_amount", "monthly", "recurring_revenue_monthly"}},
+	{NULL,
+	 "amount",
+	 {"amount", "value", "Amount", "expected_revenue", "amount_untaxed_signed", "total", "net_amount",
+	  "deal_value", "revenue"}},
+	{NULL, "currency", {"currency", "currency_code", "currency_iso_code"}},
+	{"opportunity",
+	 "closed_at",
+	 {"closed_at", "closed_on", "date_closed", "close_date", "closedAt", "CloseDate", "closed"}},
+	{"opportunity", "won", {"won", "is_won", "isWon", "IsWon"}},
+	{"opportunity",
+	 "expected_close_at",
+	 {"expected_close_at", "expected_close", "expected_close_date", "date_deadline"}},
+	{"opportunity", "kind", {"kind", "deal_type", "type", "opportunity_type"}},
+	{"spend", "kind", {"kind", "cost_type", "spend_type"}},
+	{NULL, "kind", {"kind", "type", "activity_type"}},
+	{NULL, "product", {"product", "product_name", "plan"}},
+	{"spend", "at", {"at", "day", "date", "date_day", "spent_on", "spend_date", "on_date"}},
+	{"stage_change", "at", {"at", "changed_at", "changed_on", "created_at", "created_date", "date_entered"}},
+	{"touch",
+	 "at",
+	 {"at", "visited_at", "touched_at", "happened_at", "occurred_at", "created_at", "created_date"}},
+	{"activity", "at", {"at", "happened_at", "done_at", "completed_at", "occurred_at", "created_at"}},
+	{"revenue",
+	 "at",
+	 {"at", "issued_on", "issued_at", "invoice_date", "invoiced_on", "paid_at", "paid_on", "date"}},
+	{"exchange_rate", "at", {"at", "day", "date", "name", "valid_from"}},
+	{"exchange_rate", "rate", {"rate"}},
+	{"spend", "ends_at", {"ends_at", "period_end", "end_date", "ends_on"}},
+	{"subscription",
+	 "starts_at",
+	 {"starts_at", "start_on", "starts_on", "start_date", "started_at", "started_on"}},
+	{"subscription", "ends_at", {"ends_at", "end_on", "ends_on", "end_date", "ended_at", "cancelled_at"}},
+	{"account", "is_target", {"is_target", "is_target_account"}},
+	{"account", "customer_since", {"customer_since"}},
+	{"goal", "metric", {"metric", "kpi"}},
+	{"goal", "starts_on", {"starts_on", "starts_at", "month", "start_date", "day"}},
+	{"goal", "period", {"period"}},
+	{"goal", "value", {"value", "goal", "quota", "target"}}};
+
+const int smk_spelling_count = lengthof(smk_spellings);
