@@ -196,6 +196,34 @@ smk_doctor_examine(SmkDoctor *doctor)
 	list_sort(doctor->findings, compare_findings);
 }
 
+/*
+ * Opens SPI and the settings that the statements are written for, until smk_doctor_close: the path, no JIT,
+ * and pages that are read in the order of an index for hardly dearer than others: keys are then compared in
+ * the order of their indexes, and no hash of millions of them is spilled.
+ */
+int
+smk_doctor_open(void)
+{
+	static const char *const settings[][2] = {
+		{"jit", "off"}, {"random_page_cost", "1.1"}, {"seq_page_cost", "1"}};
+	int level;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	level = smk_path_only_catalog();
+	for (size_t i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return level;
+}
+
+void
+smk_doctor_close(int level)
+{
+	AtEOXact_GUC(true, level);
+	SPI_finish();
+}
+
 PG_FUNCTION_INFO_V1(smk_doctor);
 
 /* doctor(): a row for each thing that is missing or odd. */
@@ -208,10 +236,7 @@ smk_doctor(PG_FUNCTION_ARGS)
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	level = smk_path_only_catalog();
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	level = smk_doctor_open();
 	doctor = smk_doctor_begin();
 	smk_doctor_examine(doctor);
 	foreach (cell, doctor->findings)
@@ -232,7 +257,6 @@ smk_doctor(PG_FUNCTION_ARGS)
 			values[4] = CStringGetTextDatum(finding->hint);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
-	AtEOXact_GUC(true, level);
-	SPI_finish();
+	smk_doctor_close(level);
 	return (Datum) 0;
 }

@@ -41,6 +41,8 @@ extern void smk_doctor_report(SmkDoctor *doctor, SmkSeverity severity, const cha
 							  const char *problem, int64 count, const char *hint);
 extern ErrorData *smk_doctor_try(SmkDoctor *doctor, SmkCheck check, void *state);
 extern void smk_doctor_guard(SmkDoctor *doctor, const char *entity, SmkCheck check, void *state);
+extern int smk_doctor_open(void);
+extern void smk_doctor_close(int level);
 extern SmkDoctor *smk_doctor_begin(void);
 extern void smk_doctor_examine(SmkDoctor *doctor);
 extern SmkBinding *smk_doctor_binding(const SmkDoctor *doctor, const char *entity);
@@ -76,6 +78,7 @@ extern void smk_doctor_links(SmkDoctor *doctor);
 extern char *smk_doctor_unmapped(SmkDoctor *doctor, const SmkBinding *binding, const char *column);
 extern void smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column);
 extern void smk_doctor_values(SmkDoctor *doctor);
+extern void smk_doctor_money(SmkDoctor *doctor);
 extern char *smk_doctor_stages_call(SmkDoctor *doctor);
 extern char *smk_doctor_kinds_call(SmkDoctor *doctor);
 

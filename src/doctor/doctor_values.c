@@ -423,8 +423,8 @@ report_currencies(SmkDoctor *doctor, List *currencies)
 }
 
 /* Currencies of all amounts. */
-static void
-check_money(SmkDoctor *doctor)
+void
+smk_doctor_money(SmkDoctor *doctor)
 {
 	Money sources[] = {{"opportunity", "created_at", false, NIL, NIL},
 					   {"spend", "at", false, NIL, NIL},
@@ -589,7 +589,7 @@ smk_doctor_values(SmkDoctor *doctor)
 {
 	SmkBinding *goal = smk_doctor_binding(doctor, "goal");
 
-	check_money(doctor);
+	smk_doctor_money(doctor);
 	if (goal)
 		smk_doctor_guard(doctor, "goal", check_goals, goal);
 	smk_doctor_guard(doctor, NULL, check_settings, NULL);

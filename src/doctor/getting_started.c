@@ -1,9 +1,304 @@
+/*
+ * getting_started.c: the steps from an empty configuration to a full scorecard and to what a dashboard reads,
+ * as this database stands: what is done, what is to do, what may be done, and the statement for each.
+ */
 #include "postgres.h"
-#include "fmgr.h"
+
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "doctor/candidate.h"
+#include "doctor/doctor.h"
+#include "doctor/unmatched.h"
+
+/* What is done with an entity. */
+typedef struct Need
+{
+	const char *entity;
+	bool is_needed; /* for the scorecard; else it adds to it */
+	const char *what;
+	const char *without; /* what to run where no relation is found; NULL: nothing is said */
+} Need;
+
+static const Need needs[] = {
+	{"lead", true, "leads: the persons or requests that marketing brings",
+	 "SELECT smarketing.bind('lead', 'schema.table', '{\"lead_id\": \"...\", \"created_at\": \"...\"}')"},
+	{"opportunity", true, "opportunities: what sales closes, won or lost",
+	 "SELECT smarketing.bind('opportunity', 'schema.table', '{\"opportunity_id\": \"...\", \"created_at\": "
+	 "\"...\"}')"},
+	{"spend", true, "spend: what marketing costs, by channel",
+	 "INSERT INTO smarketing.spend_entry (at, amount, channel) VALUES (:'at', :amount, :'channel')"},
+	{"owner", false, "owners: the people of sales, and their teams", NULL},
+	{"account", false, "accounts: the companies that leads and opportunities belong to", NULL},
+	{"stage_change", false, "stage changes: when leads and opportunities moved on", NULL},
+	{"touch", false, "touches: what marketing did before an opportunity; else its lead's channel is credited",
+	 NULL},
+	{"revenue", false, "revenue: invoices; else won opportunities are the revenue", NULL},
+	{"subscription", false, "subscriptions; else customers are those of won opportunities", NULL},
+	{"exchange_rate", false, "exchange rates, where amounts are in several currencies", NULL},
+	{"goal", false, "goals",
+	 "INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', :'starts_on', "
+	 "'month', "
+	 ":value)"}};
+
+/* A rows of the result. */
+typedef struct Guide
+{
+	ReturnSetInfo *rsinfo;
+	int steps;
+	bool has_preset; /* one fits, and is not used yet */
+	bool is_broken;	 /* something that is needed is to do */
+} Guide;
+
+static void
+add_step(Guide *guide, const char *state, const char *what, const char *statement)
+{
+	Datum values[4];
+	bool nulls[4] = {false};
+
+	if (strcmp(state, "to do") == 0)
+		guide->is_broken = true;
+	values[0] = Int32GetDatum(++guide->steps);
+	values[1] = CStringGetTextDatum(state);
+	values[2] = CStringGetTextDatum(what);
+	nulls[3] = statement == NULL;
+	values[3] = nulls[3] ? (Datum) 0 : CStringGetTextDatum(statement);
+	tuplestore_putvalues(guide->rsinfo->setResult, guide->rsinfo->setDesc, values, nulls);
+}
+
+/* True where the extension has a function of that name: parts of it come with later versions. */
+static bool
+has_function(const char *name)
+{
+	return smk_doctor_query(psprintf("SELECT FROM pg_proc WHERE proname = %s AND pronamespace = "
+									 "'smarketing'::regnamespace",
+									 quote_literal_cstr(name))) > 0;
+}
+
+/* The presets that fit this database. */
+static void
+add_presets(SmkDoctor *doctor, void *state)
+{
+	Guide *guide = state;
+	bool is_bound =
+		smk_doctor_binding(doctor, "lead") != NULL && smk_doctor_binding(doctor, "opportunity") != NULL;
+	uint64 rows;
+
+	if (!has_function("presets") || !has_function("use_preset"))
+		return;
+	rows = smk_doctor_query("SELECT preset FROM smarketing.presets() WHERE found ORDER BY 1");
+	for (uint64 row = 0; row < rows; row++)
+	{
+		char *preset = smk_doctor_text(row, 1);
+
+		add_step(guide, is_bound ? "done" : "to do",
+				 is_bound ? psprintf("this looks like %s: it is bound", preset)
+						  : psprintf("this looks like %s: bind all of it at once", preset),
+				 psprintf("SELECT * FROM smarketing.use_preset(%s)", quote_literal_cstr(preset)));
+		guide->has_preset = guide->has_preset || !is_bound;
+	}
+}
+
+/* What binds one entity. */
+static void
+add_entity(Guide *guide, SmkDoctor *doctor, const Need *need, bool was_bound)
+{
+	SmkBinding *binding = smk_doctor_binding(doctor, need->entity);
+	bool is_entered = strcmp(need->entity, "spend") == 0 || strcmp(need->entity, "goal") == 0 ||
+					  strcmp(need->entity, "exchange_rate") == 0;
+	SmkCandidate candidate;
+
+	if (binding != NULL)
+	{
+		add_step(guide, "done", psprintf("%s: bound to %s", need->entity, binding->relation),
+				 psprintf("SELECT * FROM smarketing.bindings WHERE entity = '%s'", need->entity));
+		return;
+	}
+	if (was_bound)
+	{
+		add_step(guide, "to do", psprintf("%s: bound, and it cannot be read", need->entity),
+				 psprintf("SELECT * FROM smarketing.doctor() WHERE entity = '%s'", need->entity));
+		return;
+	}
+	if (is_entered && smk_config_entered(need->entity) != NULL)
+	{
+		add_step(guide, "done", psprintf("%s: entered by hand", need->entity),
+				 psprintf("SELECT * FROM smarketing.%s_entry", need->entity));
+		return;
+	}
+	/* The preset binds what it can. */
+	if (guide->has_preset && strcmp(need->entity, "spend") != 0)
+		return;
+	candidate = smk_candidate(smk_entity_find(need->entity));
+	if (candidate.relation != NULL && candidate.missing == NULL)
+		add_step(guide, need->is_needed ? "to do" : "optional",
+				 psprintf("%s, perhaps %s", need->what, candidate.relation), candidate.call);
+	else if (candidate.relation != NULL && need->is_needed)
+		add_step(guide, "to do",
+				 psprintf("%s, perhaps %s: say which column is %s", need->what, candidate.relation,
+						  candidate.missing),
+				 candidate.call);
+	else if (need->without)
+		add_step(guide, need->is_needed ? "to do" : "optional", need->what, need->without);
+}
+
+/* The statement that gives values which look like one the same name; NULL where there are none. */
+static char *
+channels_call(SmkDoctor *doctor)
+{
+	SmkValues *values = smk_unmatched(doctor, "channel", false);
+	StringInfoData rows;
+
+	initStringInfo(&rows);
+	for (int i = 0; i < values->count; i++)
+		if (values->values[i].suggestion)
+			appendStringInfo(&rows, "%s(%s, %s)", rows.len ? ", " : "",
+							 quote_literal_cstr(values->values[i].label),
+							 quote_literal_cstr(values->values[i].suggestion));
+	if (rows.len == 0)
+		return NULL;
+	return psprintf(
+		"SELECT smarketing.map_value('channel', v.label, v.value) FROM (VALUES %s) AS v (label, value)",
+		rows.data);
+}
+
+/* A step that is done where there is nothing to run. */
+static void
+add_mapping(Guide *guide, const char *what, const char *to_do, char *call)
+{
+	add_step(guide, call ? "to do" : "done", call ? to_do : what, call);
+}
+
+/* The labels of stages, kinds and channels. */
+static void
+add_maps(SmkDoctor *doctor, void *state)
+{
+	Guide *guide = state;
+	bool has_stage = smk_doctor_bound(smk_doctor_binding(doctor, "lead"), "stage") >= 0 ||
+					 smk_doctor_binding(doctor, "stage_change") != NULL ||
+					 smk_doctor_bound(smk_doctor_binding(doctor, "opportunity"), "stage") >= 0;
+	bool has_kind = smk_doctor_bound(smk_doctor_binding(doctor, "spend"), "kind") >= 0 ||
+					smk_doctor_bound(smk_doctor_binding(doctor, "opportunity"), "kind") >= 0;
+
+	if (has_stage)
+		add_mapping(guide, "every stage is mapped to one of the funnel",
+					"stages of the CRM that are not mapped: look whether these are right",
+					smk_doctor_stages_call(doctor));
+	if (has_kind)
+		add_mapping(guide, "every kind of spend and of opportunity is known",
+					"kinds of the CRM that are not mapped: look whether these are right",
+					smk_doctor_kinds_call(doctor));
+	add_mapping(guide, "no two channels look like one", "channels that look like one, by two names",
+				channels_call(doctor));
+}
+
+/* Currencies and rates, and what the doctor found otherwise. */
+static void
+add_findings(Guide *guide, SmkDoctor *doctor, const char *state, const char *none)
+{
+	ListCell *cell;
+
+	if (doctor->findings == NIL && none)
+		add_step(guide, "done", none, NULL);
+	foreach (cell, doctor->findings)
+	{
+		const SmkFinding *finding = lfirst(cell);
+
+		add_step(guide, state,
+				 finding->entity ? psprintf("%s: %s", finding->entity->name, finding->problem)
+								 : finding->problem,
+				 finding->hint);
+	}
+	doctor->findings = NIL;
+}
+
+/* How full the scorecard is. */
+static void
+add_scorecard(SmkDoctor *doctor, void *state)
+{
+	Guide *guide = state;
+	StringInfoData missing;
+	uint64 rows;
+	int full = 0;
+
+	(void) doctor;
+	initStringInfo(&missing);
+	rows = smk_doctor_query("SELECT kpi, value::text FROM smarketing.scorecard() ORDER BY kpi_number");
+	for (uint64 row = 0; row < rows; row++)
+	{
+		if (smk_doctor_text(row, 2) != NULL)
+			full++;
+		else
+			appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", smk_doctor_text(row, 1));
+	}
+	if (missing.len == 0)
+		add_step(guide, "done", psprintf("the scorecard has all of its %d figures", full),
+				 "SELECT * FROM smarketing.scorecard()");
+	else
+		add_step(
+			guide, "to do",
+			psprintf("the scorecard has %d of 8 figures; these say what they lack: %s", full, missing.data),
+			"SELECT kpi, reading, next_call FROM smarketing.scorecard() WHERE value IS NULL");
+}
+
+/* What comes after the scorecard. */
+static void
+add_dashboard(Guide *guide)
+{
+	if (has_function("create_view"))
+		add_step(guide, "optional", "a view for a dashboard: one for each KPI that it shows",
+				 "SELECT smarketing.create_view('cost_per_lead_by_month', 'cost_per_lead')");
+	if (has_function("grant_read"))
+		add_step(guide, "optional", "the dashboard's role may read the views, and nothing else",
+				 "SELECT smarketing.grant_read(:'role')");
+}
+
+/* All steps. */
+static void
+guide_through(Guide *guide, SmkDoctor *doctor)
+{
+	bool was_bound[lengthof(needs)];
+	bool is_computable;
+
+	for (size_t i = 0; i < lengthof(needs); i++)
+		was_bound[i] = smk_doctor_binding(doctor, needs[i].entity) != NULL;
+	smk_doctor_bindings(doctor);
+	doctor->findings = NIL;
+	smk_doctor_guard(doctor, NULL, add_presets, guide);
+	for (size_t i = 0; i < lengthof(needs); i++)
+		add_entity(guide, doctor, &needs[i], was_bound[i]);
+	if (smk_doctor_binding(doctor, "lead") == NULL && smk_doctor_binding(doctor, "opportunity") == NULL)
+		return;
+	smk_doctor_guard(doctor, NULL, add_maps, guide);
+	add_findings(guide, doctor, "to do", NULL);
+	smk_doctor_money(doctor);
+	add_findings(guide, doctor, "to do", "amounts are in one currency, or have their rates");
+	smk_doctor_storage(doctor);
+	add_findings(guide, doctor, "optional", NULL);
+	is_computable = !guide->is_broken;
+	if (is_computable)
+		smk_doctor_guard(doctor, NULL, add_scorecard, guide);
+	add_findings(guide, doctor, "to do", NULL);
+	add_step(guide, "optional", "what is missing or odd in the data", "SELECT * FROM smarketing.doctor()");
+	if (is_computable)
+		add_dashboard(guide);
+}
+
 PG_FUNCTION_INFO_V1(smk_getting_started);
+
+/* getting_started(): a row a step. */
 Datum
 smk_getting_started(PG_FUNCTION_ARGS)
 {
-	(void) fcinfo;
+	Guide guide = {0};
+	int level;
+
+	InitMaterializedSRF(fcinfo, 0);
+	guide.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	level = smk_doctor_open();
+	guide_through(&guide, smk_doctor_begin());
+	smk_doctor_close(level);
 	return (Datum) 0;
 }

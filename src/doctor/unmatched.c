@@ -399,10 +399,7 @@ smk_unmatched_values(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"dimension\" must not be null")));
 	dimension = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	InitMaterializedSRF(fcinfo, 0);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	level = smk_path_only_catalog();
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	level = smk_doctor_open();
 	doctor = smk_doctor_begin();
 	(void) smk_request_by(doctor->config, dimension);
 	smk_doctor_bindings(doctor);
@@ -445,7 +442,6 @@ smk_unmatched_values(PG_FUNCTION_ARGS)
 			values[5] = CStringGetTextDatum(value->suggestion);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
-	AtEOXact_GUC(true, level);
-	SPI_finish();
+	smk_doctor_close(level);
 	return (Datum) 0;
 }
