@@ -345,7 +345,8 @@ smk_expression_check(const char *text, const SmkScope *scope, const char *alias,
 char *
 smk_expression_plain(const char *text, Relation relation, const char *alias, const SmkPurpose *purpose)
 {
-	Node *expression = expression_analyse(text, relation, alias, purpose);
+	SmkScope scope = {relation, NULL};
+	Node *expression = expression_analyse(text, &scope, alias, purpose);
 	int level = smk_path_only_catalog();
 	char *plain =
 		deparse_expression(expression, deparse_context_for(alias, RelationGetRelid(relation)), false, false);

@@ -10,6 +10,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -63,31 +64,46 @@ smk_doctor_try(SmkDoctor *doctor, SmkCheck check, void *state)
 	{
 		MemoryContextSwitchTo(doctor->memory);
 		error = CopyErrorData();
-		if (is_of_the_call(error))
-			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	/* Not before: who catches it would roll back this subtransaction in the place of its own. */
+	if (error != NULL && is_of_the_call(error))
+		ReThrowError(error);
 	return error;
+}
+
+/* The grant that the caller lacks on a relation; NULL where it lacks none on this one. */
+static char *
+lacking_grant(const char *relation)
+{
+	Oid relid = smk_relation_resolve(relation, true);
+
+	if (!OidIsValid(relid) ||
+		DatumGetBool(DirectFunctionCall2(has_table_privilege_id, ObjectIdGetDatum(relid),
+										 CStringGetTextDatum("SELECT"))))
+		return NULL;
+	return psprintf("GRANT SELECT ON %s TO %s", relation,
+					quote_identifier(GetUserNameFromId(GetUserId(), false)));
 }
 
 /* Runs a check; an error that it raises becomes a row of the entity (or of none). */
 void
 smk_doctor_guard(SmkDoctor *doctor, const char *entity, SmkCheck check, void *state)
 {
-	ErrorData *error = smk_doctor_try(doctor, check, state);
 	const SmkBinding *binding = entity ? smk_config_binding(doctor->config, entity) : NULL;
+	ErrorData *error;
 
+	doctor->reading = binding ? binding->relation : NULL;
+	error = smk_doctor_try(doctor, check, state);
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && binding != NULL)
+	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
 		smk_doctor_report(doctor, SMK_FINDING_WARNING, entity, psprintf("not examined: %s", error->message),
-						  -1,
-						  psprintf("GRANT SELECT ON %s TO %s", binding->relation,
-								   quote_identifier(GetUserNameFromId(GetUserId(), false))));
+						  -1, doctor->reading ? lacking_grant(doctor->reading) : NULL);
 	else
 		smk_doctor_report(doctor, SMK_FINDING_ERROR, entity,
 						  psprintf("cannot be computed: %s", error->message), -1, NULL);
@@ -102,12 +118,15 @@ smk_doctor_binding(const SmkDoctor *doctor, const char *entity)
 
 /* What was entered by hand of an entity, opened, where the caller may read it and there is any; or NULL. */
 SmkBinding *
-smk_doctor_entered(const char *entity)
+smk_doctor_entered(SmkDoctor *doctor, const char *entity)
 {
 	SmkBinding *binding = smk_config_entered(entity);
 
 	if (binding != NULL)
+	{
+		doctor->reading = MemoryContextStrdup(doctor->memory, binding->relation);
 		smk_binding_open(binding);
+	}
 	return binding;
 }
 
@@ -168,16 +187,40 @@ run_plain(SmkDoctor *doctor, void *state)
 	(*(PlainCheck *) state)(doctor);
 }
 
-/* An examination of what is configured, before any check; inside of SPI. */
+/* Lays the request by which the compiler's parts are asked. */
+static void
+lay_request(SmkDoctor *doctor, void *state)
+{
+	SmkArguments arguments = {.period = "month"};
+	MemoryContext caller = MemoryContextSwitchTo(doctor->memory);
+
+	(void) state;
+	doctor->request = smk_request(doctor->config, smk_kpi_find("cost_per_lead"), &arguments);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * An examination of what is configured, before any check; inside of SPI. A time zone that this server does
+ * not know, as it may come with a dump, is reported, and UTC stands in.
+ */
 SmkDoctor *
 smk_doctor_begin(void)
 {
 	SmkDoctor *doctor = palloc0(sizeof(SmkDoctor));
-	SmkArguments arguments = {.period = "month"};
+	ErrorData *error;
 
 	doctor->memory = CurrentMemoryContext;
 	doctor->config = smk_config_load();
-	doctor->request = smk_request(doctor->config, smk_kpi_find("cost_per_lead"), &arguments);
+	error = smk_doctor_try(doctor, lay_request, NULL);
+	if (error != NULL)
+	{
+		smk_doctor_report(doctor, SMK_FINDING_ERROR, NULL,
+						  psprintf("setting \"time_zone\": %s", error->message), -1,
+						  "SELECT smarketing.configure('time_zone', NULL)");
+		doctor->config->time_zone = "UTC";
+		doctor->zone_is_unknown = true;
+		lay_request(doctor, NULL);
+	}
 	return doctor;
 }
 

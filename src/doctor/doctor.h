@@ -32,6 +32,8 @@ typedef struct SmkDoctor
 	SmkRequest *request;  /* of no range: for what the compiler's parts ask of one */
 	MemoryContext memory; /* of what is found: it outlives a check that fails */
 	List *findings;		  /* of SmkFinding */
+	const char *reading;  /* the relation that the check reads; or NULL */
+	bool zone_is_unknown; /* of the setting: UTC stands in */
 } SmkDoctor;
 
 /* A check, or a part of one; the state is its own. */
@@ -46,7 +48,7 @@ extern void smk_doctor_close(int level);
 extern SmkDoctor *smk_doctor_begin(void);
 extern void smk_doctor_examine(SmkDoctor *doctor);
 extern SmkBinding *smk_doctor_binding(const SmkDoctor *doctor, const char *entity);
-extern SmkBinding *smk_doctor_entered(const char *entity);
+extern SmkBinding *smk_doctor_entered(SmkDoctor *doctor, const char *entity);
 extern const char *smk_doctor_severity(SmkSeverity severity);
 extern uint64 smk_doctor_query(const char *sql);
 extern char *smk_doctor_text(uint64 row, int column);

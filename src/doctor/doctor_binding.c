@@ -5,11 +5,16 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/namespace.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
+#include "compat.h"
 #include "doctor/doctor.h"
 #include "kpi/source.h"
 
@@ -28,7 +33,7 @@ json_add(StringInfo json, const char *key, const char *value)
 
 /*
  * The call that binds an entity as it is bound, but for one column, whose canonical expression is another one
- * (NULL: it is left out). palloc'd; NULL where the relation is gone.
+ * (NULL: it is left out). palloc'd; NULL where the relation is gone, or a preset reads it by a query.
  */
 char *
 smk_doctor_bind_call(const SmkBinding *binding, const char *column, const char *expression)
@@ -40,7 +45,7 @@ smk_doctor_bind_call(const SmkBinding *binding, const char *column, const char *
 	Oid relid = smk_relation_resolve(binding->relation, true);
 	Relation relation;
 
-	if (!OidIsValid(relid))
+	if (!OidIsValid(relid) || binding->query)
 		return NULL;
 	relation = relation_open(relid, NoLock);
 	initStringInfo(&json);
@@ -177,6 +182,24 @@ open_binding(SmkDoctor *doctor, void *state)
 							  smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL)));
 }
 
+/* Reports a schema in which the caller may look for nothing; true where that is so. */
+static bool
+schema_is_closed(SmkDoctor *doctor, const SmkBinding *binding)
+{
+	RangeVar *name = makeRangeVarFromNameList(stringToQualifiedNameList(binding->relation, NULL));
+	Oid schema = name->schemaname ? get_namespace_oid(name->schemaname, true) : InvalidOid;
+
+	if (!OidIsValid(schema) ||
+		DatumGetBool(DirectFunctionCall2(has_schema_privilege_id, ObjectIdGetDatum(schema),
+										 CStringGetTextDatum("USAGE"))))
+		return false;
+	smk_doctor_report(doctor, SMK_FINDING_WARNING, binding->entity->name,
+					  psprintf("not examined: permission denied for schema %s", name->schemaname), -1,
+					  psprintf("GRANT USAGE ON SCHEMA %s TO %s", quote_identifier(name->schemaname),
+							   quote_identifier(GetUserNameFromId(GetUserId(), false))));
+	return true;
+}
+
 /* Reports the bindings that cannot be read, and opens the others. */
 void
 smk_doctor_bindings(SmkDoctor *doctor)
@@ -186,7 +209,11 @@ smk_doctor_bindings(SmkDoctor *doctor)
 	ListCell *cell;
 
 	for (int i = 0; i < smk_entity_count; i++)
+	{
 		any = any || config->bindings[i] != NULL;
+		if (config->bindings[i] != NULL && schema_is_closed(doctor, config->bindings[i]))
+			config->bindings[i] = NULL;
+	}
 	if (!any)
 		smk_doctor_report(doctor, SMK_FINDING_ERROR, NULL, "nothing is bound: there is no figure yet", -1,
 						  "SELECT * FROM smarketing.getting_started()");

@@ -352,7 +352,7 @@ examine(SmkDoctor *doctor, SmkBinding *binding)
 static void
 examine_entered(SmkDoctor *doctor, void *state)
 {
-	SmkBinding *entered = smk_doctor_entered(state);
+	SmkBinding *entered = smk_doctor_entered(doctor, state);
 
 	if (entered)
 		examine(doctor, entered);

@@ -38,10 +38,12 @@ smk_doctor_named(const SmkBinding *binding, const char *name)
 	return smk_doctor_column(binding, smk_doctor_bound(binding, name));
 }
 
-/* The relation under the entity's name. */
+/* The relation, or the query of a preset's, under the entity's name. */
 char *
 smk_doctor_relation(const SmkBinding *binding)
 {
+	if (binding->query)
+		return psprintf("(%s) AS %s", binding->query, quote_identifier(binding->entity->name));
 	return psprintf("%s AS %s", binding->relation, quote_identifier(binding->entity->name));
 }
 

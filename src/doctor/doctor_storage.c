@@ -152,6 +152,25 @@ qualified(Oid relid)
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 }
 
+/*
+ * The bucket by which a KPI groups the records themselves, as the statistics have to have it; NULL where none
+ * does: stocks are grouped by what they have become, touches by their credits, sums of money by their
+ * currency first; and where statistics are not looked for, as the relation is a view.
+ */
+static char *
+grouped_bucket(SmkRecords *records)
+{
+	const SmkBinding *binding = records->binding;
+	char kind = get_rel_relkind(binding->relid);
+	bool is_of_money =
+		strcmp(binding->entity->name, "spend") == 0 || strcmp(binding->entity->name, "revenue") == 0;
+
+	if (kind == RELKIND_VIEW || kind == RELKIND_FOREIGN_TABLE || records->set == &touches ||
+		records->set->ends != NULL || (is_of_money && smk_doctor_bound(binding, "currency") >= 0))
+		return NULL;
+	return smk_records_bucket_expression(records);
+}
+
 /* The two checks of one record set. */
 static void
 check_set(SmkDoctor *doctor, void *state)
@@ -160,7 +179,6 @@ check_set(SmkDoctor *doctor, void *state)
 	SmkBinding *binding = smk_doctor_binding(doctor, set->entity);
 	const SmkExpression *at = &binding->columns[smk_entity_column(binding->entity, set->at)];
 	SmkRecords *records = smk_records(doctor->request, set, binding);
-	char kind = get_rel_relkind(binding->relid);
 	char *bucket;
 	Oid base;
 	AttrNumber attribute;
@@ -175,9 +193,7 @@ check_set(SmkDoctor *doctor, void *state)
 			-1,
 			psprintf("CREATE INDEX ON %s (%s)", qualified(base),
 					 quote_identifier(get_attname(base, attribute, false))));
-	/* Statistics are looked for on the relation that is bound. */
-	bucket =
-		kind == RELKIND_VIEW || kind == RELKIND_FOREIGN_TABLE ? NULL : smk_records_bucket_expression(records);
+	bucket = grouped_bucket(records);
 	if (bucket != NULL && blocks_of(base) >= STATISTICS_BLOCKS && !smk_records_bucket_is_known(records))
 		smk_doctor_report(
 			doctor, SMK_FINDING_INFO, set->entity,

@@ -300,8 +300,8 @@ static void
 read_rates(SmkDoctor *doctor, void *state)
 {
 	Money *money = state;
-	SmkBinding *binding =
-		money->is_entered ? smk_doctor_entered("exchange_rate") : smk_doctor_binding(doctor, "exchange_rate");
+	SmkBinding *binding = money->is_entered ? smk_doctor_entered(doctor, "exchange_rate")
+											: smk_doctor_binding(doctor, "exchange_rate");
 	uint64 rows;
 
 	if (binding == NULL)
@@ -357,8 +357,8 @@ static void
 read_money(SmkDoctor *doctor, void *state)
 {
 	Money *money = state;
-	SmkBinding *binding =
-		money->is_entered ? smk_doctor_entered(money->entity) : smk_doctor_binding(doctor, money->entity);
+	SmkBinding *binding = money->is_entered ? smk_doctor_entered(doctor, money->entity)
+											: smk_doctor_binding(doctor, money->entity);
 	List *own = NIL;
 	char *at;
 	char *currency;
@@ -519,7 +519,7 @@ check_settings(SmkDoctor *doctor, void *state)
 						  -1, "SELECT smarketing.configure('customer_basis', 'auto')");
 	smk_doctor_query("SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'");
 	session = smk_doctor_text(0, 1);
-	if (session && strcmp(session, config->time_zone) != 0)
+	if (session && !doctor->zone_is_unknown && strcmp(session, config->time_zone) != 0)
 		smk_doctor_report(
 			doctor, SMK_FINDING_INFO, NULL,
 			psprintf("figures are cut in time zone %s, and times are shown in %s", config->time_zone,

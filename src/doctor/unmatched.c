@@ -222,7 +222,7 @@ read_place(SmkDoctor *doctor, void *state)
 	Work *work = state;
 	const SmkRecordSet *set = &places[work->place];
 	SmkBinding *binding =
-		work->is_entered ? smk_doctor_entered(set->entity) : smk_doctor_binding(doctor, set->entity);
+		work->is_entered ? smk_doctor_entered(doctor, set->entity) : smk_doctor_binding(doctor, set->entity);
 	SmkRecords *records;
 	char *raw;
 	char *condition;
