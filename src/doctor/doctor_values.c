@@ -228,7 +228,7 @@ map_call(List *unmapped, const char *function, const char *cast)
 	}
 	if (values.len == 0)
 		return NULL;
-	return psprintf("SELECT smarketing.%s v.label, v.meaning%s) FROM (VALUES %s) AS v (label, meaning)",
+	return psprintf("SELECT smarketing.%sv.label, v.meaning%s) FROM (VALUES %s) AS v (label, meaning)",
 					function, cast, values.data);
 }
 
@@ -243,7 +243,7 @@ smk_doctor_stages_call(SmkDoctor *doctor)
 char *
 smk_doctor_kinds_call(SmkDoctor *doctor)
 {
-	return map_call(unmapped_of(doctor, kind_entities, "kind"), "map_value('kind',", "");
+	return map_call(unmapped_of(doctor, kind_entities, "kind"), "map_value('kind', ", "");
 }
 
 /* A currency: from which day on there are rates of it (NULL: there are none), and how many amounts. */

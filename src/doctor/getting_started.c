@@ -23,21 +23,20 @@ typedef struct Need
 } Need;
 
 static const Need needs[] = {
-	{"lead", true, "leads: the persons or requests that marketing brings",
+	{"lead", true, "leads",
 	 "SELECT smarketing.bind('lead', 'schema.table', '{\"lead_id\": \"...\", \"created_at\": \"...\"}')"},
-	{"opportunity", true, "opportunities: what sales closes, won or lost",
+	{"opportunity", true, "opportunities, won or lost",
 	 "SELECT smarketing.bind('opportunity', 'schema.table', '{\"opportunity_id\": \"...\", \"created_at\": "
 	 "\"...\"}')"},
-	{"spend", true, "spend: what marketing costs, by channel",
+	{"spend", true, "what marketing spends, by channel",
 	 "INSERT INTO smarketing.spend_entry (at, amount, channel) VALUES (:'at', :amount, :'channel')"},
-	{"owner", false, "owners: the people of sales, and their teams", NULL},
-	{"account", false, "accounts: the companies that leads and opportunities belong to", NULL},
-	{"stage_change", false, "stage changes: when leads and opportunities moved on", NULL},
-	{"touch", false, "touches: what marketing did before an opportunity; else its lead's channel is credited",
-	 NULL},
-	{"revenue", false, "revenue: invoices; else won opportunities are the revenue", NULL},
-	{"subscription", false, "subscriptions; else customers are those of won opportunities", NULL},
-	{"exchange_rate", false, "exchange rates, where amounts are in several currencies", NULL},
+	{"owner", false, "owners: the people of sales", NULL},
+	{"account", false, "accounts: the companies", NULL},
+	{"stage_change", false, "stage changes, with their times", NULL},
+	{"touch", false, "touches; else leads' channels are credited", NULL},
+	{"revenue", false, "revenue; else won opportunities are it", NULL},
+	{"subscription", false, "subscriptions; else won opportunities make customers", NULL},
+	{"exchange_rate", false, "exchange rates", NULL},
 	{"goal", false, "goals",
 	 "INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', :'starts_on', "
 	 "'month', "
@@ -137,7 +136,7 @@ add_entity(Guide *guide, SmkDoctor *doctor, const Need *need, bool was_bound)
 				 psprintf("%s, perhaps %s", need->what, candidate.relation), candidate.call);
 	else if (candidate.relation != NULL && need->is_needed)
 		add_step(guide, "to do",
-				 psprintf("%s, perhaps %s: say which column is %s", need->what, candidate.relation,
+				 psprintf("%s, perhaps %s: which column is %s?", need->what, candidate.relation,
 						  candidate.missing),
 				 candidate.call);
 	else if (need->without)
@@ -219,28 +218,38 @@ static void
 add_scorecard(SmkDoctor *doctor, void *state)
 {
 	Guide *guide = state;
-	StringInfoData missing;
+	StringInfoData missing; /* what lacks a binding */
+	StringInfoData empty;	/* what lacks data of the last month alone */
 	uint64 rows;
 	int full = 0;
 
 	(void) doctor;
 	initStringInfo(&missing);
-	rows = smk_doctor_query("SELECT kpi, value::text FROM smarketing.scorecard() ORDER BY kpi_number");
+	initStringInfo(&empty);
+	rows =
+		smk_doctor_query("SELECT kpi, value::text, status FROM smarketing.scorecard() ORDER BY kpi_number");
 	for (uint64 row = 0; row < rows; row++)
 	{
 		if (smk_doctor_text(row, 2) != NULL)
 			full++;
+		else if (strcmp(smk_doctor_text(row, 3), "no_data") == 0 ||
+				 strcmp(smk_doctor_text(row, 3), "too_early") == 0)
+			appendStringInfo(&empty, "%s%s", empty.len ? ", " : "", smk_doctor_text(row, 1));
 		else
 			appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", smk_doctor_text(row, 1));
 	}
-	if (missing.len == 0)
-		add_step(guide, "done", psprintf("the scorecard has all of its %d figures", full),
-				 "SELECT * FROM smarketing.scorecard()");
+	if (missing.len > 0)
+		add_step(guide, "to do",
+				 psprintf("the scorecard has %d of " UINT64_FORMAT " figures; these say what they lack: %s",
+						  full, rows, missing.data),
+				 "SELECT kpi, reading, next_call FROM smarketing.scorecard() WHERE value IS NULL");
 	else
-		add_step(
-			guide, "to do",
-			psprintf("the scorecard has %d of 8 figures; these say what they lack: %s", full, missing.data),
-			"SELECT kpi, reading, next_call FROM smarketing.scorecard() WHERE value IS NULL");
+		add_step(guide, "done",
+				 empty.len == 0 ? psprintf("the scorecard has all of its %d figures", full)
+								: psprintf("the scorecard has %d of " UINT64_FORMAT
+										   " figures; the last month has none for: %s",
+										   full, rows, empty.data),
+				 "SELECT * FROM smarketing.scorecard()");
 }
 
 /* What comes after the scorecard. */

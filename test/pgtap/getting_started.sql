@@ -1,0 +1,123 @@
+-- getting_started(): walked from an empty database to a full scorecard by running its statements.
+SET client_min_messages = warning;
+CREATE EXTENSION smarketing;
+SELECT plan(23);
+SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.getting_started_row'::regclass),
+    'step integer, state text, what text, statement text', 'columns');
+SELECT results_eq($$SELECT step, state, split_part(statement, ',', 1) FROM smarketing.getting_started()$$,
+    $$VALUES (1, 'to do', 'SELECT smarketing.bind(''lead'''), (2, 'to do', 'SELECT smarketing.bind(''opportunity'''), (3, 'to do', 'INSERT INTO smarketing.spend_entry (at'), (4, 'optional', 'INSERT INTO smarketing.goal_entry (metric')$$,
+    'an empty database');
+
+-- A CRM with names of its own; the running month is left out of it.
+CREATE SCHEMA erp;
+CREATE TABLE public.contacts (id int PRIMARY KEY, full_name text, created_on timestamp, source text, status text, company_id int, owner_id int, mql_on timestamptz, accepted_on timestamptz, sql_on timestamptz, deleted_at timestamptz, score text);
+CREATE TABLE erp.leads (name text);
+CREATE TABLE public."Deals" ("Id" uuid PRIMARY KEY, title text, contact_id int, company_id int, value money, opened_on timestamptz, closed_on timestamptz, stage text, deal_type text, rep_id int, probability text);
+CREATE TABLE public.ad_spend (day date, channel text, cost float8, currency text);
+CREATE TABLE public.companies (id int PRIMARY KEY, name text, industry text);
+CREATE TABLE public.reps (id int PRIMARY KEY, name text, team text, active boolean);
+CREATE TABLE public.visits (visited_at timestamptz, contact_id int, source text);
+CREATE TABLE public.subscription (nothing int);
+INSERT INTO companies SELECT n, 'Firm ' || n, 'steel' FROM generate_series(1, 400) n;
+INSERT INTO reps VALUES (1, 'Ann', 'North', true), (2, 'Bob', 'South', true);
+INSERT INTO contacts SELECT n, 'Person ' || n, date_trunc('month', now()) - n * interval '1 day', CASE WHEN n % 2 = 0 THEN 'facebook' ELSE 'Google Ads' END, CASE n % 3 WHEN 0 THEN 'New' WHEN 1 THEN 'Marketing Qualified' ELSE 'Customer' END,
+    1 + n, 1 + n % 2, date_trunc('month', now()) - n * interval '1 day' + interval '1 hour', NULL, NULL, NULL, 'high' FROM generate_series(1, 300) n;
+INSERT INTO contacts SELECT n, NULL, now(), 'spam', 'New', NULL, NULL, NULL, NULL, NULL, now(), NULL FROM generate_series(1001, 1003) n;
+INSERT INTO "Deals" SELECT md5(n::text)::uuid, 'Deal ' || n, n, 1 + n, (100 + n)::money, date_trunc('month', now()) - n * interval '1 day', date_trunc('month', now()) - n * interval '1 day' + interval '12 hours', CASE WHEN n % 3 = 0 THEN 'Closed Lost' WHEN n % 7 = 0 THEN 'Proposal' ELSE 'Closed Won' END, 'New business', 1 + n % 2, 'high' FROM generate_series(1, 280) n;
+UPDATE "Deals" SET closed_on = NULL WHERE stage = 'Proposal';
+INSERT INTO ad_spend SELECT date_trunc('month', now())::date - n, CASE WHEN n % 2 = 0 THEN 'Meta Ads' ELSE 'Google Ads' END, 10, CASE WHEN n % 5 = 0 THEN 'USD' ELSE 'EUR' END FROM generate_series(1, 200) n;
+INSERT INTO visits SELECT created_on - interval '1 day', id, source FROM contacts;
+ANALYZE;
+
+SELECT results_eq($$SELECT state, statement FROM smarketing.getting_started() WHERE statement LIKE '%bind(%' ORDER BY step$$,
+    $$VALUES ('to do', 'SELECT smarketing.bind(''lead'', ''public.contacts'', ''{"lead_id": "id", "created_at": "created_on", "account_id": "company_id", "label": "full_name", "stage": "status", "mql_at": "mql_on", "sal_at": "accepted_on", "sql_at": "sql_on", "score": null, "channel": "source", "owner": "owner_id"}'', filter => ''deleted_at IS NULL'')'),
+    ('to do', 'SELECT smarketing.bind(''opportunity'', ''public."Deals"'', E''{"opportunity_id": "\\"Id\\"", "created_at": "opened_on", "lead_id": "contact_id", "account_id": "company_id", "label": "title", "amount": "value", "closed_at": "closed_on", "won": "CASE WHEN stage::text ILIKE ''''%won%'''' THEN true WHEN stage::text ILIKE ''''%lost%'''' THEN false END", "kind": "deal_type", "owner": "rep_id", "probability": null}'')'),
+    ('to do', 'SELECT smarketing.bind(''spend'', ''public.ad_spend'', ''{"at": "day", "amount": "cost"}'')'),
+    ('optional', 'SELECT smarketing.bind(''owner'', ''public.reps'', ''{"owner": "id", "label": "name", "is_active": "active"}'')'),
+    ('optional', 'SELECT smarketing.bind(''account'', ''public.companies'', ''{"account_id": "id", "label": "name", "segment": "industry"}'')'),
+    ('optional', 'SELECT smarketing.bind(''touch'', ''public.visits'', ''{"at": "visited_at", "channel": "source", "lead_id": "contact_id"}'')')$$,
+    'relations and columns are guessed by name and type, what was deleted is left out');
+
+-- The walk: the first step that is to do, until there is none; then the optional bindings.
+CREATE TABLE walked (n serial, what text, statement text);
+CREATE FUNCTION walk(wanted text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    step smarketing.getting_started_row;
+    steps int := 0;
+BEGIN
+    LOOP
+        SELECT * INTO step FROM smarketing.getting_started() g WHERE g.state = wanted AND (wanted = 'to do' OR g.statement LIKE '%bind(%') ORDER BY g.step LIMIT 1;
+        EXIT WHEN NOT FOUND OR steps > 30;
+        INSERT INTO walked (what, statement) VALUES (step.what, step.statement);
+        EXECUTE replace(step.statement, ':rate', '0.9');
+        steps := steps + 1;
+    END LOOP;
+    RETURN steps;
+END $$;
+SELECT is(walk('to do'), 8, 'steps to the scorecard');
+SELECT results_eq('SELECT left(statement, 40) FROM walked ORDER BY n', $$VALUES ('SELECT smarketing.bind(''lead'', ''public.c'), ('SELECT smarketing.bind(''opportunity'', ''p'), ('SELECT smarketing.bind(''spend'', ''public.'), ('SELECT smarketing.map_stage(v.label, v.m'), ('SELECT smarketing.map_value(''kind'', v.la'), ('SELECT smarketing.map_value(''channel'', v'), ('SELECT smarketing.configure(''currency'', '), ('INSERT INTO smarketing.exchange_rate_ent')$$, 'which they were');
+SELECT is((SELECT count(*) FROM smarketing.scorecard() WHERE value IS NOT NULL), 8::bigint, 'the scorecard is full');
+SELECT is(walk('optional'), 3, 'the optional bindings');
+SELECT is((SELECT count(*) FROM smarketing.getting_started() WHERE state = 'to do'), 0::bigint, 'nothing is to do');
+SELECT ok((SELECT bool_and(value IS NOT NULL) FROM smarketing.scorecard()), 'it stays full');
+SELECT is((SELECT count(*) FROM smarketing.doctor() WHERE severity = 'error'), 0::bigint, 'no errors');
+SELECT results_eq($$SELECT state, what FROM smarketing.getting_started() WHERE what LIKE 'the scorecard%'$$, $$VALUES ('done', 'the scorecard has all of its 8 figures')$$, 'and it says so');
+SELECT results_eq('SELECT label, stage::text FROM smarketing.stage_map ORDER BY label COLLATE "C"', $$VALUES ('Closed Lost', 'lost'), ('Closed Won', 'won'), ('Customer', 'won'), ('Marketing Qualified', 'mql'), ('New', 'lead'), ('Proposal', 'opportunity')$$, 'stages by their words');
+SELECT results_eq('SELECT dimension, label, value FROM smarketing.value_map ORDER BY 1, 2', $$VALUES ('channel', 'facebook', 'Meta Ads'), ('kind', 'New business', 'new')$$, 'channels and kinds');
+-- Every statement of a step that is done or optional runs as it stands, but for psql's variables.
+CREATE FUNCTION all_run() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    step smarketing.getting_started_row;
+BEGIN
+    FOR step IN SELECT * FROM smarketing.getting_started() g WHERE g.statement IS NOT NULL LOOP
+        BEGIN
+            EXECUTE replace(replace(replace(step.statement, ':value', '1'), ':''starts_on''', '''2026-01-01'''), ':''role''', 'current_user');
+        EXCEPTION WHEN OTHERS THEN
+            RETURN NEXT step.statement || ': ' || SQLERRM;
+        END;
+    END LOOP;
+END $$;
+SELECT is_empty('SELECT * FROM all_run()', 'every statement runs');
+SELECT ok(EXISTS (SELECT FROM smarketing.getting_started() WHERE state = 'done' AND what = 'goal: entered by hand'), 'a goal that was entered is done');
+
+-- A preset that fits binds all at once; views are mentioned once there is a function for them.
+DO $d$ BEGIN IF to_regprocedure('smarketing.presets()') IS NULL THEN
+    EXECUTE $f$CREATE FUNCTION smarketing.presets() RETURNS TABLE (preset text, description text, needs text, found boolean) LANGUAGE sql AS $$ VALUES ('odoo', 'Odoo', '', true), ('twenty', 'Twenty', '', false) $$;
+        CREATE FUNCTION smarketing.use_preset(preset text, source_schema text DEFAULT 'public') RETURNS int LANGUAGE sql AS 'SELECT 1'$f$;
+    PERFORM set_config('test.preset', 'made', false);
+END IF; END $d$;
+SELECT coalesce(current_setting('test.preset', true), '') = 'made' AS made \gset
+\if :made
+SELECT results_eq($$SELECT state, statement FROM smarketing.getting_started() WHERE step = 1$$, $$VALUES ('done', 'SELECT * FROM smarketing.use_preset(''odoo'')')$$, 'a preset that was used');
+DELETE FROM smarketing.binding;
+SELECT results_eq($$SELECT state, split_part(statement, '(', 1) FROM smarketing.getting_started()$$, $$VALUES ('to do', 'SELECT * FROM smarketing.use_preset'), ('to do', 'SELECT smarketing.bind'), ('done', 'SELECT * FROM smarketing.exchange_rate_entry'), ('done', 'SELECT * FROM smarketing.goal_entry')$$, 'a preset that fits goes before guesses; spend it has none');
+\else
+SELECT skip('the extension has presets of its own', 2);
+DELETE FROM smarketing.binding;
+\endif
+
+-- A binding that is gone, a relation that may not be read, a scorecard that cannot be computed.
+SELECT statement FROM walked WHERE n = 1 \gset
+:statement;
+ALTER TABLE contacts RENAME created_on TO made_on;
+SELECT results_eq($$SELECT state, statement FROM smarketing.getting_started() WHERE what LIKE 'lead:%'$$, $$VALUES ('to do', 'SELECT * FROM smarketing.doctor() WHERE entity = ''lead''')$$, 'a binding that is broken');
+ALTER TABLE contacts RENAME made_on TO created_on;
+UPDATE contacts SET score = 1;
+CREATE VIEW lame AS SELECT id AS lead_id, 1 / (id - 5) AS score, created_on AS created_at FROM contacts;
+SELECT smarketing.bind('lead', 'lame') AS done \gset
+SELECT lives_ok('SELECT * FROM smarketing.getting_started()', 'data that cannot be read');
+CREATE ROLE starter;
+SET ROLE starter;
+SELECT ok(NOT EXISTS (SELECT FROM smarketing.getting_started() WHERE statement LIKE '%contacts%'), 'what may not be read is not proposed');
+RESET ROLE;
+DROP TABLE contacts, erp.leads, "Deals", ad_spend, companies, reps, visits, subscription CASCADE;
+SELECT smarketing.unbind('lead') AS done \gset
+CREATE TABLE public.leads (id int, made text);
+\if :made
+DROP FUNCTION smarketing.use_preset;
+\endif
+SELECT results_eq($$SELECT what, statement FROM smarketing.getting_started() WHERE what LIKE 'leads%'$$, $$VALUES ('leads, perhaps public.leads: which column is created_at?', 'SELECT smarketing.bind(''lead'', ''public.leads'', ''{"lead_id": "id", "created_at": "..."}'')')$$, 'a column that no name tells');
+SELECT is((SELECT provolatile::text || proparallel::text FROM pg_proc WHERE oid = 'smarketing.getting_started()'::regprocedure), 'su', 'stable');
+DROP ROLE starter;
+SELECT pass('walked');
+SELECT finish();
