@@ -186,19 +186,15 @@ check_set(SmkDoctor *doctor, void *state)
 	if (!base_column(binding->relid, at->raw_column, &base, &attribute))
 		return;
 	if (blocks_of(base) >= INDEX_BLOCKS && !has_index(base, attribute))
-		smk_doctor_report(
-			doctor, SMK_FINDING_WARNING, set->entity,
-			psprintf("no index on %s: a range is found by reading all (add CONCURRENTLY while people work)",
-					 set->at),
-			-1,
-			psprintf("CREATE INDEX ON %s (%s)", qualified(base),
-					 quote_identifier(get_attname(base, attribute, false))));
+		smk_doctor_report(doctor, SMK_FINDING_WARNING, set->entity,
+						  psprintf("no index on %s: each range reads all rows", set->at), -1,
+						  psprintf("CREATE INDEX ON %s (%s)", qualified(base),
+								   quote_identifier(get_attname(base, attribute, false))));
 	bucket = grouped_bucket(records);
 	if (bucket != NULL && blocks_of(base) >= STATISTICS_BLOCKS && !smk_records_bucket_is_known(records))
 		smk_doctor_report(
 			doctor, SMK_FINDING_INFO, set->entity,
-			psprintf("no statistics on the month of %s: figures by month are planned without them", set->at),
-			-1,
+			psprintf("no statistics on the month of %s: it is planned blindly", set->at), -1,
 			psprintf("CREATE STATISTICS %s ON (%s) FROM %s; ANALYZE %s",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(base)),
 												makeObjectName(get_rel_name(base), at->raw_column, "month")),

@@ -105,7 +105,7 @@ SELECT fault($$UPDATE "Lead" SET "Source" = CASE WHEN score > 3 THEN '' END WHER
 SELECT fault($$UPDATE "Lead" SET "Owner" = NULL WHERE score <= 25$$, 'warning', 'lead', 'leads without an owner', 25);
 SELECT fault($$UPDATE "Lead" SET "SAL" = "MQL on" - interval '2 hours' WHERE score <= 3; UPDATE "Lead" SET "MQL on" = "Created" - interval '1 minute' WHERE score BETWEEN 4 AND 5; UPDATE "Lead" SET "MQL on" = "Created" - interval '1 second' WHERE score = 6;
     UPDATE "Lead" SET "SQL" = ("SAL" AT TIME ZONE 'UTC')::date WHERE score = 7; UPDATE "Lead" SET "SQL" = ("SAL" AT TIME ZONE 'UTC')::date - 1 WHERE score = 8$$,
-    'warning', 'lead', 'a step is dated before the one before it: it counts as reached at that time, after 0 hours', 6);
+    'warning', 'lead', 'a step is dated before the one before it: it takes 0 hours', 6);
 SELECT fault($$UPDATE "Lead" SET "Out" = "Created" - interval '1 day' WHERE score = 1$$, 'warning', 'lead', 'disqualified before they were created', 1);
 SELECT fault($$UPDATE "Lead" SET "Created" = NULL WHERE score <= 2$$, 'warning', 'lead', 'created_at is NULL: counted in no period', 2);
 SELECT fault($$UPDATE "Lead" SET "MQL on" = 'infinity', "SAL" = 'infinity', "SQL" = 'infinity' WHERE score <= 2$$, 'warning', 'lead', 'mql_at is infinite', 2, 'sal_at is infinite; sql_at is infinite');
@@ -230,9 +230,9 @@ CREATE VIEW over_view AS SELECT at, lead_id, channel FROM over_big WHERE lead_id
 SELECT smarketing.bind('touch', 'over_view'), smarketing.bind('revenue', 'big', '{"account_id": "key", "at": "born", "amount": "1"}'), smarketing.unbind('account') \gset
 CREATE TEMP TABLE found AS SELECT * FROM smarketing.doctor() WHERE entity IN ('touch', 'revenue');
 SELECT results_eq('SELECT severity, entity, problem, row_count, hint FROM found',
-    $$VALUES ('warning', 'touch', 'no index on at: a range is found by reading all (add CONCURRENTLY while people work)', NULL::bigint, 'CREATE INDEX ON "Big CRM".big (born)'),
-             ('warning', 'revenue', 'no index on at: a range is found by reading all (add CONCURRENTLY while people work)', NULL, 'CREATE INDEX ON "Big CRM".big (born)'),
-             ('info', 'revenue', 'no statistics on the month of at: figures by month are planned without them', NULL,
+    $$VALUES ('warning', 'touch', 'no index on at: each range reads all rows', NULL::bigint, 'CREATE INDEX ON "Big CRM".big (born)'),
+             ('warning', 'revenue', 'no index on at: each range reads all rows', NULL, 'CREATE INDEX ON "Big CRM".big (born)'),
+             ('info', 'revenue', 'no statistics on the month of at: it is planned blindly', NULL,
               'CREATE STATISTICS "Big CRM".big_born_month ON (smarketing.period_start(''month''::text, born, ''Etc/UTC''::text)) FROM "Big CRM".big; ANALYZE "Big CRM".big')$$,
     'what PostgreSQL lacks');
 SELECT hint FROM found WHERE hint LIKE 'CREATE INDEX%' LIMIT 1 \gset
