@@ -13,6 +13,8 @@
 
 /* The least touches for which there is room. */
 #define READER_LEAST_SIZE 64
+/* Of paths up to so long the shares are kept that depend on their length alone. */
+#define PLAIN_TOUCHES 16
 
 /* What led up to a conversion besides touches. */
 typedef struct Milestones
@@ -127,21 +129,17 @@ sort_names(const SmkAttributionReader *reader, uint64 *words, int64 count, uint6
 		words[i * 2 + 1] = room[i];
 }
 
-/* Touches of one time come in the order of their channels' names. */
-static void
+/* Touches of the time of the first one come in the order of their channels' names; returns how many they are.
+ */
+static int64
 order_ties(SmkAttributionReader *reader, uint64 *words, int64 count)
 {
-	int64 end;
+	int64 ties = 1;
 
-	for (int64 from = 0; from < count; from = end)
-	{
-		uint64 word = words[from * 2];
-
-		for (end = from + 1; end < count && words[end * 2] == word; end++)
-			;
-		if (end - from > 1 && smk_word_code(word) <= SMK_ATTRIBUTION_DIRECT)
-			sort_names(reader, words + from * 2, end - from, reader->weights);
-	}
+	while (ties < count && words[ties * 2] == words[0])
+		ties++;
+	sort_names(reader, words, ties, reader->weights);
+	return ties;
 }
 
 /* Adds the amount that the value of an event is to a sum at a scale; false where it has no room. */
@@ -174,11 +172,16 @@ touch_before(const int64 *times, int64 count, int64 at)
 	return low - 1;
 }
 
-/* The weights of the touches: milestones have so much each, all others together so much. */
+/* Shares by milestones, of which one that is below 0 is none: in thirds, or fourths, of what others leave. */
 static void
-weigh_milestones(uint64 *weights, int64 count, const int64 *milestones, int milestone_count, uint64 each,
-				 uint64 others)
+milestone_shares(SmkAttributionReader *reader, SmkAttributionModelKind kind, int64 count, int64 lead,
+				 int64 opportunity, uint128 *shares)
 {
+	int64 milestones[] = {0, lead, opportunity, count - 1};
+	int milestone_count = kind == SMK_MODEL_W_SHAPED ? 3 : 4;
+	uint64 each = kind == SMK_MODEL_W_SHAPED ? 3 : 9;
+	uint64 others = kind == SMK_MODEL_W_SHAPED ? 1 : 4;
+	uint64 *weights = reader->weights;
 	uint64 other_count = 0;
 
 	memset(weights, 0, count * sizeof(uint64));
@@ -189,46 +192,71 @@ weigh_milestones(uint64 *weights, int64 count, const int64 *milestones, int mile
 		other_count += weights[i] == 0;
 	for (int64 i = 0; i < count; i++)
 		weights[i] = weights[i] == 0 ? others : weights[i] * each * Max(1, other_count);
+	smk_attribution_normalise(weights, count, shares);
 }
 
-/* The shares of touches under a model that reads times or milestones. */
-void
+/* Where shares of a short path are kept that has no milestones but its ends; the first is 0 if they are not.
+ */
+static uint128 *
+plain_shares(SmkAttributionReader *reader, SmkAttributionModelKind kind, int64 count)
+{
+	if (reader->plain == NULL)
+		reader->plain =
+			MemoryContextAllocZero(reader->context, 2 * PLAIN_TOUCHES * PLAIN_TOUCHES * sizeof(uint128));
+	return reader->plain + ((kind == SMK_MODEL_W_SHAPED) * PLAIN_TOUCHES + count - 1) * PLAIN_TOUCHES;
+}
+
+/* The shares of touches under a model that reads times or milestones; they last until the next ones. */
+const uint128 *
 smk_attribution_timed_shares(SmkAttributionReader *reader, SmkAttributionModelKind kind,
 							 const SmkConversions *conversions, int64 half_life)
 {
 	int64 count = conversions->count;
 	const int64 *times = conversions->times;
-	int64 milestones[] = {
-		0, conversions->lead == SMK_NO_TIME ? -1 : touch_before(times, count, conversions->lead),
-		conversions->opportunity == SMK_NO_TIME ? -1 : touch_before(times, count, conversions->opportunity),
-		count - 1};
+	uint128 *shares = reader->shares;
+	int64 lead = -1;
+	int64 opportunity = -1;
 
 	if (kind == SMK_MODEL_TIME_DECAY)
 	{
-		smk_attribution_decay(times, count, half_life, reader->decays, reader->shares);
-		return;
+		smk_attribution_decay(times, count, half_life, reader->decays, shares);
+		return shares;
 	}
-	if (kind == SMK_MODEL_W_SHAPED)
-		weigh_milestones(reader->weights, count, milestones, 3, 3, 1);
-	else
-		weigh_milestones(reader->weights, count, milestones, 4, 9, 4);
-	smk_attribution_normalise(reader->weights, count, reader->shares);
+	if (conversions->lead != SMK_NO_TIME)
+		lead = touch_before(times, count, conversions->lead);
+	if (conversions->opportunity != SMK_NO_TIME)
+		opportunity = touch_before(times, count, conversions->opportunity);
+	if (count <= PLAIN_TOUCHES && lead < 0 && opportunity < 0)
+		shares = plain_shares(reader, kind, count);
+	if (shares == reader->shares || shares[0] == 0)
+		milestone_shares(reader, kind, count, lead, opportunity, shares);
+	return shares;
 }
 
 /* The summary's channel of a name of the timeline. */
 static int
 summary_touch(SmkAttributionReader *reader, uint64 name, bool is_direct)
 {
+	int length;
+	const char *text = reader->name(reader->timeline, name, &length);
+
+	return smk_attribution_channel(reader->summary, text, length, is_direct);
+}
+
+/* The number of a touch by its channel's name, as the visitor gives it. */
+static inline int
+touch_number(SmkAttributionReader *reader, uint64 name, bool is_direct)
+{
+	uint64 place = name * 2 + is_direct;
 	bool is_new;
-	int *number = smk_attribution_number(reader, (int64) name * 2 + is_direct, &is_new);
+	int *number;
 
-	if (is_new)
-	{
-		int length;
-		const char *text = reader->name(reader->timeline, name, &length);
-
-		*number = smk_attribution_channel(reader->summary, text, length, is_direct);
-	}
+	if (reader->visitor->touch == NULL)
+		return (int) place;
+	if (likely(place < (uint64) reader->names_size && reader->readings[place] == reader->reading))
+		return reader->numbers[place];
+	number = smk_attribution_number(reader, (int64) place, &is_new);
+	*number = reader->visitor->touch(reader, name, is_direct);
 	return *number;
 }
 
@@ -238,9 +266,11 @@ static bool
 credit_path(SmkAttributionReader *reader, SmkAttributionModelKind kind, const SmkConversions *of,
 			int64 conversions, int128 value)
 {
+	SmkAttributionChannel *channels = reader->summary->channels;
+	const uint128 *shares = smk_attribution_timed_shares(reader, kind, of, reader->summary->half_life);
+
 	for (int64 i = 0; i < of->count; i++)
-		if (reader->shares[i] > 0 && !smk_credit_add(&reader->summary->channels[of->path[i]].credits[kind],
-													 reader->shares[i], conversions, value))
+		if (!smk_credit_add(&channels[of->path[i]].credits[kind], shares[i], conversions, value))
 			return false;
 	return true;
 }
@@ -284,23 +314,11 @@ summary_convert(SmkAttributionReader *reader, const SmkConversions *of)
 	smk_attribution_path_time(found, of->at - of->times[0], conversions);
 	if (__builtin_add_overflow(found->value, value, &found->value))
 		return SMK_ATTRIBUTION_OVERFLOW;
-	if (of->count == 1)
-	{
-		SmkCredit whole = {0};
-
-		if (!smk_credit_add(&whole, SMK_SHARE_ONE, conversions, value))
-			return SMK_ATTRIBUTION_OVERFLOW;
-		for (int model = 0; model < SMK_SUMMED_MODELS; model++)
-			if (!smk_credit_merge(&summary->channels[of->path[0]].credits[model], &whole))
-				return SMK_ATTRIBUTION_OVERFLOW;
-		return SMK_ATTRIBUTION_OK;
-	}
 	for (int model = 0; model < SMK_SUMMED_MODELS; model++)
-	{
-		smk_attribution_timed_shares(reader, (SmkAttributionModelKind) model, of, summary->half_life);
-		if (!credit_path(reader, (SmkAttributionModelKind) model, of, conversions, value))
+		if (of->count == 1 ? !smk_credit_add(&summary->channels[of->path[0]].credits[model], SMK_SHARE_ONE,
+											 conversions, value)
+						   : !credit_path(reader, (SmkAttributionModelKind) model, of, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
-	}
 	return SMK_ATTRIBUTION_OK;
 }
 
@@ -334,11 +352,11 @@ smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count)
 {
 	Milestones milestones = {SMK_NO_TIME, SMK_NO_TIME, SMK_NO_TIME};
 	int64 touches = 0;
-	int64 from = 0; /* the first touch of a path */
+	int64 from = 0;	   /* the first touch of a path */
+	int64 ordered = 0; /* up to here touches of one time are in order */
 	bool has_converted = false;
 
 	reserve_touches(reader, count);
-	order_ties(reader, words, count);
 	for (int64 i = 0; i < count; i++)
 	{
 		SmkConversions conversions = {.at = smk_word_time(words[i * 2]), .events = words + i * 2};
@@ -348,8 +366,10 @@ smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count)
 		{
 			case SMK_ATTRIBUTION_TOUCH:
 			case SMK_ATTRIBUTION_DIRECT:
+				if (i + 1 < count && words[i * 2] == words[i * 2 + 2] && i >= ordered)
+					ordered = i + order_ties(reader, words + i * 2, count - i);
 				reader->times[touches] = conversions.at;
-				reader->touches[touches] = reader->visitor->touch(
+				reader->touches[touches] = touch_number(
 					reader, words[i * 2 + 1], smk_word_code(words[i * 2]) == SMK_ATTRIBUTION_DIRECT);
 				if (reader->touches[touches++] < 0)
 					return SMK_ATTRIBUTION_TOO_LARGE;

@@ -92,18 +92,25 @@ typedef struct SmkAttributionChannel
 /* A path, known by its channels as bytes. */
 typedef struct SmkAttributionPath
 {
-	int64 key; /* where its channels lie in keys, */
-	int size;  /* and how many bytes they take */
-	uint32 hash;
+	int64 key;	 /* where its channels lie in keys, */
+	int size;	 /* and how many bytes they take */
+	uint64 code; /* all of a short one, with its size; else a hash */
 	int64 conversions;
-	int64 nulls; /* accounts that went this path and never converted */
 	int128 value;
+	int64 nulls; /* accounts that went this path and never converted */
 	union
 	{
 		int64 one; /* of one conversion, from the first touch to it, in microseconds */
 		SmkSketch *many;
 	} time;
 } SmkAttributionPath;
+
+/* Where a path is found by its code. */
+typedef struct SmkPathSlot
+{
+	uint64 code;
+	uint32 number; /* of the path, from 1 on; 0: free */
+} SmkPathSlot;
 
 typedef struct SmkAttributionSummary
 {
@@ -120,7 +127,7 @@ typedef struct SmkAttributionSummary
 	SmkAttributionPath *paths;
 	int64 path_count;
 	int64 path_size;
-	uint32 *path_slots;
+	SmkPathSlot *path_slots;
 	int64 path_slot_count;
 	unsigned char *keys;
 	int64 keys_used;
@@ -158,7 +165,10 @@ struct SmkAttributionReader;
 /* What a reader does with what it reads. */
 typedef struct SmkAttributionVisitor
 {
-	/* The number of a touch by its channel's name; below 0 where there is no room for it. */
+	/*
+	 * The number of a touch by its channel's name, asked for once; below 0 where there is no room for it.
+	 * NULL: twice that of its name, and one more where it is direct.
+	 */
 	int (*touch)(struct SmkAttributionReader *reader, uint64 name, bool is_direct);
 	SmkAttributionResult (*convert)(struct SmkAttributionReader *reader, const SmkConversions *conversions);
 	/* The touches of an account that never converted; NULL: they do not matter. */
@@ -185,7 +195,8 @@ typedef struct SmkAttributionReader
 	double *decays; /* weights by how long ago they were */
 	uint128 *shares;
 	unsigned char *key;
-	int64 size; /* how many touches have room */
+	int64 size;		/* how many touches have room */
+	uint128 *plain; /* shares of short paths without milestones, by model and length */
 } SmkAttributionReader;
 
 /* True where a touch, as a reader or a summary numbers it, is direct. */
@@ -205,7 +216,6 @@ extern int smk_attribution_channel(SmkAttributionSummary *summary, const char *n
 extern SmkAttributionPath *smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key,
 												int64 size);
 extern void smk_attribution_path_time(SmkAttributionPath *path, int64 micros, int64 conversions);
-extern bool smk_credit_add(SmkCredit *credit, uint128 share, int64 conversions, int128 value);
 extern bool smk_credit_merge(SmkCredit *credit, const SmkCredit *other);
 extern SmkAttributionResult smk_attribution_merge(SmkAttributionSummary *into,
 												  const SmkAttributionSummary *other);
@@ -215,12 +225,20 @@ extern SmkAttributionResult smk_attribution_write(const SmkAttributionSummary *s
 extern void smk_attribution_start(SmkAttributionReader *reader, SmkAttributionSummary *summary);
 extern void smk_attribution_restart(SmkAttributionReader *reader);
 extern int *smk_attribution_number(SmkAttributionReader *reader, int64 place, bool *is_new);
-extern void smk_attribution_timed_shares(SmkAttributionReader *reader, SmkAttributionModelKind kind,
-										 const SmkConversions *conversions, int64 half_life);
+extern const uint128 *smk_attribution_timed_shares(SmkAttributionReader *reader, SmkAttributionModelKind kind,
+												   const SmkConversions *conversions, int64 half_life);
 extern SmkAttributionResult smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count);
 
 extern bool smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributionModel *model,
 									SmkCredit *credits);
+
+/* Credits a share of conversions and of their value; false where a sum has no room. */
+static inline bool
+smk_credit_add(SmkCredit *credit, uint128 share, int64 conversions, int128 value)
+{
+	return smk_wide_add_product(&credit->conversions, conversions, share) &&
+		   smk_wide_add_product(&credit->value, value, share);
+}
 
 /* Writes a channel of a path: bytes that compare as channels do; returns the first byte after it. */
 static inline unsigned char *

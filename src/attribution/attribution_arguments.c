@@ -80,9 +80,16 @@ smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int l
 static inline bool
 is_direct(const char *channel, int length)
 {
-	return (length == 6 &&
-			(pg_strncasecmp(channel, "direct", 6) == 0 || memcmp(channel, "(none)", 6) == 0)) ||
-		   (length == 8 && pg_strncasecmp(channel, "(direct)", 8) == 0);
+	switch (length)
+	{
+		case 6:
+			return ((channel[0] | 0x20) == 'd' && pg_strncasecmp(channel, "direct", 6) == 0) ||
+				   memcmp(channel, "(none)", 6) == 0;
+		case 8:
+			return channel[0] == '(' && pg_strncasecmp(channel, "(direct)", 8) == 0;
+		default:
+			return false;
+	}
 }
 
 /* The code of an event. */

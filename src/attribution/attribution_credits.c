@@ -215,14 +215,7 @@ typedef struct Listing
 	int size;
 } Listing;
 
-/* A touch is numbered by its name and whether it is direct. */
-static int
-list_touch(SmkAttributionReader *reader, uint64 name, bool is_direct)
-{
-	(void) reader;
-	return (int) name * 2 + is_direct;
-}
-
+/* Touches are numbered by their names and whether they are direct. */
 static bool
 touch_is_direct(const void *of, int touch)
 {
@@ -254,7 +247,8 @@ put_row(Listing *listing, const NamedValue *value, const char *conversion, int l
 
 /* Makes the rows of a path: one a name, with its shares; returns how many. */
 static int
-path_rows(SmkAttributionReader *reader, Listing *listing, const SmkConversions *conversions)
+path_rows(SmkAttributionReader *reader, Listing *listing, const SmkConversions *conversions,
+		  const uint128 *shares)
 {
 	int count = 0;
 
@@ -278,7 +272,7 @@ path_rows(SmkAttributionReader *reader, Listing *listing, const SmkConversions *
 			listing->rows[*row].name =
 				reader->name(reader->timeline, conversions->path[i] / 2, &listing->rows[*row].length);
 		}
-		listing->shares[*row] += reader->shares[i];
+		listing->shares[*row] += shares[i];
 	}
 	return count;
 }
@@ -326,14 +320,17 @@ list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions
 
 	if (conversions->count > 0)
 	{
+		const uint128 *shares = reader->shares;
+
 		if (conversions->count == 1)
 			reader->shares[0] = SMK_SHARE_ONE;
 		else if (state->model.kind < SMK_SUMMED_MODELS)
-			smk_attribution_timed_shares(reader, state->model.kind, conversions, state->half_life);
+			shares =
+				smk_attribution_timed_shares(reader, state->model.kind, conversions, state->half_life);
 		else
 			smk_attribution_shares(&state->model, touch_is_direct, NULL, conversions->path,
 								   conversions->count, reader->weights, reader->shares);
-		count = path_rows(reader, listing, conversions);
+		count = path_rows(reader, listing, conversions, shares);
 	}
 	for (int64 i = 0; i < conversions->event_count; i++)
 	{
@@ -372,7 +369,7 @@ list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions
 	return SMK_ATTRIBUTION_OK;
 }
 
-static const SmkAttributionVisitor listing_visitor = {list_touch, list_conversions, NULL};
+static const SmkAttributionVisitor listing_visitor = {NULL, list_conversions, NULL};
 
 PG_FUNCTION_INFO_V1(smk_attribution_credits_finalfn);
 

@@ -13,6 +13,12 @@
 
 /* The slots of a table to begin with; a power of two. */
 #define LEAST_SLOTS 16
+/* From so many bytes on a path is known by a hash, which has all bits where the size of a shorter one stands.
+ */
+#define PATH_LONG_SIZE 8
+#define PATH_SIZE_SHIFT 56
+#define PATH_LONG (UINT64CONST(255) << PATH_SIZE_SHIFT)
+#define PATH_HASH UINT64CONST(0x9E3779B97F4A7C15)
 
 /* An empty summary; what it allocates later lives in the context that is current then. */
 void
@@ -22,14 +28,6 @@ smk_attribution_init(SmkAttributionSummary *summary, int64 lookback, int64 half_
 	summary->lookback = lookback;
 	summary->half_life = half_life;
 	summary->scale = scale;
-}
-
-/* Credits a share of conversions and of their value; false where a sum has no room. */
-bool
-smk_credit_add(SmkCredit *credit, uint128 share, int64 conversions, int128 value)
-{
-	return smk_wide_add_product(&credit->conversions, conversions, share) &&
-		   smk_wide_add_product(&credit->value, value, share);
 }
 
 /* Adds a credit to another one; false where a sum has no room. */
@@ -148,23 +146,67 @@ smk_attribution_channel(SmkAttributionSummary *summary, const char *name, int le
 	return added;
 }
 
+/* The code of a path: its bytes, if they are few, and above them how many; else a hash, and all bits there. */
+static inline uint64
+path_code(const unsigned char *key, int64 size)
+{
+	uint64 code = 0;
+	uint64 word;
+
+	if (likely(size < PATH_LONG_SIZE))
+	{
+		for (int64 i = 0; i < size; i++)
+			code |= (uint64) key[i] << 8 * i;
+		return code | (uint64) size << PATH_SIZE_SHIFT;
+	}
+	for (int64 i = 0; i < size; i += (int64) sizeof(word))
+	{
+		/* The last bytes overlap those before. */
+		memcpy(&word, key + Min(i, size - (int64) sizeof(word)), sizeof(word));
+		code = (code ^ word) * PATH_HASH;
+		code ^= code >> 32;
+	}
+	return (code ^ (uint64) size) | PATH_LONG;
+}
+
+/* Where a code is looked for first. */
+static inline int64
+path_slot(uint64 code, int64 slots)
+{
+	code *= PATH_HASH;
+	return (int64) ((code ^ code >> 32) & (uint64) (slots - 1));
+}
+
+static void
+enter_path(SmkAttributionSummary *summary, uint64 code, int64 position)
+{
+	int64 slot = path_slot(code, summary->path_slot_count);
+
+	while (summary->path_slots[slot].number != 0)
+		slot = (slot + 1) & (summary->path_slot_count - 1);
+	summary->path_slots[slot] = (SmkPathSlot){code, (uint32) position + 1};
+}
+
 /* Makes the table of paths, or a larger one. */
 static void
 index_paths(SmkAttributionSummary *summary)
 {
 	int64 size = LEAST_SLOTS;
 
-	while (size < summary->path_count * 4)
+	while (size < summary->path_count * 2)
 		size *= 2;
-	summary->path_slots = new_slots(summary->path_slots, size);
+	if (summary->path_slots != NULL)
+		pfree(summary->path_slots);
+	summary->path_slots = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(SmkPathSlot));
+	memset(summary->path_slots, 0, size * sizeof(SmkPathSlot));
 	summary->path_slot_count = size;
 	for (int64 i = 0; i < summary->path_count; i++)
-		enter(summary->path_slots, size, summary->paths[i].hash, i);
+		enter_path(summary, summary->paths[i].code, i);
 }
 
 /* Adds a path, whose bytes are copied. NULL: there is no room. */
 static SmkAttributionPath *
-add_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size, uint32 hash)
+add_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size, uint64 code)
 {
 	SmkAttributionPath *path;
 
@@ -185,7 +227,7 @@ add_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size, u
 	memset(path, 0, sizeof(*path));
 	path->key = summary->keys_used;
 	path->size = (int) size;
-	path->hash = hash;
+	path->code = code;
 	memcpy(summary->keys + summary->keys_used, key, size);
 	summary->keys_used += size;
 	return path;
@@ -195,21 +237,25 @@ add_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size, u
 SmkAttributionPath *
 smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size)
 {
-	uint32 hash = hash_bytes(key, (int) size);
+	uint64 code = path_code(key, size);
 
-	if (summary->path_count * 2 >= summary->path_slot_count)
+	if (summary->path_count * 4 >= summary->path_slot_count * 3)
 		index_paths(summary);
-	for (int64 slot = hash & (summary->path_slot_count - 1); summary->path_slots[slot] != 0;
+	for (int64 slot = path_slot(code, summary->path_slot_count); summary->path_slots[slot].number != 0;
 		 slot = (slot + 1) & (summary->path_slot_count - 1))
 	{
-		SmkAttributionPath *path = &summary->paths[summary->path_slots[slot] - 1];
+		SmkAttributionPath *path;
 
-		if (path->hash == hash && path->size == size && memcmp(smk_path_bytes(summary, path), key, size) == 0)
+		if (summary->path_slots[slot].code != code)
+			continue;
+		path = &summary->paths[summary->path_slots[slot].number - 1];
+		if (size < PATH_LONG_SIZE ||
+			(path->size == size && memcmp(smk_path_bytes(summary, path), key, size) == 0))
 			return path;
 	}
-	if (add_path(summary, key, size, hash) == NULL)
+	if (add_path(summary, key, size, code) == NULL)
 		return NULL;
-	enter(summary->path_slots, summary->path_slot_count, hash, summary->path_count - 1);
+	enter_path(summary, code, summary->path_count - 1);
 	return &summary->paths[summary->path_count - 1];
 }
 
@@ -711,7 +757,7 @@ read_paths(SmkAttributionSummary *summary, const unsigned char **data, const uns
 		last = (int64) (shared + rest);
 		if (to == key)
 			return false;
-		path = add_path(summary, key, to - key, hash_bytes(key, (int) (to - key)));
+		path = add_path(summary, key, to - key, path_code(key, to - key));
 		if (path == NULL || !read_path_counts(path, data, end))
 			return false;
 		if (i > 0)

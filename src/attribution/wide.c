@@ -47,7 +47,7 @@ smk_wide_add(SmkWide *sum, const SmkWide *more)
 
 /* Adds an amount times a share; the product of both has room. */
 bool
-smk_wide_add_product(SmkWide *sum, int128 amount, uint128 share)
+smk_wide_add_large_product(SmkWide *sum, int128 amount, uint128 share)
 {
 	uint128 size = amount < 0 ? -(uint128) amount : (uint128) amount;
 	uint64 left[2] = {(uint64) size, (uint64) (size >> 64)};

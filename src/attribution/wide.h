@@ -19,7 +19,7 @@ typedef struct SmkWide
 
 /* Of these, false where the result has no room. */
 extern bool smk_wide_add(SmkWide *sum, const SmkWide *more);
-extern bool smk_wide_add_product(SmkWide *sum, int128 amount, uint128 share);
+extern bool smk_wide_add_large_product(SmkWide *sum, int128 amount, uint128 share);
 extern bool smk_wide_scale_up(SmkWide *number, int places);
 extern bool smk_wide_units(const SmkWide *number, int128 *units, uint32 *remainder);
 
@@ -27,5 +27,27 @@ extern bool smk_wide_equal(const SmkWide *a, const SmkWide *b);
 extern double smk_wide_double(const SmkWide *number);
 extern void smk_wide_write(const SmkWide *number, StringInfo out);
 extern bool smk_wide_read(SmkWide *number, const unsigned char **data, const unsigned char *end);
+
+/* Adds an amount times a share; the product of both has room. False where the sum has none. */
+static inline bool
+smk_wide_add_product(SmkWide *sum, int128 amount, uint128 share)
+{
+	uint64 size = (uint64) amount;
+	uint128 low = (uint128) size * (uint64) share;
+	uint128 high = (uint128) size * (uint64) (share >> 64) + (uint64) (low >> 64);
+	uint128 limb = (uint128) sum->limbs[0] + (uint64) low;
+	uint64 limbs[3];
+
+	/* Mostly an amount is not below 0, has room in one limb, and leaves the two highest limbs alone. */
+	limbs[0] = (uint64) limb;
+	limb = (uint128) sum->limbs[1] + (uint64) high + (uint64) (limb >> 64);
+	limbs[1] = (uint64) limb;
+	limb = (uint128) sum->limbs[2] + (uint64) (high >> 64) + (uint64) (limb >> 64);
+	limbs[2] = (uint64) limb;
+	if (unlikely((uint64) (amount >> 64) != 0 || (uint64) (limb >> 64) != 0))
+		return smk_wide_add_large_product(sum, amount, share);
+	memcpy(sum->limbs, limbs, sizeof(limbs));
+	return true;
+}
 
 #endif

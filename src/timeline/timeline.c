@@ -64,6 +64,15 @@ typedef struct LongText
 	int length;
 } LongText;
 
+/* A name by its ends, which are all of one up to 16 bytes. */
+typedef struct RecentName
+{
+	uint64 first;
+	uint64 last;
+	uint32 length;
+	uint32 number; /* 0: none */
+} RecentName;
+
 struct SmkLedger
 {
 	MemoryContext context;
@@ -79,7 +88,7 @@ struct SmkLedger
 	LongText *texts;
 	int64 text_count;
 	int64 text_size;
-	uint32 recent_names[RECENT_NAMES]; /* by what hashes of them say */
+	RecentName recent_names[RECENT_NAMES]; /* by what hashes of them say */
 	uint32 **names;					   /* what numbers of names other processes gave are here */
 	int names_count;
 	int names_size;
@@ -392,17 +401,37 @@ name_of(const SmkLedger *ledger, uint64 text)
 	return text + 1;
 }
 
-/* Where a name is looked for first, from its length, its first and its last bytes. */
-static inline uint64
-recent_place(const char *text, int length)
+/* The ends of a name: its first and its last eight bytes, or what it has of them. */
+static inline RecentName
+name_ends(const char *text, int length)
 {
-	uint64 first = 0;
-	uint64 last = 0;
+	RecentName name = {.length = (uint32) length};
+	uint32 first = 0;
+	uint32 last = 0;
 
-	memcpy(&first, text, Min(length, (int) sizeof(first)));
-	if (length > (int) sizeof(last))
+	if (length >= (int) sizeof(name.first))
+	{
+		memcpy(&name.first, text, sizeof(name.first));
+		memcpy(&name.last, text + length - sizeof(name.last), sizeof(name.last));
+		return name;
+	}
+	if (length >= (int) sizeof(first))
+	{
+		memcpy(&first, text, sizeof(first));
 		memcpy(&last, text + length - sizeof(last), sizeof(last));
-	return ((first ^ last * 31) + length) * UINT64CONST(0x9E3779B97F4A7C15) /
+	}
+	else
+		for (int i = 0; i < length; i++)
+			first = first << 8 | (unsigned char) text[i];
+	name.first = (uint64) last << 32 | first;
+	return name;
+}
+
+/* Where a name is looked for first. */
+static inline uint64
+recent_place(const RecentName *name)
+{
+	return ((name->first ^ name->last * 31) + name->length) * UINT64CONST(0x9E3779B97F4A7C15) /
 		   (PG_UINT64_MAX / RECENT_NAMES + 1);
 }
 
@@ -411,16 +440,18 @@ uint64
 smk_timeline_name(SmkTimeline *timeline, const char *text, int length)
 {
 	SmkLedger *ledger = timeline->ledger;
-	uint64 place = recent_place(text, length);
-	uint64 number = ledger->recent_names[place];
+	RecentName name = name_ends(text, length);
+	RecentName *recent = &ledger->recent_names[recent_place(&name)];
 
 	/* Mostly there are few. */
-	if (number > 0 && ledger->texts[number - 1].length == length &&
-		memcmp(ledger->texts[number - 1].bytes, text, length) == 0)
-		return number;
-	number = name_of(ledger, ledger_number(ledger, text, length));
-	ledger->recent_names[place] = (uint32) number;
-	return number;
+	if (likely(recent->first == name.first && recent->last == name.last && recent->length == name.length &&
+			   recent->number > 0) &&
+		(length <= 2 * (int) sizeof(name.first) ||
+		 memcmp(ledger->texts[recent->number - 1].bytes, text, length) == 0))
+		return recent->number;
+	name.number = (uint32) name_of(ledger, ledger_number(ledger, text, length));
+	*recent = name;
+	return name.number;
 }
 
 /* The text of a name that an event has, and its length; it belongs to the ledger. */

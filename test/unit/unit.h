@@ -62,6 +62,13 @@ MemoryContextAllocHuge(MemoryContext context, Size size)
 }
 
 void *
+MemoryContextAllocZero(MemoryContext context, Size size)
+{
+	(void) context;
+	return palloc0(size);
+}
+
+void *
 repalloc_huge(void *pointer, Size size)
 {
 	return realloc(pointer, size);
