@@ -62,6 +62,8 @@ smk_attribution_model_argument(const char *name)
 void
 smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int lookback)
 {
+	if (likely(call->is_constant))
+		return;
 	if (likely(call->is_known && !PG_ARGISNULL(lookback) && !PG_ARGISNULL(lookback + 1) &&
 			   memcmp(&call->given[0], PG_GETARG_INTERVAL_P(lookback), sizeof(Interval)) == 0 &&
 			   memcmp(&call->given[1], PG_GETARG_INTERVAL_P(lookback + 1), sizeof(Interval)) == 0))
@@ -74,6 +76,8 @@ smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int l
 	call->lookback = smk_timeline_window(&call->given[0], "lookback");
 	call->half_life = smk_timeline_window(&call->given[1], "half_life");
 	call->is_known = true;
+	call->is_constant =
+		smk_timeline_is_constant(fcinfo, lookback) && smk_timeline_is_constant(fcinfo, lookback + 1);
 }
 
 /* True where a touch says nothing of where it came from. */
@@ -119,7 +123,7 @@ smk_attribution_add_touch(FunctionCallInfo fcinfo, SmkTimeline *timeline, Timest
 {
 	const text *channel = PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_CHANNEL)
 							  ? NULL
-							  : PG_GETARG_TEXT_PP(SMK_ATTRIBUTION_ARGUMENT_CHANNEL);
+							  : smk_timeline_text(fcinfo, SMK_ATTRIBUTION_ARGUMENT_CHANNEL);
 	const char *name = channel ? VARDATA_ANY(channel) : SMK_NO_CHANNEL;
 	int length = channel ? (int) VARSIZE_ANY_EXHDR(channel) : (int) strlen(SMK_NO_CHANNEL);
 

@@ -29,6 +29,7 @@ enum
 typedef struct SmkAttributionCall
 {
 	bool is_known;
+	bool is_constant; /* of every row */
 	Interval given[2];
 	int64 lookback;
 	int64 half_life;

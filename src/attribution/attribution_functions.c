@@ -157,7 +157,7 @@ smk_attribution_transfn(PG_FUNCTION_ARGS)
 	smk_timeline_require_constant(state->half_life == call->half_life, "half_life");
 	if (PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_EVENT) || PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_AT))
 		PG_RETURN_POINTER(state);
-	code = smk_attribution_event(PG_GETARG_TEXT_PP(SMK_ATTRIBUTION_ARGUMENT_EVENT));
+	code = smk_attribution_event(smk_timeline_text(fcinfo, SMK_ATTRIBUTION_ARGUMENT_EVENT));
 	at = PG_GETARG_TIMESTAMPTZ(SMK_ATTRIBUTION_ARGUMENT_AT);
 	if (code == SMK_ATTRIBUTION_CONVERSION)
 		add_conversion(fcinfo, state, at);

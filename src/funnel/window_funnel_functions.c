@@ -71,6 +71,7 @@ state_join(void *state, const void *other, bool is_new)
 static const SmkTimelineAggregate window_aggregate = {.name = "window_funnel",
 													  .version = 2,
 													  .size = sizeof(WindowState),
+													  .is_ordered = true,
 													  .write = state_write,
 													  .read = state_read,
 													  .join = state_join};

@@ -31,6 +31,32 @@ extern SmkKey smk_key_text(const char *bytes, int length);
 extern SmkKey smk_key_long(uint64 number);
 extern int smk_key_bytes(SmkKeyKind kind, const SmkKey *key, unsigned char *bytes);
 
+/*
+ * Numbers are spread where their order does not matter: the lowest bits become the highest, mixed with the
+ * others, so that these say evenly which of a number of parts a record belongs to; and in each part keys that
+ * were near stay so. SMK_KEY_SPREAD_BITS are the bits that say it.
+ */
+#define SMK_KEY_SPREAD_BITS 10
+#define SMK_KEY_SPREAD (UINT64CONST(0x9E3779B97F4A7C15))
+
+static inline uint64
+smk_key_spread(uint64 word)
+{
+	uint64 rest = word >> SMK_KEY_SPREAD_BITS;
+
+	return (rest * SMK_KEY_SPREAD >> (64 - SMK_KEY_SPREAD_BITS) ^ word) << (64 - SMK_KEY_SPREAD_BITS) | rest;
+}
+
+/* The word that was spread. */
+static inline uint64
+smk_key_gather(uint64 word)
+{
+	uint64 rest = word << SMK_KEY_SPREAD_BITS >> SMK_KEY_SPREAD_BITS;
+
+	return rest << SMK_KEY_SPREAD_BITS |
+		   ((rest * SMK_KEY_SPREAD ^ word) >> (64 - SMK_KEY_SPREAD_BITS));
+}
+
 /* The number of which a key was made. */
 static inline int64
 smk_key_number(const SmkKey *key)

@@ -1,8 +1,9 @@
 /*
  * run.c: sorted runs as bytes. An entity is its key, the number of its events, the first word as a signed
  * distance from the first one of the entity before, and the others as distances. A number's key is its
- * distance from the one before, four times, and the number of events where it is 1 or 2; 3: that follows; 0:
- * distance and number follow. Of other keys come first how many bytes are those of the key before
+ * distance from the one before, eight times, four where that is one from before keys were spread, with the
+ * sign in its lowest bit, and the number of events where it is 1 or 2; 3: that follows; 0 alone: distance and
+ * number follow. Of other keys come first how many bytes are those of the key before
  * (SMK_KEY_LONG: the number of a long text follows), of a text its length, and the other bytes. A value
  * follows each word.
  */
@@ -18,20 +19,42 @@
 /* So much room is made for bytes at once; more than a record takes. */
 #define RUN_ROOM 4096
 
+/* The distance of a number from the one before, as far as one of them is from the other before it was spread;
+ * the sign in the lowest bit. */
+static inline uint64
+run_distance(bool is_spread, uint64 key, uint64 last)
+{
+	uint64 distance = is_spread ? smk_key_gather(key) - smk_key_gather(last) : key - last;
+
+	return distance << 1 ^ -(distance >> 63);
+}
+
+/* The number that has this distance from the one before. */
+static uint64
+run_number(bool is_spread, uint64 last, uint64 distance)
+{
+	distance = distance >> 1 ^ -(distance & 1);
+	return is_spread ? smk_key_spread(smk_key_gather(last) + distance) : last + distance;
+}
+
 /* Writes a key that is a number, and how many events it has; returns the first byte after them. */
 static inline unsigned char *
 run_write_number(SmkRunWriter *writer, uint64 key, int64 count, unsigned char *to)
 {
-	uint64 distance = key - writer->last.words[0];
+	uint64 last = writer->last.words[0];
+	uint64 distance = key - last;
+	bool is_far = distance >> (64 - SMK_KEY_SPREAD_BITS) != 0;
 
+	if (is_far)
+		distance = run_distance(writer->is_spread, key, last);
 	writer->last.words[0] = key;
-	if (unlikely(distance >> 62 != 0))
+	if (unlikely(distance >> 61 != 0))
 	{
 		to = smk_varint_write(to, 0);
-		to = smk_varint_write(to, distance);
+		to = smk_varint_write(to, key - last);
 		return smk_varint_write(to, (uint64) count);
 	}
-	to = smk_varint_write(to, distance << 2 | (uint64) Min(count, 3));
+	to = smk_varint_write(to, distance << 3 | (uint64) is_far << 2 | (uint64) Min(count, 3));
 	return count < 3 ? to : smk_varint_write(to, (uint64) count);
 }
 
@@ -244,7 +267,7 @@ run_read_key(SmkRunReader *reader)
 }
 
 /* Reads a key that is a number, and how many events it has; false where they are malformed. */
-static inline bool
+static pg_attribute_always_inline bool
 run_read_number(SmkRunReader *reader, uint64 *count)
 {
 	uint64 distance;
@@ -252,11 +275,16 @@ run_read_number(SmkRunReader *reader, uint64 *count)
 	if (!smk_varint_read(&reader->at, reader->end, &distance))
 		return false;
 	*count = distance & 3;
-	if (likely(distance > 3 || *count > 0))
-		distance >>= 2;
-	else if (!smk_varint_read(&reader->at, reader->end, &distance))
-		return false;
-	reader->key.words[0] += distance;
+	if (unlikely(distance == 0))
+	{
+		if (!smk_varint_read(&reader->at, reader->end, &distance))
+			return false;
+		reader->key.words[0] += distance;
+	}
+	else if (distance & 4)
+		reader->key.words[0] = run_number(reader->is_spread, reader->key.words[0], distance >> 3);
+	else
+		reader->key.words[0] += distance >> 3;
 	return (*count != 0 && *count < 3) || smk_varint_read(&reader->at, reader->end, count);
 }
 

@@ -18,6 +18,7 @@
 typedef struct SmkRunWriter
 {
 	SmkKeyKind kind;
+	bool is_spread; /* keys are spread numbers */
 	bool has_values;
 	StringInfo out;
 	SmkKey last;
@@ -28,6 +29,7 @@ typedef struct SmkRunWriter
 typedef struct SmkRunReader
 {
 	SmkKeyKind kind;
+	bool is_spread;
 	bool has_values;
 	uint64 name_mask;	 /* of the bits of a word, */
 	bool names_in_value; /* or of a value, that are a number of this, */

@@ -82,23 +82,23 @@ sketch_coarsen(SmkSketch *sketch)
 	}
 }
 
-/* The cell of a value, or where it would be. */
+/* The cell of a value, or where it would be; without branches, which could not be foreseen. */
 static int
 sketch_find(const SmkSketch *sketch, int64 value)
 {
-	int low = 0;
-	int high = sketch->distinct;
+	const int64 *first = sketch->values;
+	int count = sketch->distinct;
 
-	while (low < high)
+	if (count == 0)
+		return 0;
+	while (count > 1)
 	{
-		int middle = (low + high) / 2;
+		int half = count / 2;
 
-		if (sketch->values[middle] < value)
-			low = middle + 1;
-		else
-			high = middle;
+		first += (first[half - 1] < value) * half;
+		count -= half;
 	}
-	return low;
+	return (int) (first - sketch->values) + (*first < value);
 }
 
 /* Adds to the values that are kept exactly, as long as they have room. */

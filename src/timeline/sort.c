@@ -25,12 +25,15 @@
 static pg_attribute_always_inline bool
 sort_less(const uint64 *a, const uint64 *b, int width)
 {
-	/* Without a branch: whether two records are of one entity cannot be foreseen. */
-	if (width == 2)
-		return ((uint128) a[0] << 64 | a[1]) < ((uint128) b[0] << 64 | b[1]);
-	for (int i = 0; i < width - 1; i++)
-		if (a[i] != b[i])
-			return a[i] < b[i];
+	/* Two words at once, without a branch: whether two records are of one entity cannot be foreseen. */
+	for (int i = 0; i + 1 < width; i += 2)
+	{
+		uint128 left = (uint128) a[i] << 64 | a[i + 1];
+		uint128 right = (uint128) b[i] << 64 | b[i + 1];
+
+		if (i + 2 >= width || left != right)
+			return left < right;
+	}
 	return a[width - 1] < b[width - 1];
 }
 
@@ -351,4 +354,23 @@ smk_sort(uint64 *records, int64 count, int width, SmkSortSpace *space)
 		sort_many(records, count, width, space);
 	else
 		sort_range(records, count, width, 0);
+}
+
+/* Sorts count records of width words from one array into another one, neither of which is large; the first is
+ * void then. */
+void
+smk_sort_into(uint64 *records, uint64 *from, int64 count, int width)
+{
+	int64 *ends = NULL;
+	uint64 least;
+	uint64 most;
+	int rest;
+
+	sort_extent(from, count, width, 0, &least, &most);
+	rest = least == most ? 0 : pg_leftmost_one_pos64(most - least) + 1;
+	if (count > SORT_SMALL && rest > 0)
+		ends = palloc(sizeof(int64) << SORT_GATHER_BITS);
+	sort_gather(records, from, count, width, 0, least, rest, ends);
+	if (ends != NULL)
+		pfree(ends);
 }

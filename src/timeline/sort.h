@@ -15,5 +15,6 @@ typedef struct SmkSortSpace
 } SmkSortSpace;
 
 extern void smk_sort(uint64 *records, int64 count, int width, SmkSortSpace *space);
+extern void smk_sort_into(uint64 *records, uint64 *from, int64 count, int width);
 
 #endif

@@ -18,6 +18,16 @@ smk_stream_of_records(SmkStream *stream, const uint64 *records, int64 count, int
 	stream->end = records + count * width;
 }
 
+/* A stream of what a source has. */
+void
+smk_stream_of_source(SmkStream *stream, SmkStreamSource more, void *source, int width)
+{
+	memset(stream, 0, sizeof(*stream));
+	stream->width = width;
+	stream->more = more;
+	stream->source = source;
+}
+
 /* A stream of what a run holds, with room for so many records at a time in the context that is current. */
 void
 smk_stream_of_run(SmkStream *stream, SmkRunReader *run, int width, int size)
@@ -149,6 +159,6 @@ smk_stream_fill(SmkStream *stream)
 		stream->is_ended = stream->at == stream->end;
 	}
 	else
-		stream->is_ended = true;
+		stream->is_ended = stream->more == NULL || !stream->more(stream->source, &stream->at, &stream->end);
 	return !stream->is_ended;
 }

@@ -16,8 +16,9 @@
 #include "timeline/timeline.h"
 #include "timeline/varint.h"
 
-/* A small group's first room, in records. */
+/* A small group's first room, in records, and up to how many lie in one array where there can be partitions. */
 #define TIMELINE_FIRST_SIZE 8
+#define TIMELINE_ARRAY_SIZE (128 * 1024)
 /* Below this there is nothing to be gained from moving events out. */
 #define LEDGER_LEAST_BUDGET (64 * 1024)
 
@@ -152,6 +153,7 @@ smk_timeline_init(SmkTimeline *timeline, SmkLedger *ledger)
 {
 	timeline->ledger = ledger;
 	timeline->kind = ledger->shape.kind;
+	timeline->is_spread = timeline->kind == SMK_KEY_BIGINT && !ledger->shape.is_ordered;
 	timeline->width = kind_width(timeline->kind) + 1 + ledger->shape.has_values;
 	dlist_push_tail(&ledger->timelines, &timeline->node);
 }
@@ -231,21 +233,88 @@ run_moved(SmkTimeline *timeline, int64 position, int names)
 	file_append(ledger, &moved, sizeof(moved));
 }
 
+/* True where a timeline has records that are in no run. */
+static bool
+has_records(const SmkTimeline *timeline)
+{
+	return timeline->count > 0 || timeline->partitions != NULL;
+}
+
+/* Reads partitions one by one, sorted. */
+typedef struct PartitionSource
+{
+	const SmkPartitions *partitions;
+	int next;
+	uint64 *records; /* of one partition, as they come */
+	uint64 *sorted;
+} PartitionSource;
+
+static bool
+read_partition(void *state, const uint64 **at, const uint64 **end)
+{
+	PartitionSource *source = state;
+	int width = source->partitions->width;
+
+	for (; source->next < SMK_PARTITIONS; source->next++)
+	{
+		int64 count = smk_partition_count(source->partitions, source->next);
+
+		if (count == 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		smk_partition_copy(source->partitions, source->next++, source->records);
+		smk_sort_into(source->sorted, source->records, count, width);
+		*at = source->sorted;
+		*end = source->sorted + count * width;
+		return true;
+	}
+	return false;
+}
+
+/* The records of a timeline that are in no run, in their order; what that needs is allocated in the context that
+ * is current. */
+static void
+stream_of_records(SmkTimeline *timeline, SmkStream *stream)
+{
+	PartitionSource *source;
+
+	if (timeline->partitions == NULL)
+	{
+		if (timeline->count > 0)
+			smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
+		smk_stream_of_records(stream, timeline->records, timeline->count, timeline->width);
+		return;
+	}
+	source = palloc0(sizeof(PartitionSource));
+	source->partitions = timeline->partitions;
+	source->records = MemoryContextAllocHuge(CurrentMemoryContext,
+											 timeline->partitions->largest * SMK_PARTITION_BLOCK);
+	source->sorted = MemoryContextAllocHuge(CurrentMemoryContext,
+											timeline->partitions->largest * SMK_PARTITION_BLOCK);
+	smk_stream_of_source(stream, read_partition, source, timeline->width);
+}
+
 /* Appends the records of a timeline to the file as a run; they are void then. */
 static void
 spill_records(SmkTimeline *timeline, StringInfo buffer)
 {
 	SmkLedger *ledger = timeline->ledger;
-	SmkRunWriter writer = {.kind = timeline->kind, .has_values = ledger->shape.has_values, .out = buffer};
+	SmkRunWriter writer = {.kind = timeline->kind,
+						   .is_spread = timeline->is_spread,
+						   .has_values = ledger->shape.has_values,
+						   .out = buffer};
 	int64 position = ledger->end;
+	SmkStream stream;
 
-	smk_sort(timeline->records, timeline->count, timeline->width, &ledger->space);
-	for (int64 from = 0; from < timeline->count; from += WRITE_RECORDS)
+	stream_of_records(timeline, &stream);
+	while (stream.at < stream.end || smk_stream_fill(&stream))
 	{
+		int64 count = Min(WRITE_RECORDS, (stream.end - stream.at) / timeline->width);
+
 		resetStringInfo(buffer);
-		smk_run_write(&writer, timeline->records + from * timeline->width,
-					  Min(WRITE_RECORDS, timeline->count - from), timeline->width);
+		smk_run_write(&writer, stream.at, count, timeline->width);
 		file_append(ledger, buffer->data, buffer->len);
+		stream.at += count * timeline->width;
 	}
 	run_moved(timeline, position, 0);
 }
@@ -254,14 +323,18 @@ spill_records(SmkTimeline *timeline, StringInfo buffer)
 static void
 ledger_spill(SmkLedger *ledger)
 {
-	MemoryContext old = MemoryContextSwitchTo(ledger->context);
+	MemoryContext context =
+		AllocSetContextCreate(ledger->context, "moving of timelines", ALLOCSET_SMALL_SIZES);
+	MemoryContext old;
 	StringInfoData buffer;
 	dlist_iter iter;
 
+	old = MemoryContextSwitchTo(ledger->context);
 	if (ledger->file == NULL)
 		ledger->file = BufFileCreateTemp(false);
 	else
 		smk_run_seek(ledger->file, ledger->end);
+	MemoryContextSwitchTo(context);
 	initStringInfo(&buffer);
 	dlist_foreach(iter, &ledger->timelines)
 	{
@@ -274,17 +347,18 @@ ledger_spill(SmkLedger *ledger)
 			file_append(ledger, run->data, run->size);
 			run_moved(timeline, position, run->names);
 		}
-		if (timeline->count > 0)
+		if (has_records(timeline))
 			spill_records(timeline, &buffer);
 		/* One that has been read is empty, but has room. */
 		timeline->runs = NULL;
 		timeline->records = NULL;
+		timeline->partitions = NULL;
 		timeline->count = timeline->size = 0;
 	}
 	MemoryContextReset(ledger->events);
 	ledger->largest = ledger->space.size * (int64) sizeof(uint64);
-	pfree(buffer.data);
 	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 /*
@@ -326,6 +400,64 @@ smk_timeline_grow(SmkTimeline *timeline)
 	else
 		timeline->records = repalloc_huge(timeline->records, size * record);
 	timeline->size = size;
+}
+
+/* Moves the records of a timeline into partitions, where these have room within the budget. */
+static void
+timeline_part(SmkTimeline *timeline)
+{
+	SmkLedger *ledger = timeline->ledger;
+	int width = timeline->width;
+
+	ledger_reserve(ledger, timeline->count * width * (int64) sizeof(uint64) +
+							   (int64) SMK_PARTITIONS * SMK_PARTITION_BLOCK + SMK_PARTITION_SLAB);
+	if (timeline->count == 0)
+		return;
+	timeline->partitions = smk_partitions(ledger->events, width);
+	for (const uint64 *record = timeline->records; timeline->count > 0; record += width, timeline->count--)
+	{
+		int partition = smk_partition_of(record[0]);
+		SmkPartition *open = &timeline->partitions->open[partition];
+		uint64 *to = open->next;
+
+		if (to == open->end)
+			to = smk_partition_enlarge(timeline->partitions, partition);
+		else
+			open->next += width;
+		memcpy(to, record, width * sizeof(uint64));
+	}
+	pfree(timeline->records);
+	timeline->records = NULL;
+	timeline->size = 0;
+}
+
+/* Makes room for one record more, that of a key which is a number; returns where it goes. */
+uint64 *
+smk_timeline_enlarge(SmkTimeline *timeline, uint64 key)
+{
+	SmkLedger *ledger = timeline->ledger;
+	SmkPartitions *partitions;
+	uint64 *record;
+
+	if (timeline->is_spread && timeline->count >= TIMELINE_ARRAY_SIZE)
+		timeline_part(timeline);
+	/* What there is may be moved out: then all begins again. */
+	if (timeline->partitions != NULL && timeline->partitions->slab == timeline->partitions->slab_end)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ledger_reserve(ledger, SMK_PARTITION_SLAB);
+	}
+	partitions = timeline->partitions;
+	if (partitions == NULL)
+		return smk_timeline_next(timeline);
+	record = partitions->open[smk_partition_of(key)].next;
+	if (record == partitions->open[smk_partition_of(key)].end)
+		record = smk_partition_enlarge(partitions, smk_partition_of(key));
+	else
+		partitions->open[smk_partition_of(key)].next += timeline->width;
+	/* One partition is read at a time, and sorted. */
+	ledger->largest = Max(ledger->largest, 2 * partitions->largest * SMK_PARTITION_BLOCK);
+	return record;
 }
 
 /* Two long texts are the same by their bytes. */
@@ -540,6 +672,7 @@ run_reader(const SmkTimeline *timeline, SmkRunReader *reader, int names)
 
 	memset(reader, 0, sizeof(*reader));
 	reader->kind = timeline->kind;
+	reader->is_spread = timeline->is_spread;
 	reader->has_values = ledger->shape.has_values;
 	reader->name_mask = (UINT64CONST(1) << ledger->shape.name_bits) - 1;
 	reader->names_in_value = ledger->shape.is_named_by_value;
@@ -582,8 +715,6 @@ timeline_stream(SmkTimeline *timeline)
 	if (timeline->kind == SMK_KEY_TEXT_KIND && timeline_keys(timeline) == 2 &&
 		(timeline->runs != NULL || timeline->moved > 0))
 		timeline_widen(timeline);
-	if (timeline->count > 0)
-		smk_sort(timeline->records, timeline->count, timeline->width, &timeline->ledger->space);
 	runs = timeline->moved;
 	for (SmkRun *run = timeline->runs; run != NULL; run = run->next)
 		runs++;
@@ -594,13 +725,14 @@ timeline_stream(SmkTimeline *timeline)
 	for (int64 i = 0; i < runs; i++)
 		smk_stream_of_run(&streams[i], &readers[i], timeline->width, records);
 	/* Where there are no records, it is no stream to be merged. */
-	smk_stream_of_records(&streams[runs], timeline->records, timeline->count, timeline->width);
-	return smk_stream_merge(streams, runs + (timeline->count > 0 || runs == 0), records);
+	stream_of_records(timeline, &streams[runs]);
+	return smk_stream_merge(streams, runs + (has_records(timeline) || runs == 0), records);
 }
 
 /* Reads a stream an entity at a time. */
 static pg_attribute_always_inline void
-read_entities(SmkKeyKind kind, SmkStream *stream, SmkTimelineVisit visit, void *state, int keys, int values)
+read_entities(SmkKeyKind kind, bool is_spread, SmkStream *stream, SmkTimelineVisit visit, void *state,
+			  int keys, int values)
 {
 	const int width = keys + 1 + values;
 	uint64 few[FEW_WORDS];
@@ -614,6 +746,8 @@ read_entities(SmkKeyKind kind, SmkStream *stream, SmkTimelineVisit visit, void *
 		int64 count = 0;
 
 		CHECK_FOR_INTERRUPTS();
+		if (is_spread)
+			key.words[0] = smk_key_gather(key.words[0]);
 		memcpy(first, record, keys * sizeof(uint64));
 		do
 		{
@@ -638,7 +772,7 @@ read_entities(SmkKeyKind kind, SmkStream *stream, SmkTimelineVisit visit, void *
 	words_free(&words);
 }
 
-/* Reads all entities of a timeline, each once, in the order of their keys. What it holds stays the same. */
+/* Reads all entities of a timeline, each once, in the order of their records. What it holds stays the same. */
 void
 smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 {
@@ -647,6 +781,7 @@ smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	SmkStream *stream = timeline_stream(timeline);
 	SmkKeyKind kind = timeline->kind;
+	bool is_spread = timeline->is_spread;
 	bool has_values = timeline->ledger->shape.has_values;
 
 	MemoryContextSwitchTo(old);
@@ -654,21 +789,21 @@ smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 	{
 		case 1:
 			if (has_values)
-				read_entities(kind, stream, visit, state, 1, 1);
+				read_entities(kind, is_spread, stream, visit, state, 1, 1);
 			else
-				read_entities(kind, stream, visit, state, 1, 0);
+				read_entities(kind, is_spread, stream, visit, state, 1, 0);
 			break;
 		case 2:
 			if (has_values)
-				read_entities(kind, stream, visit, state, 2, 1);
+				read_entities(kind, is_spread, stream, visit, state, 2, 1);
 			else
-				read_entities(kind, stream, visit, state, 2, 0);
+				read_entities(kind, is_spread, stream, visit, state, 2, 0);
 			break;
 		default:
 			if (has_values)
-				read_entities(kind, stream, visit, state, 3, 1);
+				read_entities(kind, is_spread, stream, visit, state, 3, 1);
 			else
-				read_entities(kind, stream, visit, state, 3, 0);
+				read_entities(kind, is_spread, stream, visit, state, 3, 0);
 	}
 	MemoryContextDelete(context);
 }
@@ -861,6 +996,7 @@ smk_timeline_write(SmkTimeline *timeline, StringInfo out)
 	int start;
 
 	writing.run.kind = timeline->kind;
+	writing.run.is_spread = timeline->is_spread;
 	writing.run.has_values = timeline->ledger->shape.has_values;
 	writing.run.out = out;
 	initStringInfo(&writing.others);

@@ -7,6 +7,7 @@
 #include "common/int.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/uuid.h"
@@ -67,6 +68,19 @@ smk_timeline_kind(FunctionCallInfo fcinfo, int argument)
 			elog(ERROR, "entity must be bigint, uuid or text");
 			return SMK_KEY_BIGINT;
 	}
+}
+
+/* True where an argument of an aggregate is written down in the query, and so the same for all rows. */
+bool
+smk_timeline_is_constant(FunctionCallInfo fcinfo, int argument)
+{
+	const Aggref *aggregate = AggGetAggref(fcinfo);
+	const TargetEntry *entry;
+
+	if (aggregate == NULL || argument > list_length(aggregate->args))
+		return false;
+	entry = list_nth_node(TargetEntry, aggregate->args, argument - 1);
+	return IsA(entry->expr, Const);
 }
 
 /* The context is emptied: its ledger goes with it, but for the file. */
@@ -132,7 +146,7 @@ smk_timeline_state(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinf
 {
 	SmkLedger *ledger =
 		call_ledger(fcinfo, (SmkTimelineShape){kind, aggregate->has_values, aggregate->name_bits,
-											   aggregate->is_named_by_value});
+											   aggregate->is_named_by_value, aggregate->is_ordered});
 	SmkTimelineState *state = smk_ledger_alloc(ledger, aggregate->size);
 
 	smk_timeline_init(&state->timeline, ledger);

@@ -36,6 +36,7 @@ typedef struct SmkTimelineAggregate
 	bool has_values;
 	int name_bits;
 	bool is_named_by_value;
+	bool is_ordered; /* entities are read in the order of their keys, which are numbers */
 	void (*write)(const void *state, StringInfo out);
 	void (*read)(void *state, StringInfo in);
 	/* Takes what another state has to a new one, or to one that must have been made alike: else an error. */
@@ -45,6 +46,7 @@ typedef struct SmkTimelineAggregate
 extern MemoryContext smk_timeline_context(FunctionCallInfo fcinfo);
 extern void *smk_timeline_new_call_data(FunctionCallInfo fcinfo, Size size);
 extern SmkKeyKind smk_timeline_kind(FunctionCallInfo fcinfo, int argument);
+extern bool smk_timeline_is_constant(FunctionCallInfo fcinfo, int argument);
 extern void *smk_timeline_state(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo,
 								SmkKeyKind kind);
 extern Datum smk_timeline_serialfn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo);
@@ -83,6 +85,17 @@ smk_timeline_word(TimestampTz at, unsigned code)
 	return smk_word(at, code);
 }
 
+/* A text that is an argument; mostly it lies there as it is. */
+static inline const text *
+smk_timeline_text(FunctionCallInfo fcinfo, int argument)
+{
+	struct varlena *value = (struct varlena *) PG_GETARG_POINTER(argument);
+
+	if (unlikely(VARATT_IS_COMPRESSED(value) || VARATT_IS_EXTERNAL(value)))
+		value = pg_detoast_datum_packed(value);
+	return (const text *) value;
+}
+
 /* Adds an event of an entity. */
 static inline void
 smk_timeline_add_datum(SmkTimeline *timeline, Datum entity, uint64 word)
@@ -99,9 +112,8 @@ smk_timeline_add_valued(SmkTimeline *timeline, Datum entity, uint64 word, uint64
 {
 	if (likely(timeline->kind == SMK_KEY_BIGINT))
 	{
-		uint64 *record = smk_timeline_next(timeline);
+		uint64 *record = smk_timeline_next_number(timeline, DatumGetInt64(entity), 3);
 
-		record[0] = (uint64) DatumGetInt64(entity) ^ SMK_WORD_SIGN;
 		record[1] = word;
 		record[2] = value;
 	}

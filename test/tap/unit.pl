@@ -30,7 +30,7 @@ system('dropdb', 'smarketing_unit');
 
 # What a test adds to its own file, and its arguments.
 my %units = (
-	timeline_unit => [[qw(timeline/sketch timeline/sort timeline/money)], [$numerics]],
+	timeline_unit => [[qw(timeline/sketch timeline/sort timeline/partition timeline/money)], [$numerics]],
 	attribution_unit => [[qw(attribution/attribution attribution/attribution_model attribution/attribution_summary attribution/wide timeline/money timeline/sketch timeline/sort)], []],
 	retention_unit => [[qw(retention/retention timeline/money timeline/sort)], []],
 	funnel_unit => [[qw(funnel/funnel funnel/funnel_summary funnel/window_funnel funnel/durations timeline/sketch timeline/sort)], []]);

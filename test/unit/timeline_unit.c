@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "timeline/money.h"
+#include "timeline/partition.h"
 #include "timeline/sketch.h"
 #include "timeline/sort.h"
 #include "timeline/varint.h"
@@ -84,12 +85,86 @@ test_sort(void)
 									 : least + (random_word() & mask);
 		memcpy(expected, records, count * sort_width * sizeof(uint64));
 		qsort(expected, count, sort_width * sizeof(uint64), compare_records);
-		smk_sort(records, count, sort_width, &space);
+		if (n % 7 == 0 && count > 0)
+		{
+			uint64 *sorted = palloc(count * sort_width * sizeof(uint64));
+
+			smk_sort_into(sorted, records, count, sort_width);
+			pfree(records);
+			records = sorted;
+		}
+		else
+			smk_sort(records, count, sort_width, &space);
 		wrong += count > 0 && memcmp(records, expected, count * sort_width * sizeof(uint64)) != 0;
 		pfree(records);
 		pfree(expected);
 	}
 	ok(wrong == 0, "records are sorted as by qsort");
+}
+
+/* Keys that are near to each other, and that have the same lowest bits, are spread evenly, and found again. */
+static void
+test_spread(void)
+{
+	static int counts[2][SMK_PARTITIONS];
+	int wrong = 0;
+	int most = 0;
+
+	for (int64 n = 0; n < 100 * SMK_PARTITIONS; n++)
+	{
+		uint64 word = random_word();
+
+		wrong += smk_key_gather(smk_key_spread(word)) != word || smk_key_spread(smk_key_gather(word)) != word;
+		counts[0][smk_partition_of(smk_key_spread((uint64) n ^ SMK_WORD_SIGN))]++;
+		counts[1][smk_partition_of(smk_key_spread((uint64) n << 12 ^ SMK_WORD_SIGN))]++;
+	}
+	for (int i = 0; i < SMK_PARTITIONS; i++)
+		most = Max(most, Max(counts[0][i], counts[1][i]));
+	ok(wrong == 0, "keys that are spread are gathered again");
+	ok(most < 200, "and no partition has twice as many as another");
+}
+
+/* Partitions have what was put into them, in the order in which it came. */
+static void
+test_partitions(void)
+{
+	int wrong = 0;
+
+	for (int width = 1; width <= SMK_SORT_MAX_WIDTH; width++)
+	{
+		SmkPartitions *partitions = smk_partitions(NULL, width);
+		int64 total = 0;
+		int64 records[3] = {random_below(5000), random_below(100), 1};
+		static const int places[3] = {0, SMK_PARTITIONS / 2, SMK_PARTITIONS - 1};
+
+		for (int i = 0; i < 3; i++)
+			for (int64 n = 0; n < records[i]; n++)
+			{
+				SmkPartition *open = &partitions->open[places[i]];
+				uint64 *record = open->next;
+
+				if (record == open->end)
+					record = smk_partition_enlarge(partitions, places[i]);
+				else
+					open->next += width;
+				for (int word = 0; word < width; word++)
+					record[word] = (uint64) (n * width + word);
+			}
+		for (int i = 0; i < SMK_PARTITIONS; i++)
+			total += smk_partition_count(partitions, i);
+		wrong += total != records[0] + records[1] + records[2];
+		for (int i = 0; i < 3; i++)
+		{
+			uint64 *copied = palloc(records[i] * width * sizeof(uint64));
+
+			wrong += smk_partition_count(partitions, places[i]) != records[i];
+			smk_partition_copy(partitions, places[i], copied);
+			for (int64 n = 0; n < records[i] * width; n++)
+				wrong += copied[n] != (uint64) n;
+			pfree(copied);
+		}
+	}
+	ok(wrong == 0, "partitions have what was put into them");
 }
 
 static int
@@ -306,6 +381,8 @@ main(int argc, char **argv)
 	random_start(argc, argv);
 	test_numbers();
 	test_sort();
+	test_spread();
+	test_partitions();
 	test_sketch();
 	test_money(argc > 2 ? argv[2] : NULL);
 	return finish();

@@ -62,6 +62,13 @@ MemoryContextAllocHuge(MemoryContext context, Size size)
 }
 
 void *
+MemoryContextAlloc(MemoryContext context, Size size)
+{
+	(void) context;
+	return palloc(size);
+}
+
+void *
 MemoryContextAllocZero(MemoryContext context, Size size)
 {
 	(void) context;
