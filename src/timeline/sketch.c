@@ -6,6 +6,9 @@
 #include "timeline/sketch.h"
 #include "timeline/varint.h"
 
+/* Up to so many buckets that were read have cells, and no counters for what lies between. */
+#define FEW_BUCKETS 64
+
 /* The middle of a bucket. */
 static double
 sketch_middle(int bucket)
@@ -54,34 +57,6 @@ sketch_reach(SmkSketch *sketch, int bucket)
 	sketch->size = end - first;
 }
 
-static inline void
-sketch_add_to_bucket(SmkSketch *sketch, int bucket, int64 count)
-{
-	if (unlikely(bucket < sketch->first || bucket >= sketch->first + sketch->size))
-		sketch_reach(sketch, bucket);
-	sketch->counts[bucket - sketch->first] += count;
-}
-
-/* Turns the values into buckets. */
-static void
-sketch_coarsen(SmkSketch *sketch)
-{
-	int64 *values = sketch->values;
-	int64 *counts = sketch->counts;
-	int distinct = sketch->distinct;
-
-	sketch->is_exact = false;
-	sketch->values = sketch->counts = NULL;
-	sketch->distinct = sketch->size = 0;
-	for (int i = 0; i < distinct; i++)
-		sketch_add_to_bucket(sketch, smk_sketch_bucket(values[i]), counts[i]);
-	if (values != NULL)
-	{
-		pfree(values);
-		pfree(counts);
-	}
-}
-
 /* The cell of a value, or where it would be; without branches, which could not be foreseen. */
 static int
 sketch_find(const SmkSketch *sketch, int64 value)
@@ -101,24 +76,19 @@ sketch_find(const SmkSketch *sketch, int64 value)
 	return (int) (first - sketch->values) + (*first < value);
 }
 
-/* Adds to the values that are kept exactly, as long as they have room. */
-static void
-sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
+/* Adds to a cell, or makes one more; false where there are as many as there may be. */
+static bool
+sketch_add_cell(SmkSketch *sketch, int64 value, int64 count, int most)
 {
-	int cell;
+	int cell = sketch_find(sketch, value);
 
-	cell = sketch_find(sketch, value);
 	if (cell < sketch->distinct && sketch->values[cell] == value)
 	{
 		sketch->counts[cell] += count;
-		return;
+		return true;
 	}
-	if (sketch->distinct == SMK_SKETCH_MAX_EXACT)
-	{
-		sketch_coarsen(sketch);
-		sketch_add_to_bucket(sketch, smk_sketch_bucket(value), count);
-		return;
-	}
+	if (sketch->distinct == most)
+		return false;
 	if (sketch->distinct == sketch->size)
 	{
 		int size = sketch->size ? sketch->size * 2 : 4;
@@ -134,6 +104,72 @@ sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
 	sketch->values[cell] = value;
 	sketch->counts[cell] = count;
 	sketch->distinct++;
+	return true;
+}
+
+/* Adds to a counter of a sketch without cells. */
+static inline void
+sketch_count(SmkSketch *sketch, int bucket, int64 count)
+{
+	if (unlikely(bucket < sketch->first || bucket >= sketch->first + sketch->size))
+		sketch_reach(sketch, bucket);
+	sketch->counts[bucket - sketch->first] += count;
+}
+
+/* Turns the cells into counters by bucket. */
+static void
+sketch_coarsen(SmkSketch *sketch)
+{
+	int64 *values = sketch->values;
+	int64 *counts = sketch->counts;
+	int distinct = sketch->distinct;
+	bool was_exact = sketch->is_exact;
+
+	sketch->is_exact = false;
+	sketch->values = sketch->counts = NULL;
+	sketch->distinct = sketch->size = sketch->first = 0;
+	for (int i = 0; i < distinct; i++)
+		sketch_count(sketch, was_exact ? smk_sketch_bucket(values[i]) : (int) values[i], counts[i]);
+	if (values != NULL)
+	{
+		pfree(values);
+		pfree(counts);
+	}
+}
+
+static void
+sketch_add_to_bucket(SmkSketch *sketch, int bucket, int64 count)
+{
+	if (sketch->values != NULL)
+	{
+		if (sketch_add_cell(sketch, bucket, count, FEW_BUCKETS))
+			return;
+		sketch_coarsen(sketch);
+	}
+	sketch_count(sketch, bucket, count);
+}
+
+/* Adds to the values that are kept exactly, as long as they have room. */
+static void
+sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
+{
+	if (sketch_add_cell(sketch, value, count, SMK_SKETCH_MAX_EXACT))
+		return;
+	sketch_coarsen(sketch);
+	sketch_count(sketch, smk_sketch_bucket(value), count);
+}
+
+/* How many counters there are, and the value, or the bucket, of each. */
+static int
+sketch_cells(const SmkSketch *sketch)
+{
+	return sketch->is_exact || sketch->values != NULL ? sketch->distinct : sketch->size;
+}
+
+static int64
+sketch_cell(const SmkSketch *sketch, int cell)
+{
+	return sketch->values != NULL ? sketch->values[cell] : sketch->first + cell;
 }
 
 /* Adds a value, not below 0, a number of times. */
@@ -160,23 +196,24 @@ smk_sketch_merge(SmkSketch *into, const SmkSketch *other)
 	if (into->is_exact)
 		sketch_coarsen(into);
 	into->count += other->count;
-	for (int i = 0; i < other->size; i++)
+	for (int i = 0; i < sketch_cells(other); i++)
 		if (other->counts[i] != 0)
-			sketch_add_to_bucket(into, other->first + i, other->counts[i]);
+			sketch_add_to_bucket(into, (int) sketch_cell(other, i), other->counts[i]);
 }
 
 /* The value of a rank from 0 on. */
 static double
 sketch_at(const SmkSketch *sketch, int64 rank)
 {
-	int cells = sketch->is_exact ? sketch->distinct : sketch->size;
+	int cells = sketch_cells(sketch);
 	int64 before = 0;
 
 	for (int i = 0; i < cells; i++)
 	{
 		before += sketch->counts[i];
 		if (rank < before)
-			return sketch->is_exact ? (double) sketch->values[i] : sketch_middle(sketch->first + i);
+			return sketch->is_exact ? (double) sketch->values[i]
+									: sketch_middle((int) sketch_cell(sketch, i));
 	}
 	return 0;
 }
@@ -206,7 +243,7 @@ smk_sketch_quantile(const SmkSketch *sketch, double fraction, double *value)
 void
 smk_sketch_write(const SmkSketch *sketch, StringInfo out)
 {
-	int cells = sketch->is_exact ? sketch->distinct : sketch->size;
+	int cells = sketch_cells(sketch);
 	uint64 used = 0;
 	int64 last = 0;
 
@@ -215,7 +252,7 @@ smk_sketch_write(const SmkSketch *sketch, StringInfo out)
 	smk_varint_append(out, used << 1 | (sketch->is_exact ? 1 : 0));
 	for (int i = 0; i < cells; i++)
 	{
-		int64 cell = sketch->is_exact ? sketch->values[i] : sketch->first + i;
+		int64 cell = sketch_cell(sketch, i);
 
 		if (sketch->counts[i] == 0)
 			continue;
@@ -256,8 +293,14 @@ smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned ch
 			return false;
 		else
 		{
-			sketch_add_to_bucket(sketch, (int) cell, (int64) count);
 			sketch->count += (int64) count;
+			if (used > FEW_BUCKETS)
+				sketch_count(sketch, (int) cell, (int64) count);
+			else
+			{
+				sketch->first = SMK_SKETCH_MAX_BUCKET + 1;
+				(void) sketch_add_cell(sketch, cell, (int64) count, FEW_BUCKETS);
+			}
 		}
 	}
 	/* So few values are never kept by buckets. */

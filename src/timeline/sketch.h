@@ -15,15 +15,19 @@
 #define SMK_SKETCH_SUB_BITS 7
 #define SMK_SKETCH_MAX_BUCKET ((63 - SMK_SKETCH_SUB_BITS + 1) << SMK_SKETCH_SUB_BITS)
 
-/* Values not below 0. While exact, cells are values, sorted; else counts lie by bucket, from first on. */
+/*
+ * Values not below 0. While exact, cells are values, sorted; else counts lie by bucket, from first on. Where
+ * few buckets were read cells are these, sorted, and first is above all: room is not taken on the word of a few
+ * bytes.
+ */
 typedef struct SmkSketch
 {
 	int64 count;
 	bool is_exact;
-	int distinct; /* while exact: how many cells there are */
+	int distinct; /* how many cells there are */
 	int size;	  /* how many cells, or buckets, are allocated */
 	int first;	  /* the bucket of counts[0] */
-	int64 *values;
+	int64 *values; /* NULL: no cells */
 	int64 *counts;
 } SmkSketch;
 

@@ -209,6 +209,7 @@ test_sketch(void)
 	int unequal = 0;
 	int far = 0;
 	int unread = 0;
+	int few = 0;
 
 	for (int n = 0; n < 200; n++)
 	{
@@ -228,7 +229,10 @@ test_sketch(void)
 		double exact;
 
 		for (int i = 0; i < count; i++)
-			values[i] = (int64) random_below(INT_MAX) << random_below(32) >> random_below(40);
+			values[i] = n % 8 == 0
+							/* Many values of few buckets that lie far from each other. */
+							? (INT64CONST(1) << (20 + 10 * random_below(4))) + (int64) random_below(4000)
+							: (int64) random_below(INT_MAX) << random_below(32) >> random_below(40);
 		sketch_of(&whole, values, count);
 		sketch_of(&one, values, cut);
 		sketch_of(&two, values + cut, count - cut);
@@ -244,6 +248,16 @@ test_sketch(void)
 		data = (unsigned char *) bytes.data;
 		unread += !smk_sketch_read(&again, &data, (unsigned char *) bytes.data + bytes.len) ||
 				  data != (unsigned char *) bytes.data + bytes.len || !same_bytes(&whole, &again);
+		few += !again.is_exact && again.values != NULL;
+		/* What was read goes on as what was added. */
+		smk_sketch_merge(&forth, &again);
+		smk_sketch_merge(&again, &back);
+		smk_sketch_merge(&back, &whole);
+		unequal += !same_bytes(&back, &forth) || !same_bytes(&back, &again);
+		sketch_of(&forth, values, cut);
+		smk_sketch_merge(&forth, &again);
+		smk_sketch_merge(&again, &one);
+		unequal += !same_bytes(&forth, &again);
 		qsort(values, count, sizeof(int64), compare_values);
 		exact = (double) values[(int) rank];
 		if (rank > (int) rank)
@@ -254,6 +268,7 @@ test_sketch(void)
 	}
 	ok(unequal == 0, "sketches are equal byte by byte in every order of merging");
 	ok(unread == 0, "and are read as they were written");
+	ok(few > 5, "also those of few buckets");
 	ok(far == 0, "quantiles are exact, or within 0.4 percent");
 }
 
