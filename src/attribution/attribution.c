@@ -91,42 +91,24 @@ smk_attribution_number(SmkAttributionReader *reader, int64 place, bool *is_new)
 	return &reader->numbers[place];
 }
 
-/* Two names of the timeline by their bytes. */
+/* Two touches of one time by the bytes of their channels' names. */
 static int
-compare_names(const SmkAttributionReader *reader, uint64 a, uint64 b)
+compare_touches(const void *a, const void *b, void *state)
 {
+	const SmkAttributionReader *reader = state;
+	uint64 left = ((const uint64 *) a)[1];
+	uint64 right = ((const uint64 *) b)[1];
 	int left_length;
 	int right_length;
-	const char *left;
-	const char *right;
+	const char *left_name;
+	const char *right_name;
 
-	if (a == b)
-		return 0;
-	left = reader->name(reader->timeline, a, &left_length);
-	right = reader->name(reader->timeline, b, &right_length);
-	return smk_attribution_compare(left, left_length, right, right_length);
-}
-
-/* Sorts the values of so many events, which are names, by what they name; room has place for as many. */
-static void
-sort_names(const SmkAttributionReader *reader, uint64 *words, int64 count, uint64 *room)
-{
-	int64 half = count / 2;
-	int64 left = 0;
-	int64 right = half;
-
-	if (count < 2)
-		return;
 	CHECK_FOR_INTERRUPTS();
-	sort_names(reader, words, half, room);
-	sort_names(reader, words + half * 2, count - half, room);
-	for (int64 i = 0; i < count; i++)
-		room[i] = right == count || (left < half &&
-									 compare_names(reader, words[left * 2 + 1], words[right * 2 + 1]) <= 0)
-					  ? words[left++ * 2 + 1]
-					  : words[right++ * 2 + 1];
-	for (int64 i = 0; i < count; i++)
-		words[i * 2 + 1] = room[i];
+	if (left == right)
+		return 0;
+	left_name = reader->name(reader->timeline, left, &left_length);
+	right_name = reader->name(reader->timeline, right, &right_length);
+	return smk_attribution_compare(left_name, left_length, right_name, right_length);
 }
 
 /* Touches of the time of the first one come in the order of their channels' names; returns how many they are.
@@ -138,7 +120,7 @@ order_ties(SmkAttributionReader *reader, uint64 *words, int64 count)
 
 	while (ties < count && words[ties * 2] == words[0])
 		ties++;
-	sort_names(reader, words, ties, reader->weights);
+	qsort_arg(words, ties, 2 * sizeof(uint64), compare_touches, reader);
 	return ties;
 }
 

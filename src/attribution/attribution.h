@@ -240,6 +240,13 @@ smk_credit_add(SmkCredit *credit, uint128 share, int64 conversions, int128 value
 		   smk_wide_add_product(&credit->value, value, share);
 }
 
+/* The bytes of a channel of a path. */
+static inline int
+smk_path_size(int channel)
+{
+	return channel < 0x80 ? 1 : channel < 0x4000 ? 2 : 3;
+}
+
 /* Writes a channel of a path: bytes that compare as channels do; returns the first byte after it. */
 static inline unsigned char *
 smk_path_write(unsigned char *to, int channel)

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "libpq/pqformat.h"
 #include "utils/builtins.h"
 
 #include "attribution/attribution_arguments.h"
@@ -78,6 +79,33 @@ smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int l
 	call->is_known = true;
 	call->is_constant =
 		smk_timeline_is_constant(fcinfo, lookback) && smk_timeline_is_constant(fcinfo, lookback + 1);
+}
+
+/* What a state begins with besides events, for another process. */
+void
+smk_attribution_state_write(const SmkAttributionState *state, StringInfo out)
+{
+	pq_sendint64(out, state->lookback);
+	pq_sendint64(out, state->half_life);
+}
+
+void
+smk_attribution_state_read(SmkAttributionState *state, StringInfo in)
+{
+	state->lookback = pq_getmsgint64(in);
+	state->half_life = pq_getmsgint64(in);
+}
+
+void
+smk_attribution_state_join(SmkAttributionState *state, const SmkAttributionState *other, bool is_new)
+{
+	if (is_new)
+	{
+		state->lookback = other->lookback;
+		state->half_life = other->half_life;
+	}
+	smk_timeline_require_constant(state->lookback == other->lookback, "lookback");
+	smk_timeline_require_constant(state->half_life == other->half_life, "half_life");
 }
 
 /* True where a touch says nothing of where it came from. */

@@ -35,6 +35,14 @@ typedef struct SmkAttributionCall
 	int64 half_life;
 } SmkAttributionCall;
 
+/* What a state begins with. */
+typedef struct SmkAttributionState
+{
+	SmkTimelineState events;
+	int64 lookback; /* in microseconds */
+	int64 half_life;
+} SmkAttributionState;
+
 /* What is credited to a name, whose value is rounded with those of others. */
 typedef struct SmkCreditRow
 {
@@ -47,6 +55,10 @@ typedef struct SmkCreditRow
 
 extern SmkAttributionModel smk_attribution_model_argument(const char *name);
 extern void smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int lookback);
+extern void smk_attribution_state_write(const SmkAttributionState *state, StringInfo out);
+extern void smk_attribution_state_read(SmkAttributionState *state, StringInfo in);
+extern void smk_attribution_state_join(SmkAttributionState *state, const SmkAttributionState *other,
+									   bool is_new);
 extern SmkAttributionCode smk_attribution_event(const text *event);
 extern void smk_attribution_add_touch(FunctionCallInfo fcinfo, SmkTimeline *timeline, TimestampTz at,
 									  SmkAttributionCode code);
@@ -57,6 +69,14 @@ extern void smk_attribution_check(SmkAttributionResult result);
 extern void smk_attribution_round(SmkCreditRow *rows, int count, SmkCreditRow **order, const SmkWide *whole,
 								  int places);
 extern Datum smk_attribution_amount(int128 units, int scale);
+
+/* Raises an error where the windows of a row are not those of its group. */
+static inline void
+smk_attribution_require_windows(const SmkAttributionState *state, const SmkAttributionCall *call)
+{
+	smk_timeline_require_constant(state->lookback == call->lookback, "lookback");
+	smk_timeline_require_constant(state->half_life == call->half_life, "half_life");
+}
 
 /* True where a text is a name of that length. */
 static inline bool

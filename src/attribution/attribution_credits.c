@@ -17,11 +17,11 @@
 
 #include "attribution/attribution_arguments.h"
 #include "compat.h"
+#include "row.h"
 #include "timeline/word.h"
 
 /* Names of conversions, too, are numbered. */
 #define CREDITS_NAME_BITS 27
-#define COLUMNS 4
 
 /* Where the other arguments stand. */
 enum
@@ -34,9 +34,7 @@ enum
 /* The state of a group. */
 typedef struct CreditsState
 {
-	SmkTimelineState base;
-	int64 lookback; /* in microseconds */
-	int64 half_life;
+	SmkAttributionState base;
 	SmkAttributionModel model;
 } CreditsState;
 
@@ -64,8 +62,7 @@ state_write(const void *state, StringInfo out)
 {
 	const CreditsState *events = state;
 
-	pq_sendint64(out, events->lookback);
-	pq_sendint64(out, events->half_life);
+	smk_attribution_state_write(&events->base, out);
 	pq_sendbyte(out, events->model.kind);
 	for (int i = 0; i < 3; i++)
 		pq_sendint32(out, events->model.shares[i]);
@@ -76,8 +73,7 @@ state_read(void *state, StringInfo in)
 {
 	CreditsState *events = state;
 
-	events->lookback = pq_getmsgint64(in);
-	events->half_life = pq_getmsgint64(in);
+	smk_attribution_state_read(&events->base, in);
 	events->model.kind = (SmkAttributionModelKind) pq_getmsgbyte(in);
 	for (int i = 0; i < 3; i++)
 		events->model.shares[i] = pq_getmsgint(in, 4);
@@ -96,13 +92,8 @@ state_join(void *state, const void *other, bool is_new)
 	const CreditsState *more = other;
 
 	if (is_new)
-	{
-		events->lookback = more->lookback;
-		events->half_life = more->half_life;
 		events->model = more->model;
-	}
-	smk_timeline_require_constant(events->lookback == more->lookback, "lookback");
-	smk_timeline_require_constant(events->half_life == more->half_life, "half_life");
+	smk_attribution_state_join(&events->base, &more->base, is_new);
 	smk_timeline_require_constant(is_same_model(&events->model, &more->model), "model");
 }
 
@@ -179,12 +170,11 @@ smk_attribution_credits_transfn(PG_FUNCTION_ARGS)
 	{
 		state = smk_timeline_state(&credits_aggregate, fcinfo,
 								   smk_timeline_kind(fcinfo, SMK_ATTRIBUTION_ARGUMENT_ACCOUNT));
-		state->lookback = call->windows.lookback;
-		state->half_life = call->windows.half_life;
+		state->base.lookback = call->windows.lookback;
+		state->base.half_life = call->windows.half_life;
 		state->model = call->known;
 	}
-	smk_timeline_require_constant(state->lookback == call->windows.lookback, "lookback");
-	smk_timeline_require_constant(state->half_life == call->windows.half_life, "half_life");
+	smk_attribution_require_windows(&state->base, &call->windows);
 	smk_timeline_require_constant(is_same_model(&state->model, &call->known), "model");
 	if (PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT) || PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_EVENT) ||
 		PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_AT))
@@ -192,11 +182,11 @@ smk_attribution_credits_transfn(PG_FUNCTION_ARGS)
 	code = smk_attribution_event(smk_timeline_text(fcinfo, SMK_ATTRIBUTION_ARGUMENT_EVENT));
 	at = PG_GETARG_TIMESTAMPTZ(SMK_ATTRIBUTION_ARGUMENT_AT);
 	if (code == SMK_ATTRIBUTION_CONVERSION)
-		add_conversion(fcinfo, call, &state->base.timeline, at);
+		add_conversion(fcinfo, call, &state->base.events.timeline, at);
 	else if (code <= SMK_ATTRIBUTION_DIRECT)
-		smk_attribution_add_touch(fcinfo, &state->base.timeline, at, code);
+		smk_attribution_add_touch(fcinfo, &state->base.events.timeline, at, code);
 	else
-		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
+		smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
 								smk_timeline_word(at, code), 0);
 	PG_RETURN_POINTER(state);
 }
@@ -223,12 +213,14 @@ touch_is_direct(const void *of, int touch)
 	return touch & 1;
 }
 
+SMK_ROW_TYPE(credit_row, TEXTOID, TEXTOID, FLOAT8OID, NUMERICOID);
+
 static void
 put_row(Listing *listing, const NamedValue *value, const char *conversion, int length,
 		const SmkCreditRow *row)
 {
-	Datum values[COLUMNS] = {0};
-	bool nulls[COLUMNS] = {false};
+	Datum values[4] = {0};
+	bool nulls[4] = {false};
 	int scale = Max(value->scale, SMK_CENTS);
 	MemoryContext old = MemoryContextSwitchTo(listing->scratch);
 
@@ -239,7 +231,7 @@ put_row(Listing *listing, const NamedValue *value, const char *conversion, int l
 	values[2] = Float8GetDatum(smk_wide_double(&row->credit.conversions));
 	values[3] = smk_attribution_amount(row->units, scale);
 	listing->array = accumArrayResult(listing->array,
-									  HeapTupleGetDatum(heap_form_tuple(listing->descriptor, values, nulls)),
+									  HeapTupleGetDatum(smk_row(&credit_row, listing->descriptor, values, nulls)),
 									  false, listing->descriptor->tdtypeid, listing->context);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(listing->scratch);
@@ -326,7 +318,7 @@ list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions
 			reader->shares[0] = SMK_SHARE_ONE;
 		else if (state->model.kind < SMK_SUMMED_MODELS)
 			shares =
-				smk_attribution_timed_shares(reader, state->model.kind, conversions, state->half_life);
+				smk_attribution_timed_shares(reader, state->model.kind, conversions, state->base.half_life);
 		else
 			smk_attribution_shares(&state->model, touch_is_direct, NULL, conversions->path,
 								   conversions->count, reader->weights, reader->shares);
@@ -355,6 +347,7 @@ list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions
 		}
 		for (int r = 0; r < count; r++)
 		{
+			CHECK_FOR_INTERRUPTS();
 			memset(&listing->rows[r].credit, 0, sizeof(SmkCredit));
 			if (!smk_credit_add(&listing->rows[r].credit, listing->shares[r], 1, value.units))
 				return SMK_ATTRIBUTION_OVERFLOW;
@@ -362,8 +355,11 @@ list_conversions(SmkAttributionReader *reader, const SmkConversions *conversions
 		smk_attribution_round(listing->rows, count, listing->order, &whole.value,
 							  Max(0, SMK_CENTS - value.scale));
 		for (int r = 0; r < count; r++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			if (listing->shares[r] > 0)
 				put_row(listing, &value, name, length, &listing->rows[r]);
+		}
 	}
 	pfree(named);
 	return SMK_ATTRIBUTION_OK;
@@ -391,8 +387,8 @@ smk_attribution_credits_finalfn(PG_FUNCTION_ARGS)
 	reader = smk_timeline_call_data(fcinfo, sizeof(SmkAttributionReader));
 	reader->visitor = &listing_visitor;
 	reader->state = &listing;
-	reader->lookback = state->lookback;
-	smk_attribution_read_timeline(fcinfo, reader, &state->base.timeline);
+	reader->lookback = state->base.lookback;
+	smk_attribution_read_timeline(fcinfo, reader, &state->base.events.timeline);
 	ReleaseTupleDesc(listing.descriptor);
 	if (listing.array == NULL)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(element));

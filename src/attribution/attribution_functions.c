@@ -17,6 +17,7 @@
 #include "attribution/attribution.h"
 #include "attribution/attribution_arguments.h"
 #include "compat.h"
+#include "row.h"
 #include "timeline/summary_call.h"
 #include "timeline/timeline_call.h"
 
@@ -29,9 +30,7 @@
 /* The state of a group. */
 typedef struct AttributionState
 {
-	SmkTimelineState base;
-	int64 lookback; /* in microseconds */
-	int64 half_life;
+	SmkAttributionState base;
 	int scale;			/* the largest of a value */
 	int64 unattributed; /* conversions of no account */
 	SmkMoney unattributed_value;
@@ -50,8 +49,7 @@ state_write(const void *state, StringInfo out)
 {
 	const AttributionState *events = state;
 
-	pq_sendint64(out, events->lookback);
-	pq_sendint64(out, events->half_life);
+	smk_attribution_state_write(&events->base, out);
 	pq_sendint32(out, events->scale);
 	pq_sendint64(out, events->unattributed);
 	pq_sendint32(out, events->unattributed_value.scale);
@@ -64,8 +62,7 @@ state_read(void *state, StringInfo in)
 {
 	AttributionState *events = state;
 
-	events->lookback = pq_getmsgint64(in);
-	events->half_life = pq_getmsgint64(in);
+	smk_attribution_state_read(&events->base, in);
 	events->scale = (int) pq_getmsgint(in, 4);
 	events->unattributed = pq_getmsgint64(in);
 	events->unattributed_value.scale = (int) pq_getmsgint(in, 4);
@@ -79,13 +76,7 @@ state_join(void *state, const void *other, bool is_new)
 	AttributionState *events = state;
 	const AttributionState *more = other;
 
-	if (is_new)
-	{
-		events->lookback = more->lookback;
-		events->half_life = more->half_life;
-	}
-	smk_timeline_require_constant(events->lookback == more->lookback, "lookback");
-	smk_timeline_require_constant(events->half_life == more->half_life, "half_life");
+	smk_attribution_state_join(&events->base, &more->base, is_new);
 	events->scale = Max(events->scale, more->scale);
 	events->unattributed += more->unattributed;
 	add_money(&events->unattributed_value, &more->unattributed_value);
@@ -121,13 +112,13 @@ add_conversion(FunctionCallInfo fcinfo, AttributionState *state, TimestampTz at)
 	/* What has no room in one event makes several. */
 	while (unlikely(money.units >= VALUE_LIMIT || money.units <= -VALUE_LIMIT))
 	{
-		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
+		smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
 								smk_timeline_word(at, SMK_ATTRIBUTION_VALUE),
 								smk_attribution_value((int64) (money.units % VALUE_LIMIT), scale));
 		money.units /= VALUE_LIMIT;
 		scale -= SMK_ATTRIBUTION_VALUE_DIGITS;
 	}
-	smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT), word,
+	smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT), word,
 							smk_attribution_value((int64) money.units, scale));
 }
 
@@ -150,11 +141,10 @@ smk_attribution_transfn(PG_FUNCTION_ARGS)
 	{
 		state = smk_timeline_state(&attribution_aggregate, fcinfo,
 								   smk_timeline_kind(fcinfo, SMK_ATTRIBUTION_ARGUMENT_ACCOUNT));
-		state->lookback = call->lookback;
-		state->half_life = call->half_life;
+		state->base.lookback = call->lookback;
+		state->base.half_life = call->half_life;
 	}
-	smk_timeline_require_constant(state->lookback == call->lookback, "lookback");
-	smk_timeline_require_constant(state->half_life == call->half_life, "half_life");
+	smk_attribution_require_windows(&state->base, call);
 	if (PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_EVENT) || PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_AT))
 		PG_RETURN_POINTER(state);
 	code = smk_attribution_event(smk_timeline_text(fcinfo, SMK_ATTRIBUTION_ARGUMENT_EVENT));
@@ -164,9 +154,9 @@ smk_attribution_transfn(PG_FUNCTION_ARGS)
 	else if (PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT))
 		PG_RETURN_POINTER(state);
 	else if (code <= SMK_ATTRIBUTION_DIRECT)
-		smk_attribution_add_touch(fcinfo, &state->base.timeline, at, code);
+		smk_attribution_add_touch(fcinfo, &state->base.events.timeline, at, code);
 	else
-		smk_timeline_add_valued(&state->base.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
+		smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
 								smk_timeline_word(at, code), 0);
 	PG_RETURN_POINTER(state);
 }
@@ -262,14 +252,14 @@ smk_attribution_finalfn(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	reader = smk_timeline_call_data(fcinfo, sizeof(SmkAttributionReader));
 	summary = palloc(sizeof(SmkAttributionSummary));
-	smk_attribution_init(summary, state->lookback, state->half_life, state->scale);
+	smk_attribution_init(summary, state->base.lookback, state->base.half_life, state->scale);
 	unattributed = state->unattributed_value;
 	if (!smk_money_scale_up(&unattributed.units, state->scale - unattributed.scale))
 		smk_attribution_overflow();
 	summary->unattributed = state->unattributed;
 	summary->unattributed_value = unattributed.units;
 	smk_attribution_start(reader, summary);
-	smk_attribution_read_timeline(fcinfo, reader, &state->base.timeline);
+	smk_attribution_read_timeline(fcinfo, reader, &state->base.events.timeline);
 	return smk_summary_datum(&attribution_summary, summary);
 }
 
@@ -366,6 +356,8 @@ fill_rows(CreditRows *rows, const SmkAttributionModel *model, int places)
 	smk_attribution_round(rows->rows, rows->count, rows->order, &rows->whole.value, places);
 }
 
+SMK_ROW_TYPE(credits_row, TEXTOID, TEXTOID, FLOAT8OID, NUMERICOID);
+
 PG_FUNCTION_INFO_V1(smk_credits);
 
 /* credits(summary, models): for each model a row for each channel that led to a conversion, and one for those
@@ -412,7 +404,7 @@ smk_credits(PG_FUNCTION_ARGS)
 			values[1] = PointerGetDatum(cstring_to_text_with_len(row->name, row->length));
 			values[2] = Float8GetDatum(smk_wide_double(&row->credit.conversions));
 			values[3] = smk_attribution_amount(row->units, scale);
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, is_null);
+			smk_row_put(&credits_row, rsinfo, values, is_null);
 		}
 	}
 	return (Datum) 0;
@@ -496,6 +488,8 @@ path_times(const SmkAttributionPath *path)
 	return times;
 }
 
+SMK_ROW_TYPE(paths_row, TEXTOID, INT8OID, NUMERICOID, FLOAT8OID);
+
 PG_FUNCTION_INFO_V1(smk_paths);
 
 /* paths(summary, outcome): the paths that led to conversions, or to none, the most frequent first. */
@@ -568,7 +562,7 @@ smk_paths(PG_FUNCTION_ARGS)
 		nulls[3] = rows[i].times == NULL || !smk_sketch_quantile(rows[i].times, 0.5, &micros);
 		if (!nulls[3])
 			values[3] = Float8GetDatum(micros / USECS_PER_HOUR);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		smk_row_put(&paths_row, rsinfo, values, nulls);
 	}
 	return (Datum) 0;
 }

@@ -38,17 +38,12 @@ smk_credit_merge(SmkCredit *credit, const SmkCredit *other)
 		   smk_wide_add(&credit->value, &other->value);
 }
 
-/* More room in an array, of which so many elements are used. */
+/* An array with room for so many elements, in which those that there are stay; NULL: there is none yet. */
 static void *
-enlarge(void *array, int64 used, int64 size, Size element)
+enlarge(void *array, int64 size, Size element)
 {
-	void *larger = MemoryContextAllocHuge(CurrentMemoryContext, size * element);
-
-	if (used > 0)
-		memcpy(larger, array, used * element);
-	if (array != NULL)
-		pfree(array);
-	return larger;
+	return array == NULL ? MemoryContextAllocHuge(CurrentMemoryContext, size * element)
+						 : repalloc_huge(array, size * element);
 }
 
 /* A larger table without entries. */
@@ -109,8 +104,8 @@ add_channel(SmkAttributionSummary *summary, const char *name, int length, bool i
 	if (summary->channel_count == summary->channel_size)
 	{
 		summary->channel_size = Max(8, summary->channel_size * 2);
-		summary->channels = enlarge(summary->channels, summary->channel_count, summary->channel_size,
-									sizeof(SmkAttributionChannel));
+		summary->channels =
+			enlarge(summary->channels, summary->channel_size, sizeof(SmkAttributionChannel));
 	}
 	channel = &summary->channels[summary->channel_count];
 	memset(channel, 0, sizeof(*channel));
@@ -215,13 +210,12 @@ add_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size, u
 	if (summary->keys_used + size > summary->keys_size)
 	{
 		summary->keys_size = Max(256, (summary->keys_used + size) * 2);
-		summary->keys = enlarge(summary->keys, summary->keys_used, summary->keys_size, 1);
+		summary->keys = enlarge(summary->keys, summary->keys_size, 1);
 	}
 	if (summary->path_count == summary->path_size)
 	{
 		summary->path_size = Max(8, summary->path_size * 2);
-		summary->paths =
-			enlarge(summary->paths, summary->path_count, summary->path_size, sizeof(SmkAttributionPath));
+		summary->paths = enlarge(summary->paths, summary->path_size, sizeof(SmkAttributionPath));
 	}
 	path = &summary->paths[summary->path_count++];
 	memset(path, 0, sizeof(*path));
@@ -428,24 +422,14 @@ compare_channels(const SmkAttributionChannel *a, const SmkAttributionChannel *b)
 	return order != 0 ? order : a->is_direct - b->is_direct;
 }
 
-/* Sorts the numbers of channels by what they are; room has place for as many. */
-static void
-sort_channels(const SmkAttributionSummary *summary, int *numbers, int count, int *room)
+/* Two numbers of channels by what they are. */
+static int
+compare_numbers(const void *a, const void *b, void *summary)
 {
-	int half = count / 2;
-	int left = 0;
-	int right = half;
+	const SmkAttributionChannel *channels = ((const SmkAttributionSummary *) summary)->channels;
 
-	if (count < 2)
-		return;
-	sort_channels(summary, numbers, half, room);
-	sort_channels(summary, numbers + half, count - half, room);
-	for (int i = 0; i < count; i++)
-		room[i] = right == count || (left < half && compare_channels(&summary->channels[numbers[left]],
-																	 &summary->channels[numbers[right]]) < 0)
-					  ? numbers[left++]
-					  : numbers[right++];
-	memcpy(numbers, room, count * sizeof(int));
+	CHECK_FOR_INTERRUPTS();
+	return compare_channels(&channels[*(const int *) a], &channels[*(const int *) b]);
 }
 
 /* A summary in the order in which it is written: paths by their bytes, of the new numbers of channels. */
@@ -464,7 +448,6 @@ order_channels(const SmkAttributionSummary *summary, Ordered *ordered)
 {
 	int *rank =
 		palloc_extended((summary->channel_count + 1) * sizeof(int), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	int *room = palloc_extended((summary->channel_count + 1) * sizeof(int), MCXT_ALLOC_HUGE);
 
 	ordered->channels = palloc_extended((summary->channel_count + 1) * sizeof(int), MCXT_ALLOC_HUGE);
 	ordered->channel_count = 0;
@@ -473,45 +456,26 @@ order_channels(const SmkAttributionSummary *summary, Ordered *ordered)
 	for (int i = 0; i < summary->channel_count; i++)
 		if (rank[i])
 			ordered->channels[ordered->channel_count++] = i;
-	sort_channels(summary, ordered->channels, ordered->channel_count, room);
+	qsort_arg(ordered->channels, ordered->channel_count, sizeof(int), compare_numbers,
+			  unconstify(SmkAttributionSummary *, summary));
 	for (int i = 0; i < ordered->channel_count; i++)
 		rank[ordered->channels[i]] = i;
-	pfree(room);
 	return rank;
 }
 
-/* Two paths by their new bytes. */
+/* Two paths, each its first bytes and its number, by their new bytes. */
 static int
-compare_paths(const Ordered *ordered, uint64 a, uint64 b)
+compare_paths(const void *a, const void *b, void *state)
 {
-	int64 left = ordered->keys[a + 1] - ordered->keys[a];
-	int64 right = ordered->keys[b + 1] - ordered->keys[b];
-	int order =
-		memcmp(ordered->bytes + ordered->keys[a], ordered->bytes + ordered->keys[b], Min(left, right));
+	const Ordered *ordered = state;
+	const int64 *left = ordered->keys + ((const uint64 *) a)[1];
+	const int64 *right = ordered->keys + ((const uint64 *) b)[1];
+	int64 left_size = left[1] - left[0];
+	int64 right_size = right[1] - right[0];
+	int order = memcmp(ordered->bytes + left[0], ordered->bytes + right[0], Min(left_size, right_size));
 
-	return order != 0 ? order : (left > right) - (left < right);
-}
-
-/* Sorts paths whose first bytes are the same. */
-static void
-sort_paths(const Ordered *ordered, uint64 *paths, int64 count, uint64 *room)
-{
-	int64 half = count / 2;
-	int64 left = 0;
-	int64 right = half;
-
-	if (count < 2)
-		return;
 	CHECK_FOR_INTERRUPTS();
-	sort_paths(ordered, paths, half, room);
-	sort_paths(ordered, paths + half * 2, count - half, room);
-	for (int64 i = 0; i < count; i++)
-		room[i] = right == count || (left < half &&
-									 compare_paths(ordered, paths[left * 2 + 1], paths[right * 2 + 1]) < 0)
-					  ? paths[left++ * 2 + 1]
-					  : paths[right++ * 2 + 1];
-	for (int64 i = 0; i < count; i++)
-		paths[i * 2 + 1] = room[i];
+	return order != 0 ? order : (left_size > right_size) - (left_size < right_size);
 }
 
 /* The first eight bytes of a path as a number that compares as they do. */
@@ -535,14 +499,14 @@ order_summary(const SmkAttributionSummary *summary, Ordered *ordered)
 	int64 count = summary->path_count;
 	SmkSortSpace space = {CurrentMemoryContext, NULL, 0};
 	unsigned char *to;
-	uint64 *room;
+	int64 bytes = 0;
 	int64 end;
 
 	ordered->paths = palloc_extended((count * 2 + 1) * sizeof(uint64), MCXT_ALLOC_HUGE);
 	ordered->keys = palloc_extended((count + 1) * sizeof(int64), MCXT_ALLOC_HUGE);
-	/* New numbers are not larger than the old ones' count, but a channel may take more bytes. */
-	ordered->bytes = palloc_extended(summary->keys_used * SMK_PATH_CHANNEL + 1, MCXT_ALLOC_HUGE);
-	room = palloc_extended((count + 1) * sizeof(uint64), MCXT_ALLOC_HUGE);
+	for (const unsigned char *at = summary->keys; at < summary->keys + summary->keys_used;)
+		bytes += smk_path_size(rank[smk_path_read(&at)]);
+	ordered->bytes = palloc_extended(bytes + 1, MCXT_ALLOC_HUGE);
 	to = ordered->bytes;
 	for (int64 i = 0; i < count; i++)
 	{
@@ -563,11 +527,11 @@ order_summary(const SmkAttributionSummary *summary, Ordered *ordered)
 	{
 		for (end = from + 1; end < count && ordered->paths[end * 2] == ordered->paths[from * 2]; end++)
 			;
-		sort_paths(ordered, ordered->paths + from * 2, end - from, room);
+		if (end - from > 1)
+			qsort_arg(ordered->paths + from * 2, end - from, 2 * sizeof(uint64), compare_paths, ordered);
 	}
 	if (space.words != NULL)
 		pfree(space.words);
-	pfree(room);
 	pfree(rank);
 }
 
@@ -739,7 +703,7 @@ read_paths(SmkAttributionSummary *summary, const unsigned char **data, const uns
 		if ((int64) (shared + rest) * SMK_PATH_CHANNEL > key_size)
 		{
 			key_size = Max(256, (int64) (shared + rest) * SMK_PATH_CHANNEL * 2);
-			key = enlarge(key, i == 0 ? 0 : summary->paths[i - 1].size, key_size, 1);
+			key = enlarge(key, key_size, 1);
 		}
 		/* The key still has the path before. */
 		from = key;

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
@@ -11,6 +12,7 @@
 
 #include "compat.h"
 #include "funnel/durations.h"
+#include "row.h"
 #include "stage/stage.h"
 #include "timeline/summary_call.h"
 #include "timeline/timeline_call.h"
@@ -144,6 +146,8 @@ as_of_argument(FunctionCallInfo fcinfo, const SmkDurationSummary *summary)
 	return as_of;
 }
 
+SMK_ROW_TYPE(durations_row, TEXTOID, INT8OID, INT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID);
+
 PG_FUNCTION_INFO_V1(smk_stage_durations);
 
 /* stage_durations(summary, as_of): a row for each stage that was visited, in the order of the way, then
@@ -179,7 +183,7 @@ smk_stage_durations(PG_FUNCTION_ARGS)
 			if (!nulls[4 + q])
 				values[4 + q] = Float8GetDatum(micros / USECS_PER_HOUR);
 		}
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		smk_row_put(&durations_row, rsinfo, values, nulls);
 	}
 	return (Datum) 0;
 }

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -13,6 +14,7 @@
 #include "compat.h"
 #include "funnel/funnel_arguments.h"
 #include "funnel/funnel_summary.h"
+#include "row.h"
 #include "stage/stage.h"
 #include "timeline/summary_call.h"
 
@@ -267,6 +269,8 @@ smk_funnel_finalfn(PG_FUNCTION_ARGS)
 
 SMK_SUMMARY_FUNCTIONS(smk_funnel, funnel_summary)
 
+SMK_ROW_TYPE(steps_row, INT4OID, TEXTOID, INT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID);
+
 PG_FUNCTION_INFO_V1(smk_funnel_steps);
 
 /* funnel_steps(summary): a row a step, of stages from the lowest on that there was to won. */
@@ -307,7 +311,7 @@ smk_funnel_steps(PG_FUNCTION_ARGS)
 			if (!nulls[5 + q])
 				values[5 + q] = Float8GetDatum(micros / USECS_PER_HOUR);
 		}
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		smk_row_put(&steps_row, rsinfo, values, nulls);
 	}
 	return (Datum) 0;
 }

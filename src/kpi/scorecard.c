@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include <math.h>
 
 #include "executor/spi.h"
@@ -21,12 +22,12 @@
 #include "kpi/source.h"
 #include "kpi/statement.h"
 #include "kpi/template.h"
+#include "row.h"
 
 /* Less than this is no change; a cause makes at least this share of one. */
 #define LEAST_CHANGE 0.01
 #define LEAST_SHARE 0.5
 
-#define COLUMNS 14
 
 /* A row: the KPI, under which name where there is none yet, and by what its change may be explained. */
 typedef struct Line
@@ -732,6 +733,9 @@ unit_name(const SmkRequest *request, SmkUnit unit)
 	}
 }
 
+SMK_ROW_TYPE(scorecard_row, INT4OID, TEXTOID, TEXTOID, NUMERICOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID,
+			 FLOAT8OID, NUMERICOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID);
+
 /* The row of a KPI. */
 static void
 put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
@@ -747,8 +751,8 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 	const char *status;
 	char *reading;
 	char *next;
-	Datum values[COLUMNS] = {0};
-	bool nulls[COLUMNS] = {false};
+	Datum values[lengthof(scorecard_row_columns)] = {0};
+	bool nulls[lengthof(scorecard_row_columns)] = {false};
 
 	if (lacking != NIL)
 	{
@@ -804,7 +808,7 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 	nulls[13] = next == NULL;
 	if (next)
 		values[13] = CStringGetTextDatum(next);
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	smk_row_put(&scorecard_row, rsinfo, values, nulls);
 }
 
 /* Puts the rows of a scorecard into a function's result; inside of SPI. */

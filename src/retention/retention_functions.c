@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
@@ -16,6 +17,7 @@
 #include "calendar/calendar.h"
 #include "compat.h"
 #include "retention/retention.h"
+#include "row.h"
 #include "timeline/money.h"
 #include "timeline/summary_call.h"
 #include "timeline/timeline_call.h"
@@ -772,6 +774,8 @@ period_datum(const SmkRetentionSummary *summary, int period)
 												summary->form.first_month));
 }
 
+SMK_ROW_TYPE(cohorts_row, DATEOID, INT4OID, INT8OID, INT8OID, NUMERICOID, FLOAT8OID, FLOAT8OID, INT8OID);
+
 PG_FUNCTION_INFO_V1(smk_cohorts);
 
 /* cohorts(summary): a row for each cohort and each age that it has reached. */
@@ -814,13 +818,15 @@ smk_cohorts(PG_FUNCTION_ARGS)
 			if (!nulls[6])
 				values[6] = Float8GetDatum((double) amount / (double) cohort->cells[0].amount);
 			values[7] = Int64GetDatum(since);
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+			smk_row_put(&cohorts_row, rsinfo, values, nulls);
 			if (age < cohort->size)
 				since -= cohort->cells[age].last;
 		}
 	}
 	return (Datum) 0;
 }
+
+SMK_ROW_TYPE(movements_row, DATEOID, TEXTOID, INT8OID, NUMERICOID);
 
 /* Puts a row of movements. */
 static void
@@ -834,7 +840,7 @@ put_movement(ReturnSetInfo *rsinfo, const SmkRetentionSummary *summary, int peri
 	values[1] = CStringGetTextDatum(movement);
 	values[2] = Int64GetDatum(customers);
 	values[3] = amount_datum(summary, amount);
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	smk_row_put(&movements_row, rsinfo, values, nulls);
 }
 
 PG_FUNCTION_INFO_V1(smk_movements);

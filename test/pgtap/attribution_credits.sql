@@ -55,6 +55,17 @@ SELECT results_eq($$SELECT count(*) FROM event AS e, LATERAL unnest((SELECT smar
     $$SELECT count(*) FROM event AS e, LATERAL unnest((SELECT smarketing.attribution_credits(md5(account::text)::uuid, event, at, channel, value, conversion, 'linear', '20 days', '5 days') FROM event)) AS c WHERE e.account = 1 LIMIT 1$$, 'accounts by text and by uuid');
 SELECT is((SELECT max(cardinality(credits)) FROM (SELECT smarketing.attribution_credits(account, event, at, channel, value, conversion, 'first', '20 days', '5 days') OVER (ORDER BY account ROWS UNBOUNDED PRECEDING) AS credits FROM event WHERE account < 20) AS w),
     (SELECT cardinality(smarketing.attribution_credits(account, event, at, channel, value, conversion, 'first', '20 days', '5 days')) FROM event WHERE account < 20), 'under a window the state stays');
+-- 4,000 conversions at the instant to which 4,000 channels lead: 16 million rows, which end when they are told to.
+CREATE TABLE instant AS SELECT 1::bigint AS account, CASE WHEN n <= 4000 THEN 'touch' ELSE 'conversion' END AS event, timestamptz '2026-01-01' AS at, 'channel ' || n AS channel, 1 AS value, 'c' || n AS conversion FROM generate_series(1, 8000) AS n;
+SELECT is((SELECT cardinality(smarketing.attribution_credits(account, event, at, channel, value, conversion, 'linear', '20 days', '5 days')) FROM instant WHERE substr(conversion, 2)::int BETWEEN 3901 AND 4100), 10000, '100 conversions at an instant, of 100 channels');
+CREATE FUNCTION seconds_to_cancel() RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE began timestamptz := clock_timestamp(); BEGIN
+    PERFORM smarketing.attribution_credits(account, event, at, channel, value, conversion, 'linear', '20 days', '5 days') FROM instant;
+    RETURN NULL;
+EXCEPTION WHEN query_canceled THEN RETURN extract(epoch FROM clock_timestamp() - began); END $$;
+SET statement_timeout = '300ms';
+SELECT cmp_ok(seconds_to_cancel(), '<', 5::float8, 'many conversions of many channels at an instant can be cancelled');
+RESET statement_timeout;
 -- What there is not, and what cannot be.
 SELECT is((SELECT smarketing.attribution_credits(account, event, at, channel, value, conversion, 'linear', '20 days', '5 days') FROM event WHERE false), NULL, 'no rows');
 SELECT is((SELECT smarketing.attribution_credits(NULL::bigint, event, at, channel, value, conversion, 'linear', '20 days', '5 days') FROM event), '{}', 'no account');

@@ -40,7 +40,7 @@ for my $unit (sort keys %units)
 {
 	my ($sources, $arguments) = @{ $units{$unit} };
 	my $program = "$ENV{TESTDATADIR}/$unit";
-	my @command = ('cc', '-std=gnu11', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=all',
+	my @command = ('cc', '-std=gnu11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=all',
 		"-I$root/src", '-isystem', $include, "$root/test/unit/$unit.c", (map { "$root/src/$_.c" } @$sources), '-o', $program, '-lm');
 	is(system(@command), 0, "$unit compiles");
 	my @lines = `$program $seed @$arguments 2>&1`;

@@ -75,6 +75,12 @@ MemoryContextAllocZero(MemoryContext context, Size size)
 	return palloc0(size);
 }
 
+void
+qsort_arg(void *base, size_t count, size_t size, qsort_arg_comparator compare, void *state)
+{
+	qsort_r(base, count, size, compare, state);
+}
+
 void *
 repalloc_huge(void *pointer, Size size)
 {
