@@ -51,6 +51,24 @@ smk_stored_relation(const char *name)
 	return RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL)), NoLock, true);
 }
 
+/*
+ * A name of the table as SQL: read and quoted anew, since who may write the table need not be who runs the
+ * statement. NULL for NULL.
+ */
+static char *
+requote(const char *name)
+{
+	RangeVar *range;
+
+	if (name == NULL)
+		return NULL;
+	range = makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL));
+	if (range->schemaname == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME), errmsg("name \"%s\" in stored_view is not qualified", name)));
+	return quote_qualified_identifier(range->schemaname, range->relname);
+}
+
 /* What is registered under a qualified and quoted name, or NULL. Inside of SPI. */
 SmkStored *
 smk_stored_find(const char *name)
@@ -71,8 +89,8 @@ smk_stored_find(const char *name)
 	row = SPI_tuptable->vals[0];
 	columns = SPI_tuptable->tupdesc;
 	stored = palloc0(sizeof(SmkStored));
-	stored->name = SPI_getvalue(row, columns, 1);
-	stored->parts = SPI_getvalue(row, columns, 2);
+	stored->name = requote(SPI_getvalue(row, columns, 1));
+	stored->parts = requote(SPI_getvalue(row, columns, 2));
 	stored->kpi = SPI_getvalue(row, columns, 3);
 	stored->period = SPI_getvalue(row, columns, 4);
 	stored->by = DatumGetArrayTypePCopy(SPI_getbinval(row, columns, 5, &is_null));
@@ -126,5 +144,11 @@ smk_stored_restore_settings(const SmkStored *stored, SmkConfig *config)
 		config->fiscal_year_start = pg_strtoint32(month);
 	config->currency = setting_of(stored, "currency");
 	config->gross_margin = setting_of(stored, "gross_margin");
+	/* It goes into statements as it stands. */
+	if (config->gross_margin && !smk_margin_is_valid(config->gross_margin))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for setting \"%s\": \"%s\"", "gross_margin", config->gross_margin),
+				 errdetail("Rollup %s has it.", stored->name)));
 	config->missing_rate_is_null = missing && strcmp(missing, "null") == 0;
 }

@@ -154,6 +154,23 @@ SELECT is((SELECT reloptions FROM pg_class WHERE relname = 'rls_invoker'), ARRAY
 SELECT lives_ok($$SELECT smarketing.bind('opportunity', 'crm.deal')$$, 'bound as before');
 ALTER TABLE crm.deal DISABLE ROW LEVEL SECURITY;
 
+-- A restore may leave the parts empty; names and settings in the table are no SQL.
+REFRESH MATERIALIZED VIEW other_parts_parts WITH NO DATA;
+SELECT throws_ok('SELECT * FROM other_parts', '55000', NULL, 'parts without data');
+SELECT isnt_empty($$SELECT smarketing.refresh_rollup('other_parts')$$, 'are filled');
+SELECT isnt_empty('SELECT * FROM other_parts', 'and read');
+CREATE TABLE kept ();
+INSERT INTO smarketing.stored_view (name, parts, kpi, period, by, options, settings)
+VALUES ('public.evil', 'public.x; DROP TABLE kept', 'cost_per_lead', 'day', '{}', '{}', '{"gross_margin": "1); DROP TABLE kept; --"}');
+SELECT throws_ok($$SELECT smarketing.refresh_rollup('evil')$$, '42602', NULL, 'a name that is none');
+UPDATE smarketing.stored_view SET parts = '"x; DROP TABLE kept"' WHERE name = 'public.evil';
+SELECT throws_ok($$SELECT smarketing.refresh_rollup('evil')$$, '42602', NULL, 'one that is not qualified');
+UPDATE smarketing.stored_view SET parts = 'public."x; DROP TABLE kept"' WHERE name = 'public.evil';
+SELECT throws_ok($$SELECT smarketing.refresh_rollup('evil')$$, '42P01', 'rollup public.evil has lost public."x; DROP TABLE kept"', 'one of nothing');
+SELECT throws_ok($$SELECT * FROM smarketing.rollup_kpi('evil', 'leads')$$, '22023', NULL, 'a margin that is none');
+SELECT lives_ok($$SELECT smarketing.drop_rollup('evil')$$, 'all of which can be dropped');
+SELECT has_table('kept', 'and drops nothing else');
+
 -- What depends on what.
 SELECT throws_ok('ALTER TABLE crm.person DROP COLUMN channel', '2BP01', NULL, 'a bound column under a view stays');
 SELECT throws_ok('ALTER TABLE crm.person ALTER COLUMN channel TYPE varchar', '0A000', 'cannot alter type of a column used by a view or rule', 'with its type');
