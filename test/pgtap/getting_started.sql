@@ -71,7 +71,7 @@ DECLARE
 BEGIN
     FOR step IN SELECT * FROM smarketing.getting_started() g WHERE g.statement IS NOT NULL LOOP
         BEGIN
-            EXECUTE replace(replace(replace(step.statement, ':value', '1'), ':''starts_on''', '''2026-01-01'''), ':''role''', 'current_user');
+            EXECUTE replace(replace(replace(step.statement, ':value', '1'), ':''starts_on''', '''2026-01-01'''), ':''role''', quote_literal(current_user));
         EXCEPTION WHEN OTHERS THEN
             RETURN NEXT step.statement || ': ' || SQLERRM;
         END;
