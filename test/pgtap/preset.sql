@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(121);
+SELECT plan(126);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -217,6 +217,18 @@ SELECT substring(missing('lead') FROM 'SELECT smarketing.define_dimension.*\)') 
 :statement \gset
 SELECT results_eq($$SELECT by_1, opportunities FROM smarketing.cost_per_opportunity(NULL, NULL, 'all', '{company}') ORDER BY 1$$, $$VALUES ('Linde & Søn', 10::bigint), ('Linde Inc', 2)$$, 'the statement that it gives runs, what has no company being the main one''s');
 SELECT throws_ok($$SELECT smarketing.opportunity_win_rate(NULL, NULL, 'all')$$, '55000', NULL, 'two currencies are never added up');
+
+-- The query of a binding is checked at each use: it reads, and does nothing else.
+CREATE FUNCTION refusal(text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE smarketing.binding SET query = $1 WHERE entity = 'owner';
+    RETURN (SELECT problem FROM smarketing.bindings WHERE entity = 'owner' AND column_name = 'owner');
+END $$;
+SELECT is(refusal('SELECT *, clock_timestamp() FROM odoo_19.res_users'), 'query "preset" of entity "owner": volatile functions are not allowed', 'a query that is volatile is refused');
+SELECT is(refusal('SELECT 1; SELECT 2'), 'query "preset" of entity "owner": not a single query', 'two queries are refused');
+SELECT is(refusal('DELETE FROM odoo_19.res_users'), 'query "preset" of entity "owner": not a single query', 'one that writes is refused');
+SELECT is(refusal('WITH gone AS (DELETE FROM odoo_19.res_users RETURNING *) SELECT * FROM gone'), 'query "preset" of entity "owner": it may only read', 'also within');
+SELECT is(refusal('SELECT * FROM odoo_19.res_users FOR UPDATE'), 'query "preset" of entity "owner": it may only read', 'one that locks is refused');
 
 -- What is no preset, no schema, no Odoo.
 SELECT throws_ok($$SELECT smarketing.use_preset('oddo')$$, '22023', 'preset "oddo" does not exist', 'an unknown preset');
