@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -101,17 +100,6 @@ column_of(Relation relation, const SmkEntity *entity, const SmkEntityColumn *col
 	return NULL;
 }
 
-/* Adds a key and a value (NULL for null) to a JSON object. */
-static void
-add_column(StringInfo json, const char *name, const char *value)
-{
-	appendStringInfo(json, "%s\"%s\": ", json->len > 1 ? ", " : "", name);
-	if (value)
-		escape_json(json, value);
-	else
-		appendStringInfoString(json, "null");
-}
-
 /* An expression for won, where no column tells it and a status may. */
 static char *
 won_of(const char *status)
@@ -145,22 +133,22 @@ propose(Relation relation, const SmkEntity *entity, SmkCandidate *candidate)
 		if (found && strcmp(found, column->name) == 0)
 			continue;
 		if (found)
-			add_column(&json, column->name, quote_identifier(found));
+			smk_doctor_json(&json, column->name, quote_identifier(found));
 		else if (strcmp(column->name, "won") == 0)
 		{
 			const SmkEntityColumn *stage = &entity->columns[smk_entity_column(entity, "stage")];
 			const char *status = column_of(relation, entity, stage);
 
 			if (status)
-				add_column(&json, column->name, won_of(status));
+				smk_doctor_json(&json, column->name, won_of(status));
 		}
 		else if (column->is_required)
 		{
-			add_column(&json, column->name, "...");
+			smk_doctor_json(&json, column->name, "...");
 			appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", column->name);
 		}
 		else if (get_attnum(relid, column->name) > 0)
-			add_column(&json, column->name, NULL); /* of another type: it must not bind itself */
+			smk_doctor_json(&json, column->name, NULL); /* of another type: it must not bind itself */
 	}
 	appendStringInfoChar(&json, '}');
 	if (entity->one_of[0] && one_of[0] == NULL && one_of[1] == NULL)

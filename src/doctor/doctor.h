@@ -65,6 +65,7 @@ extern char *smk_doctor_earlier(const SmkDoctor *doctor, const char *first, bool
 								const char *second, bool second_is_date);
 extern bool smk_doctor_is_date(const SmkBinding *binding, int column);
 extern char *smk_doctor_line(const char *sql);
+extern void smk_doctor_json(StringInfo json, const char *key, const char *value);
 
 /* doctor_binding.c: bindings that cannot be read, and how an entity would be bound again. */
 extern void smk_doctor_bindings(SmkDoctor *doctor);

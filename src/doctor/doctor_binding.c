@@ -10,26 +10,12 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
 #include "compat.h"
 #include "doctor/doctor.h"
 #include "kpi/source.h"
-
-/* Adds a key and a value, NULL for null, to a JSON object. */
-static void
-json_add(StringInfo json, const char *key, const char *value)
-{
-	appendStringInfoString(json, json->len > 1 ? ", " : "");
-	escape_json(json, key);
-	appendStringInfoString(json, ": ");
-	if (value)
-		escape_json(json, value);
-	else
-		appendStringInfoString(json, "null");
-}
 
 /*
  * The call that binds an entity as it is bound, but for one column, whose canonical expression is another one
@@ -58,13 +44,13 @@ smk_doctor_bind_call(const SmkBinding *binding, const char *column, const char *
 
 		purpose.name = name;
 		if (text == NULL && binds_itself)
-			json_add(&json, name, NULL);
+			smk_doctor_json(&json, name, NULL);
 		else if (text != NULL)
 		{
 			char *plain = smk_expression_plain(text, relation, entity->name, &purpose);
 
 			if (!binds_itself || strcmp(plain, quote_identifier(name)) != 0)
-				json_add(&json, name, plain);
+				smk_doctor_json(&json, name, plain);
 		}
 	}
 	appendStringInfoChar(&json, '}');

@@ -125,11 +125,15 @@ check_stage_changes(SmkDoctor *doctor, void *state)
 						  smk_doctor_relation(target),
 						  smk_doctor_where(target, joined(binding, pair->link->column, target)),
 						  smk_doctor_where(binding, psprintf("%s IS NOT NULL", column)));
+	char *counted = early; /* over all rows: what is dear is only asked of few */
 	int64 unknown;
 	int64 before;
 
+	if (!smk_doctor_is_date(binding, at) && !smk_doctor_is_date(target, created))
+		counted = psprintf("%s < %s AND %s", smk_doctor_column(binding, at),
+						   smk_doctor_column(target, created), early);
 	smk_doctor_query(psprintf("SELECT count(*) FILTER (WHERE %s IS NULL), count(*) FILTER (WHERE %s) %s", key,
-							  early, from));
+							  counted, from));
 	unknown = smk_doctor_number(0, 1);
 	before = smk_doctor_number(0, 2);
 	if (unknown > 0)

@@ -96,6 +96,7 @@ typedef struct Condition
 {
 	SmkDoctor *doctor;
 	const SmkBinding *binding;
+	bool is_counted; /* it runs over all rows: what is dear is only asked of few */
 } Condition;
 
 /* One time earlier than another one of the row; NULL where one of them is not bound. */
@@ -105,12 +106,17 @@ is_earlier(const Condition *condition, const char *first, const char *second)
 	const SmkBinding *binding = condition->binding;
 	int a = smk_doctor_bound(binding, first);
 	int b = smk_doctor_bound(binding, second);
+	char *earlier;
 
 	if (a < 0 || b < 0)
 		return NULL;
-	return smk_doctor_earlier(condition->doctor, smk_doctor_column(binding, a),
-							  smk_doctor_is_date(binding, a), smk_doctor_column(binding, b),
-							  smk_doctor_is_date(binding, b));
+	earlier =
+		smk_doctor_earlier(condition->doctor, smk_doctor_column(binding, a), smk_doctor_is_date(binding, a),
+						   smk_doctor_column(binding, b), smk_doctor_is_date(binding, b));
+	if (!condition->is_counted || smk_doctor_is_date(binding, a) || smk_doctor_is_date(binding, b))
+		return earlier;
+	return psprintf("(%s < %s AND %s)", smk_doctor_column(binding, a), smk_doctor_column(binding, b),
+					earlier);
 }
 
 /* A step of a lead dated before its creation, or before an earlier step. */
@@ -163,6 +169,7 @@ replace_name(void *state, const char *name)
 	if (less || greater)
 	{
 		char *today = smk_doctor_day(condition->doctor, "now()", false);
+		const char *bound;
 		char *at;
 		bool is_date;
 
@@ -171,9 +178,11 @@ replace_name(void *state, const char *name)
 			return NULL;
 		at = smk_doctor_column(binding, column);
 		is_date = smk_doctor_is_date(binding, column);
-		if (less)
-			return psprintf("%s < %s", at, is_date ? psprintf("%s - 90", today) : "now() - " LONG_PAST);
-		return psprintf("%s > %s AND isfinite(%s)", at, is_date ? today : "now() + " CLOCKS, at);
+		bound = less ? (is_date ? psprintf("%s - 90", today) : "now() - " LONG_PAST)
+					 : (is_date ? today : "now() + " CLOCKS);
+		if (condition->is_counted)
+			bound = psprintf("(SELECT %s)", bound);
+		return less ? psprintf("%s < %s", at, bound) : psprintf("%s > %s AND isfinite(%s)", at, bound, at);
 	}
 	column = smk_doctor_bound(binding, name[0] == '@' ? name + 1 : name);
 	if (column < 0)
@@ -195,7 +204,8 @@ listing(const SmkBinding *binding, const char *condition)
 typedef struct Counted
 {
 	SmkSeverity severity;
-	char *condition;
+	char *condition; /* as it is listed by */
+	char *counted;	 /* as it is counted by */
 	const char *problem;
 	const RowCheck *source; /* NULL: made of a column's type */
 } Counted;
@@ -211,12 +221,14 @@ add_check(SmkDoctor *doctor, Pass *pass, SmkSeverity severity, const char *templ
 		  const RowCheck *source)
 {
 	Counted *check = palloc0(sizeof(Counted));
-	Condition condition = {doctor, pass->binding};
+	Condition condition = {doctor, pass->binding, false};
 
 	check->source = source;
 	check->severity = severity;
 	check->problem = problem;
 	check->condition = smk_template_replace(template, replace_name, &condition);
+	condition.is_counted = true;
+	check->counted = smk_template_replace(template, replace_name, &condition);
 	if (check->condition)
 		pass->checks = lappend(pass->checks, check);
 }
@@ -293,7 +305,7 @@ run_pass(SmkDoctor *doctor, void *state)
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT count(*)");
 	foreach (cell, pass->checks)
-		appendStringInfo(&sql, ",\n    count(*) FILTER (WHERE %s)", ((Counted *) lfirst(cell))->condition);
+		appendStringInfo(&sql, ",\n    count(*) FILTER (WHERE %s)", ((Counted *) lfirst(cell))->counted);
 	for (size_t i = 0; i < lengthof(labelled); i++)
 	{
 		char *unmapped = smk_doctor_unmapped(doctor, binding, labelled[i]);

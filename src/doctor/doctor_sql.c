@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
 #include "doctor/doctor.h"
 #include "kpi/source.h"
@@ -107,4 +108,17 @@ smk_doctor_line(const char *sql)
 			appendStringInfoChar(&line, *p);
 	}
 	return line.data;
+}
+
+/* Adds a key and a value, NULL for null, to a JSON object that begins with its brace. */
+void
+smk_doctor_json(StringInfo json, const char *key, const char *value)
+{
+	appendStringInfoString(json, json->len > 1 ? ", " : "");
+	escape_json(json, key);
+	appendStringInfoString(json, ": ");
+	if (value)
+		escape_json(json, value);
+	else
+		appendStringInfoString(json, "null");
 }
