@@ -541,6 +541,8 @@ check_channels(SmkDoctor *doctor, void *state)
 	SmkValues *values = smk_unmatched(doctor, "channel", false);
 	int64 spend_rows = 0;
 	int64 lead_rows = 0;
+	int64 rest = 0;
+	int named = 0;
 
 	(void) state;
 	if (!values->has[SMK_PLACE_SPEND])
@@ -560,7 +562,9 @@ check_channels(SmkDoctor *doctor, void *state)
 			rows += value->rows[p];
 			place = value->rows[p] > 0 ? p : place;
 		}
-		if (value->suggestion)
+		if (value->suggestion && ++named > MAX_NAMED)
+			rest += rows;
+		else if (value->suggestion)
 			smk_doctor_report(doctor, SMK_FINDING_WARNING, smk_place_names[place],
 							  psprintf("channel \"%s\" looks like \"%s\", and does not meet it", value->label,
 									   value->suggestion),
@@ -569,6 +573,9 @@ check_channels(SmkDoctor *doctor, void *state)
 									   quote_literal_cstr(value->label),
 									   quote_literal_cstr(value->suggestion)));
 	}
+	if (rest > 0)
+		smk_doctor_report(doctor, SMK_FINDING_WARNING, "lead", "further channels that look like others", rest,
+						  "SELECT * FROM smarketing.unmatched_values() WHERE suggestion IS NOT NULL");
 	if (spend_rows > 0)
 		smk_doctor_report(doctor, SMK_FINDING_WARNING, "spend",
 						  values->spend_is_known && values->spend > 0

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(146);
+SELECT plan(149);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -152,6 +152,10 @@ SELECT fault($$INSERT INTO rep VALUES (8, 'Ann', true), (9, 'Ann', true)$$, 'war
 
 -- Names, currencies, goals, settings.
 SELECT fault($$UPDATE "Lead" SET "Status" = 'O''Neil' WHERE score <= 4; UPDATE "Lead" SET "Status" = 'MQL' WHERE score = 9$$, 'warning', 'lead', 'stage "O''Neil" is not mapped: it counts as no stage', 4);
+SELECT fault($$UPDATE "Lead" SET "Status" = E'a\\b\n"c' WHERE score <= 4$$, 'warning', 'lead', E'stage "a\\b\n"c" is not mapped: it counts as no stage', 4);
+INSERT INTO "Lead" ("Id", "Created", "Source", "Owner", "Status") SELECT md5('x' || n)::uuid, '2026-02-01', repeat('-', n) || 'fb', 1, 'Neu' FROM generate_series(1, 60) n;
+SELECT results_eq($$SELECT problem LIKE 'channel%looks like "Meta Ads", and does not meet it', sum(row_count), count(*) FROM smarketing.doctor() WHERE severity = 'warning' GROUP BY 1 ORDER BY 1$$, $$VALUES (false, 10::numeric, 1::bigint), (true, 50, 50)$$, 'of many the first are named, the others counted');
+DELETE FROM "Lead" WHERE "MQL on" IS NULL;
 SELECT fault($$SELECT smarketing.map_stage('Neu', NULL), smarketing.map_stage('Neu', 'lead', 'std'); UPDATE "Lead" SET "Pipe" = NULL WHERE score IN (1, 2, 3); UPDATE "Move" SET "Stage" = 'lead' WHERE deal IS NULL$$, 'warning', 'lead', 'stage "Neu" is not mapped: it counts as no stage', 2);
 SELECT fault($$UPDATE "Deal" SET type = 'Cross-sell' WHERE id <= 6$$, 'warning', 'opportunity', 'kind "Cross-sell" is none of new, upsell, cross_sell, renewal', 6);
 SELECT fault($$UPDATE cost SET kind = 'Salaries' WHERE kind = 'sales'$$, 'warning', 'spend', 'kind "Salaries" is neither marketing nor sales: it is left out', 1, 'marketing spend without a channel');
