@@ -257,15 +257,15 @@ credit_path(SmkAttributionReader *reader, SmkAttributionModelKind kind, const Sm
 	return true;
 }
 
-/* The path of so many touches in the summary; NULL where it has no room. */
-static SmkAttributionPath *
-find_path(SmkAttributionReader *reader, const int *path, int64 count)
+/* Writes so many touches as the key of a path; returns how many bytes it has. */
+static int64
+write_path(SmkAttributionReader *reader, const int *path, int64 count)
 {
 	unsigned char *to = reader->key;
 
 	for (int64 i = 0; i < count; i++)
 		to = smk_path_write(to, path[i]);
-	return smk_attribution_path(reader->summary, reader->key, to - reader->key);
+	return to - reader->key;
 }
 
 /* Adds conversions to the summary. */
@@ -290,7 +290,7 @@ summary_convert(SmkAttributionReader *reader, const SmkConversions *of)
 		summary->unattributed += conversions;
 		return SMK_ATTRIBUTION_OK;
 	}
-	found = find_path(reader, of->path, of->count);
+	found = smk_attribution_path(summary, reader->key, write_path(reader, of->path, of->count));
 	if (found == NULL)
 		return SMK_ATTRIBUTION_TOO_LARGE;
 	smk_attribution_path_time(found, of->at - of->times[0], conversions);
@@ -308,12 +308,9 @@ summary_convert(SmkAttributionReader *reader, const SmkConversions *of)
 static SmkAttributionResult
 summary_leave(SmkAttributionReader *reader, const int *touches, int64 count)
 {
-	SmkAttributionPath *path = find_path(reader, touches, count);
-
-	if (path == NULL)
-		return SMK_ATTRIBUTION_TOO_LARGE;
-	path->nulls++;
-	return SMK_ATTRIBUTION_OK;
+	return smk_attribution_leave(reader->summary, reader->key, write_path(reader, touches, count))
+			   ? SMK_ATTRIBUTION_OK
+			   : SMK_ATTRIBUTION_TOO_LARGE;
 }
 
 static const SmkAttributionVisitor summary_visitor = {summary_touch, summary_convert, summary_leave};

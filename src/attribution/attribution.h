@@ -105,6 +105,10 @@ typedef struct SmkAttributionPath
 	} time;
 } SmkAttributionPath;
 
+/* So many accounts that never converted are counted some time after they were read: by then the processor has
+ * fetched where their paths are. A power of two. */
+#define SMK_PATHS_LEFT 16
+
 /* Where a path is found by its code. */
 typedef struct SmkPathSlot
 {
@@ -129,6 +133,8 @@ typedef struct SmkAttributionSummary
 	int64 path_size;
 	SmkPathSlot *path_slots;
 	int64 path_slot_count;
+	uint64 left[SMK_PATHS_LEFT]; /* codes of paths of accounts that never converted, not yet counted; 0: none */
+	int left_next;
 	unsigned char *keys;
 	int64 keys_used;
 	int64 keys_size;
@@ -215,6 +221,8 @@ extern int smk_attribution_channel(SmkAttributionSummary *summary, const char *n
 								   bool is_direct);
 extern SmkAttributionPath *smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key,
 												int64 size);
+extern bool smk_attribution_leave(SmkAttributionSummary *summary, const unsigned char *key, int64 size);
+extern bool smk_attribution_settle(SmkAttributionSummary *summary);
 extern void smk_attribution_path_time(SmkAttributionPath *path, int64 micros, int64 conversions);
 extern bool smk_credit_merge(SmkCredit *credit, const SmkCredit *other);
 extern SmkAttributionResult smk_attribution_merge(SmkAttributionSummary *into,

@@ -260,6 +260,7 @@ smk_attribution_finalfn(PG_FUNCTION_ARGS)
 	summary->unattributed_value = unattributed.units;
 	smk_attribution_start(reader, summary);
 	smk_attribution_read_timeline(fcinfo, reader, &state->base.events.timeline);
+	smk_attribution_check(smk_attribution_settle(summary) ? SMK_ATTRIBUTION_OK : SMK_ATTRIBUTION_TOO_LARGE);
 	return smk_summary_datum(&attribution_summary, summary);
 }
 

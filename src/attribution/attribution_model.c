@@ -14,6 +14,8 @@
 
 /* So many parts make a percent of the shares of position. */
 #define PERCENT 1000000
+/* Of paths up to so long shares are kept. */
+#define FEW_TOUCHES 16
 
 /* Reads a percentage of up to six decimals and moves on; false where there is none. */
 static bool
@@ -236,6 +238,8 @@ smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributi
 	int *path = NULL;
 	uint64 *weights = NULL;
 	uint128 *shares = NULL;
+	uint128 known[FEW_TOUCHES][FEW_TOUCHES]; /* shares that depend on how many there are alone, */
+	bool is_known[FEW_TOUCHES] = {false};	 /* once they were worked out */
 	bool has_room = true;
 
 	if (model->kind < SMK_SUMMED_MODELS)
@@ -250,6 +254,7 @@ smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributi
 		const unsigned char *at = smk_path_bytes(summary, of);
 		const unsigned char *end = at + of->size;
 		int64 count = 0;
+		uint128 *credited;
 
 		CHECK_FOR_INTERRUPTS();
 		if (of->conversions == 0)
@@ -269,10 +274,15 @@ smk_attribution_credits(const SmkAttributionSummary *summary, const SmkAttributi
 		}
 		while (at < end)
 			path[count++] = smk_path_read(&at);
-		smk_attribution_shares(model, channel_is_direct, summary, path, count, weights, shares);
+		credited = count <= FEW_TOUCHES ? known[count - 1] : shares;
+		if (credited == shares || !is_known[count - 1])
+			smk_attribution_shares(model, channel_is_direct, summary, path, count, weights, credited);
+		if (credited != shares)
+			is_known[count - 1] = model->kind != SMK_MODEL_LAST_NON_DIRECT;
 		for (int64 touch = 0; touch < count && has_room; touch++)
-			if (shares[touch] > 0)
-				has_room = smk_credit_add(&credits[path[touch]], shares[touch], of->conversions, of->value);
+			if (credited[touch] > 0)
+				has_room =
+					smk_credit_add(&credits[path[touch]], credited[touch], of->conversions, of->value);
 	}
 	return has_room;
 }

@@ -253,6 +253,60 @@ smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key, i
 	return &summary->paths[summary->path_count - 1];
 }
 
+/* Counts an account that never converted by the code of its path, a short one; false where there is no room. */
+static bool
+leave_by_code(SmkAttributionSummary *summary, uint64 code)
+{
+	unsigned char key[PATH_LONG_SIZE];
+	SmkAttributionPath *path;
+
+	for (int i = 0; i < PATH_LONG_SIZE; i++)
+		key[i] = (unsigned char) (code >> 8 * i);
+	path = smk_attribution_path(summary, key, (int64) (code >> PATH_SIZE_SHIFT));
+	if (path == NULL)
+		return false;
+	path->nulls++;
+	return true;
+}
+
+/* Counts an account that went a path and never converted, at once or later; false where there is no room. */
+bool
+smk_attribution_leave(SmkAttributionSummary *summary, const unsigned char *key, int64 size)
+{
+	uint64 *place = &summary->left[summary->left_next];
+	uint64 code = *place;
+	SmkAttributionPath *path;
+
+	if (size < PATH_LONG_SIZE && summary->path_slot_count > 0)
+	{
+		uint64 half = summary->left[(summary->left_next + SMK_PATHS_LEFT / 2) % SMK_PATHS_LEFT];
+		const SmkPathSlot *slot = &summary->path_slots[path_slot(half, summary->path_slot_count)];
+
+		*place = path_code(key, size);
+		summary->left_next = (summary->left_next + 1) % SMK_PATHS_LEFT;
+		__builtin_prefetch(&summary->path_slots[path_slot(*place, summary->path_slot_count)]);
+		if (slot->number > 0)
+			__builtin_prefetch(&summary->paths[slot->number - 1], 1);
+		return code == 0 || leave_by_code(summary, code);
+	}
+	path = smk_attribution_path(summary, key, size);
+	if (path == NULL)
+		return false;
+	path->nulls++;
+	return true;
+}
+
+/* Counts those that were left for later; false where there is no room. */
+bool
+smk_attribution_settle(SmkAttributionSummary *summary)
+{
+	for (int i = 0; i < SMK_PATHS_LEFT; i++)
+		if (summary->left[i] != 0 && !leave_by_code(summary, summary->left[i]))
+			return false;
+	memset(summary->left, 0, sizeof(summary->left));
+	return true;
+}
+
 /* Adds conversions that took so long since the first touch of their path. */
 void
 smk_attribution_path_time(SmkAttributionPath *path, int64 micros, int64 conversions)

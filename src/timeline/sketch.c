@@ -4,10 +4,13 @@
 #include "postgres.h"
 
 #include "timeline/sketch.h"
+#include "timeline/sort.h"
 #include "timeline/varint.h"
 
 /* Up to so many buckets that were read have cells, and no counters for what lies between. */
 #define FEW_BUCKETS 64
+/* So many values are put in order at once. */
+#define LOOSE_VALUES 256
 
 /* The middle of a bucket. */
 static double
@@ -76,7 +79,20 @@ sketch_find(const SmkSketch *sketch, int64 value)
 	return (int) (first - sketch->values) + (*first < value);
 }
 
-/* Adds to a cell, or makes one more; false where there are as many as there may be. */
+/* Room for more cells. */
+static void
+sketch_grow(SmkSketch *sketch)
+{
+	int size = sketch->size ? sketch->size * 2 : 4;
+
+	sketch->values =
+		sketch->size ? repalloc(sketch->values, size * sizeof(int64)) : palloc(size * sizeof(int64));
+	sketch->counts =
+		sketch->size ? repalloc(sketch->counts, size * sizeof(int64)) : palloc(size * sizeof(int64));
+	sketch->size = size;
+}
+
+/* Adds to a cell, or makes one more; no values are loose. False where there are as many as there may be. */
 static bool
 sketch_add_cell(SmkSketch *sketch, int64 value, int64 count, int most)
 {
@@ -90,15 +106,7 @@ sketch_add_cell(SmkSketch *sketch, int64 value, int64 count, int most)
 	if (sketch->distinct == most)
 		return false;
 	if (sketch->distinct == sketch->size)
-	{
-		int size = sketch->size ? sketch->size * 2 : 4;
-
-		sketch->values =
-			sketch->size ? repalloc(sketch->values, size * sizeof(int64)) : palloc(size * sizeof(int64));
-		sketch->counts =
-			sketch->size ? repalloc(sketch->counts, size * sizeof(int64)) : palloc(size * sizeof(int64));
-		sketch->size = size;
-	}
+		sketch_grow(sketch);
 	memmove(sketch->values + cell + 1, sketch->values + cell, (sketch->distinct - cell) * sizeof(int64));
 	memmove(sketch->counts + cell + 1, sketch->counts + cell, (sketch->distinct - cell) * sizeof(int64));
 	sketch->values[cell] = value;
@@ -137,6 +145,53 @@ sketch_coarsen(SmkSketch *sketch)
 	}
 }
 
+/* Gives loose values cells; where these are too many then, they become counters. */
+static void
+sketch_settle(SmkSketch *sketch)
+{
+	int64 loose[LOOSE_VALUES];
+	int left = sketch->loose;
+	int cell = sketch->distinct;
+	int end = cell + left;
+	int to = end;
+
+	if (left == 0)
+		return;
+	smk_sort((uint64 *) sketch->values + cell, left, 1, NULL);
+	memcpy(loose, sketch->values + cell, left * sizeof(int64));
+	/* From the largest down; what is equal leaves room at the front. */
+	while (left > 0 || cell > 0)
+	{
+		bool is_loose = cell == 0 || (left > 0 && loose[left - 1] > sketch->values[cell - 1]);
+		int64 value = is_loose ? loose[--left] : sketch->values[--cell];
+		int64 count = is_loose ? 1 : sketch->counts[cell];
+
+		if (to < end && sketch->values[to] == value)
+			sketch->counts[to] += count;
+		else
+		{
+			sketch->values[--to] = value;
+			sketch->counts[to] = count;
+		}
+	}
+	sketch->distinct = end - to;
+	sketch->loose = 0;
+	if (to > 0)
+	{
+		memmove(sketch->values, sketch->values + to, sketch->distinct * sizeof(int64));
+		memmove(sketch->counts, sketch->counts + to, sketch->distinct * sizeof(int64));
+	}
+	if (sketch->distinct > SMK_SKETCH_MAX_EXACT)
+		sketch_coarsen(sketch);
+}
+
+/* A sketch to be read: what it has seen does not change. */
+static void
+sketch_settle_const(const SmkSketch *sketch)
+{
+	sketch_settle(unconstify(SmkSketch *, sketch));
+}
+
 static void
 sketch_add_to_bucket(SmkSketch *sketch, int bucket, int64 count)
 {
@@ -153,10 +208,34 @@ sketch_add_to_bucket(SmkSketch *sketch, int bucket, int64 count)
 static void
 sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
 {
+	sketch_settle(sketch);
+	if (!sketch->is_exact)
+	{
+		sketch_add_to_bucket(sketch, smk_sketch_bucket(value), count);
+		return;
+	}
 	if (sketch_add_cell(sketch, value, count, SMK_SKETCH_MAX_EXACT))
 		return;
 	sketch_coarsen(sketch);
 	sketch_count(sketch, smk_sketch_bucket(value), count);
+}
+
+/* Adds a value to those that are loose, or by bucket where there are too many. */
+static void
+sketch_add_loose(SmkSketch *sketch, int64 value)
+{
+	if (sketch->distinct + sketch->loose == sketch->size || sketch->loose == LOOSE_VALUES)
+	{
+		sketch_settle(sketch);
+		if (!sketch->is_exact)
+		{
+			sketch_add_to_bucket(sketch, smk_sketch_bucket(value), 1);
+			return;
+		}
+		if (sketch->distinct >= sketch->size / 4 * 3)
+			sketch_grow(sketch);
+	}
+	sketch->values[sketch->distinct + sketch->loose++] = value;
 }
 
 /* How many counters there are, and the value, or the bucket, of each. */
@@ -177,7 +256,9 @@ void
 smk_sketch_add_many(SmkSketch *sketch, int64 value, int64 count)
 {
 	sketch->count += count;
-	if (sketch->is_exact)
+	if (sketch->is_exact && count == 1)
+		sketch_add_loose(sketch, value);
+	else if (sketch->is_exact)
 		sketch_add_exact(sketch, value, count);
 	else
 		sketch_add_to_bucket(sketch, smk_sketch_bucket(value), count);
@@ -187,12 +268,14 @@ smk_sketch_add_many(SmkSketch *sketch, int64 value, int64 count)
 void
 smk_sketch_merge(SmkSketch *into, const SmkSketch *other)
 {
+	sketch_settle_const(other);
 	if (other->is_exact)
 	{
 		for (int i = 0; i < other->distinct; i++)
 			smk_sketch_add_many(into, other->values[i], other->counts[i]);
 		return;
 	}
+	sketch_settle(into);
 	if (into->is_exact)
 		sketch_coarsen(into);
 	into->count += other->count;
@@ -231,6 +314,7 @@ smk_sketch_quantile(const SmkSketch *sketch, double fraction, double *value)
 
 	if (sketch->count == 0)
 		return false;
+	sketch_settle_const(sketch);
 	below = sketch_at(sketch, low);
 	*value = below;
 	if (rank > (double) low)
@@ -243,10 +327,12 @@ smk_sketch_quantile(const SmkSketch *sketch, double fraction, double *value)
 void
 smk_sketch_write(const SmkSketch *sketch, StringInfo out)
 {
-	int cells = sketch_cells(sketch);
+	int cells;
 	uint64 used = 0;
 	int64 last = 0;
 
+	sketch_settle_const(sketch);
+	cells = sketch_cells(sketch);
 	for (int i = 0; i < cells; i++)
 		used += sketch->counts[i] != 0;
 	smk_varint_append(out, used << 1 | (sketch->is_exact ? 1 : 0));
@@ -287,22 +373,16 @@ smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned ch
 			count > (uint64) (PG_INT64_MAX - sketch->count))
 			return false;
 		cell += (int64) distance;
-		if (sketch->is_exact)
-			smk_sketch_add_many(sketch, cell, (int64) count);
-		else if (cell >= SMK_SKETCH_MAX_BUCKET)
+		if (!sketch->is_exact && cell >= SMK_SKETCH_MAX_BUCKET)
 			return false;
+		sketch->count += (int64) count;
+		if (sketch->is_exact || used <= FEW_BUCKETS)
+			(void) sketch_add_cell(sketch, cell, (int64) count, SMK_SKETCH_MAX_EXACT);
 		else
-		{
-			sketch->count += (int64) count;
-			if (used > FEW_BUCKETS)
-				sketch_count(sketch, (int) cell, (int64) count);
-			else
-			{
-				sketch->first = SMK_SKETCH_MAX_BUCKET + 1;
-				(void) sketch_add_cell(sketch, cell, (int64) count, FEW_BUCKETS);
-			}
-		}
+			sketch_count(sketch, (int) cell, (int64) count);
 	}
+	if (!sketch->is_exact && used <= FEW_BUCKETS)
+		sketch->first = SMK_SKETCH_MAX_BUCKET + 1;
 	/* So few values are never kept by buckets. */
 	return sketch->is_exact || sketch->count > SMK_SKETCH_MAX_EXACT;
 }

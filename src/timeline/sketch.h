@@ -18,13 +18,14 @@
 /*
  * Values not below 0. While exact, cells are values, sorted; else counts lie by bucket, from first on. Where
  * few buckets were read cells are these, sorted, and first is above all: room is not taken on the word of a few
- * bytes.
+ * bytes. Behind exact cells lie values that came since, each once, in any order.
  */
 typedef struct SmkSketch
 {
 	int64 count;
 	bool is_exact;
 	int distinct; /* how many cells there are */
+	int loose;	  /* and values behind them */
 	int size;	  /* how many cells, or buckets, are allocated */
 	int first;	  /* the bucket of counts[0] */
 	int64 *values; /* NULL: no cells */

@@ -344,6 +344,9 @@ test_attribution(void)
 			failed += smk_attribution_add(&readers[0], words, count) != SMK_ATTRIBUTION_OK ||
 					  smk_attribution_add(&readers[1], copy, count) != SMK_ATTRIBUTION_OK;
 		}
+		failed += !smk_attribution_settle(&whole);
+		for (int p = 0; p < 3; p++)
+			failed += !smk_attribution_settle(&parts[p]);
 		wrong += compare(&whole, &counted);
 		for (int p = 0; p < 3; p++)
 			failed += smk_attribution_merge(&merged, &parts[(p + n) % 3]) != SMK_ATTRIBUTION_OK;
@@ -414,6 +417,7 @@ test_mutations(void)
 
 		(void) smk_attribution_add(&reader, words, make_account(events, words));
 	}
+	(void) smk_attribution_settle(&summary);
 	bytes = written(&summary);
 	for (int n = 0; n < rounds; n++)
 	{
