@@ -8,7 +8,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -62,13 +61,7 @@ function_name(FunctionCallInfo fcinfo)
 static void
 run_into_result(FunctionCallInfo fcinfo, const char *sql)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
-
-	SetTuplestoreDestReceiverParams(receiver, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
-									false, NULL, NULL);
-	smk_statement_run(sql, receiver, function_name(fcinfo));
-	receiver->rDestroy(receiver);
+	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, function_name(fcinfo));
 }
 
 /* The statement that fills a KPI function's row type: every attribute after the dimensions is a column of the
@@ -355,15 +348,9 @@ compile_named(FunctionCallInfo fcinfo)
 static SmkShift
 read_against(const Jsonb *options)
 {
-	JsonbValue key;
-	JsonbValue *value = NULL;
+	JsonbValue *value = smk_option_value(options, "against");
 	char *against;
 
-	key.type = jbvString;
-	key.val.string.val = "against";
-	key.val.string.len = strlen("against");
-	if (options != NULL && JB_ROOT_IS_OBJECT(options))
-		value = findJsonbValueFromContainer(unconstify(JsonbContainer *, &options->root), JB_FOBJECT, &key);
 	if (value == NULL)
 		return SMK_SHIFT_YEAR_AGO;
 	against = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : "";

@@ -178,6 +178,20 @@ filter_read(SmkFilter *filter, JsonbValue *value)
 	return token == WJB_END_ARRAY;
 }
 
+/* The value of an option, or NULL where there is none of that name, or there are no options. */
+JsonbValue *
+smk_option_value(const Jsonb *options, const char *name)
+{
+	JsonbValue key;
+
+	if (options == NULL || !JB_ROOT_IS_OBJECT(options))
+		return NULL;
+	key.type = jbvString;
+	key.val.string.val = unconstify(char *, name);
+	key.val.string.len = strlen(name);
+	return findJsonbValueFromContainer(unconstify(JsonbContainer *, &options->root), JB_FOBJECT, &key);
+}
+
 /* Calls visit with each key and value of a JSON object. */
 static void
 request_each(SmkRequest *request, Jsonb *json, const char *argument,

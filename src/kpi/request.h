@@ -100,6 +100,7 @@ typedef struct SmkRequest
 #define SMK_MAX_BY 3
 
 extern SmkRequest *smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments);
+extern JsonbValue *smk_option_value(const Jsonb *options, const char *name);
 extern void smk_request_lay(SmkRequest *request);
 extern SmkBy *smk_request_by(SmkConfig *config, const char *name);
 extern const char *smk_period_step(SmkPeriod period);

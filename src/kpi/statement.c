@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
 #include "utils/guc.h"
 
 #include "crm/expression.h"
@@ -72,4 +73,16 @@ smk_statement_run(const char *sql, DestReceiver *receiver, const char *what)
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+}
+
+/* Runs a statement into the result of a function that gives rows. */
+void
+smk_statement_run_into(ReturnSetInfo *result, const char *sql, const char *what)
+{
+	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
+
+	SetTuplestoreDestReceiverParams(receiver, result->setResult, result->econtext->ecxt_per_query_memory,
+									false, NULL, NULL);
+	smk_statement_run(sql, receiver, what);
+	receiver->rDestroy(receiver);
 }

@@ -55,7 +55,6 @@ run(const char *sql)
 static bool
 take_option(Creation *creation, const char *name)
 {
-	JsonbValue key;
 	JsonbValue *value;
 	bool result;
 
@@ -64,10 +63,7 @@ take_option(Creation *creation, const char *name)
 	if (!JB_ROOT_IS_OBJECT(creation->options))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"%s\" must be a JSON object", "options")));
-	key.type = jbvString;
-	key.val.string.val = unconstify(char *, name);
-	key.val.string.len = strlen(name);
-	value = findJsonbValueFromContainer(&creation->options->root, JB_FOBJECT, &key);
+	value = smk_option_value(creation->options, name);
 	if (value == NULL)
 		return false;
 	if (value->type != jbvBool)

@@ -4,7 +4,6 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -22,14 +21,12 @@ PG_FUNCTION_INFO_V1(smk_rollup_kpi);
 Datum
 smk_rollup_kpi(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char *written = smk_stored_text_argument(fcinfo, 0, "name");
 	char *metric = smk_stored_text_argument(fcinfo, 1, "metric");
 	char *name = smk_stored_name_of(PG_GETARG_TEXT_PP(0));
 	SmkArguments arguments = {0};
 	SmkConfig *config;
 	SmkStored *stored;
-	DestReceiver *receiver;
 	char *sql;
 	int level;
 
@@ -54,11 +51,7 @@ smk_rollup_kpi(PG_FUNCTION_ARGS)
 	sql = smk_stored_kpi(
 		smk_stored_request(config, stored->kpi, stored->period, stored->by, NULL, stored->options),
 		stored->parts, metric, &arguments);
-	receiver = CreateDestReceiver(DestTuplestore);
-	SetTuplestoreDestReceiverParams(receiver, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
-									false, NULL, NULL);
-	smk_statement_run(sql, receiver, "rollup_kpi");
-	receiver->rDestroy(receiver);
+	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "rollup_kpi");
 	smk_statement_end(level);
 	return (Datum) 0;
 }

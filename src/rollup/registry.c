@@ -12,6 +12,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "kpi/request.h"
 #include "rollup/registry.h"
 
 /* A text argument: an error where it is null. */
@@ -120,13 +121,8 @@ smk_stored_require_rollup(const char *name, const char *as_written)
 static char *
 setting_of(const SmkStored *stored, const char *name)
 {
-	JsonbValue key;
-	JsonbValue *value;
+	JsonbValue *value = smk_option_value(stored->settings, name);
 
-	key.type = jbvString;
-	key.val.string.val = unconstify(char *, name);
-	key.val.string.len = strlen(name);
-	value = findJsonbValueFromContainer(&stored->settings->root, JB_FOBJECT, &key);
 	return value && value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : NULL;
 }
 
