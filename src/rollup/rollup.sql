@@ -27,7 +27,7 @@ SELECT pg_catalog.pg_extension_config_dump('smarketing.stored_view', '');
 
 CREATE FUNCTION smarketing.rollups_next_run()
 RETURNS pg_catalog.timestamptz
-LANGUAGE C VOLATILE PARALLEL UNSAFE
+LANGUAGE C STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'smk_rollups_next_run';
 
 COMMENT ON FUNCTION smarketing.rollups_next_run() IS 'when pg_cron refreshes the rollups next, as far as the caller may see its job; else NULL';
@@ -40,7 +40,7 @@ SELECT stored_view.name, stored_view.kpi, stored_view.period,
        CASE WHEN parts.oid IS NULL THEN 'its materialized view is gone'::pg_catalog.text
             ELSE stored_view.last_error END AS last_error,
        NULL::pg_catalog.int8 AS dirty_buckets, NULL::pg_catalog.timestamptz AS stale_since,
-       smarketing.rollups_next_run() AS next_run
+       (SELECT smarketing.rollups_next_run()) AS next_run
 FROM smarketing.stored_view
      LEFT JOIN (
          SELECT pg_class.oid, pg_catalog.format('%I.%I'::pg_catalog.text, pg_namespace.nspname, pg_class.relname) AS name

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
@@ -127,10 +128,11 @@ smk_rollups_next_run(PG_FUNCTION_ARGS)
 	Timestamp next;
 	bool is_known =
 		schedule != NULL && smk_cron_parse(&cron, schedule) &&
-		smk_cron_next(&cron,
-					  DatumGetTimestamp(DirectFunctionCall2(timestamptz_zone, zone_name,
-															TimestampTzGetDatum(GetCurrentTimestamp()))),
-					  &next);
+		smk_cron_next(
+			&cron,
+			DatumGetTimestamp(DirectFunctionCall2(timestamptz_zone, zone_name,
+												  TimestampTzGetDatum(GetCurrentStatementStartTimestamp()))),
+			&next);
 
 	smk_statement_end(level);
 	if (!is_known)
