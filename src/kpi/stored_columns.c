@@ -177,11 +177,11 @@ dimension_columns(const SmkRequest *request, List *columns)
 List *
 smk_stored_view_columns(const SmkRequest *request)
 {
-	List *result = list_make2(
-		period_column(request),
-		stored_column("is_partial", "boolean",
-					  "True for a period that still runs: its figures are not those of a whole period.",
-					  false, false));
+	List *result = list_make2(period_column(request),
+							  stored_column("is_partial", "boolean",
+											"True where the figures are not those of a whole period: it "
+											"still runs, or ran at the last refresh of a rollup.",
+											false, false));
 	int count;
 	SmkOutput *outputs = smk_compile_outputs(request, &count);
 

@@ -102,6 +102,18 @@ SELECT set_eq('SELECT period_start, channel, leads FROM "my reports"."By ""day""
 SELECT throws_ok($$SELECT * FROM smarketing.rollup_kpi('taken', 'leads', (date_trunc('month', now()) - interval '2 months')::timestamp AT TIME ZONE 'UTC' - interval '9 hours')$$, '22023', NULL, 'as rollup_kpi is');
 SELECT lives_ok($$SELECT smarketing.configure('time_zone', NULL)$$, 'back again');
 
+-- What ran at the last refresh is not complete, though it has ended.
+CREATE TABLE old_parts AS SELECT * FROM taken_parts1;
+SELECT is((SELECT max(period_start) FROM smarketing.rollup_kpi('taken', 'leads') WHERE NOT is_partial), (date_trunc('month', now()) - interval '1 month')::date, 'the last month is complete');
+UPDATE old_parts SET refreshed_at = date_trunc('month', now()) - interval '5 days';
+UPDATE smarketing.stored_view SET parts = 'public.old_parts' WHERE name = 'public.taken';
+SELECT is((SELECT max(period_start) FROM smarketing.rollup_kpi('taken', 'leads') WHERE NOT is_partial), (date_trunc('month', now()) - interval '2 months')::date, 'not if it was refreshed before its end');
+SELECT is((SELECT array_agg(is_partial) FROM (SELECT * FROM smarketing.rollup_kpi('taken', 'leads', date_trunc('month', now()) - interval '3 months', date_trunc('month', now()), 'all')
+    UNION ALL SELECT * FROM smarketing.rollup_kpi('taken', 'leads', date_trunc('month', now()) - interval '3 months', date_trunc('month', now()) - interval '1 month', 'all')) AS r),
+    '{true,false}'::boolean[], 'of a range, too');
+UPDATE smarketing.stored_view SET parts = 'public.taken_parts1' WHERE name = 'public.taken';
+DROP TABLE old_parts;
+
 -- Rights: who configures is not everybody, and what is made is the maker's.
 SET client_min_messages = error;
 DROP ROLE IF EXISTS smk_maker, smk_reader;
