@@ -67,6 +67,7 @@ typedef struct SmkRequest
 	bool is_moving;		   /* the statement is stored: it names no time but now() */
 	const char *since_sql; /* of a range that moves: SQL for its bounds, as of now above; NULL: they do not */
 	const char *until_sql;
+	bool is_rollup;		   /* it is stored as parts */
 	bool is_raw;		   /* measures are to be stored: also where a cell shows none */
 	bool is_sparse;		   /* without dimensions, too, only periods in which there is something */
 	DateADT first;		   /* start of the first period */

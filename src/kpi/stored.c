@@ -53,14 +53,14 @@ first_date(const SmkRequest *request, Interval *last)
  */
 SmkRequest *
 smk_stored_request(SmkConfig *config, const char *kpi, const char *period, ArrayType *by, Interval *last,
-				   Jsonb *options)
+				   Jsonb *options, bool is_rollup)
 {
 	const SmkKpi *found = smk_kpi_find(kpi);
 	SmkArguments arguments = {.period = period,
 							  .by = by,
 							  .options = options,
 							  .most_by = MAX_DIMENSIONS,
-							  .own_option = last ? VIEW_OPTIONS : ROLLUP_OPTIONS};
+							  .own_option = is_rollup ? ROLLUP_OPTIONS : VIEW_OPTIONS};
 	SmkRequest *request;
 	char *zone;
 	DateADT running;
@@ -75,6 +75,7 @@ smk_stored_request(SmkConfig *config, const char *kpi, const char *period, Array
 				 errhint("Periods: %s.", smk_period_names())));
 	request = smk_request(config, found, &arguments);
 	request->is_moving = true;
+	request->is_rollup = is_rollup;
 	zone = quote_literal_cstr(request->time_zone);
 	running = smk_period_start_of_date(request->period, smk_zone_local_date(request->zone, request->now),
 									   config->fiscal_year_start);
@@ -113,6 +114,32 @@ smk_stored_view(const SmkRequest *request)
 	return smk_compile(request, outputs, count, true);
 }
 
+/*
+ * True for a measure that a rollup leaves out: by day and by week what looks back over twelve months, or
+ * credits all that is open once more for every period, would be most of its work, and adds up to nothing
+ * longer.
+ */
+bool
+smk_stored_is_left_out(const SmkRequest *request, const SmkMeasure *measure)
+{
+	return request->is_rollup && (request->period == SMK_DAY || request->period == SMK_WEEK) &&
+		   (measure->shift == SMK_SHIFT_TRAILING ||
+			(measure->column->records && strcmp(measure->column->records->entity, "open_credit") == 0));
+}
+
+/* The measures of outputs as a rollup stores them, of SmkMeasure: what it leaves out is not available. */
+static List *
+measures_of_rollup(const SmkRequest *request, const SmkOutput *outputs, int count)
+{
+	List *measures = smk_compile_measures(request, outputs, count, false);
+	ListCell *cell;
+
+	foreach (cell, measures)
+		if (smk_stored_is_left_out(request, lfirst(cell)))
+			((SmkMeasure *) lfirst(cell))->is_available = false;
+	return measures;
+}
+
 /* The measures that a rollup stores, of SmkMeasure: those that what is bound can give. */
 List *
 smk_stored_measures(const SmkRequest *request)
@@ -122,7 +149,7 @@ smk_stored_measures(const SmkRequest *request)
 	List *stored = NIL;
 	ListCell *cell;
 
-	foreach (cell, smk_compile_measures(request, outputs, count, false))
+	foreach (cell, measures_of_rollup(request, outputs, count))
 		if (((SmkMeasure *) lfirst(cell))->is_available)
 			stored = lappend(stored, lfirst(cell));
 	return stored;
@@ -277,22 +304,6 @@ append_by(const SmkRequest *request, StringInfo sql)
 		appendStringInfo(sql, ", part.%s AS by_%d", quote_identifier(((SmkBy *) lfirst(cell))->name), ++n);
 }
 
-/* The condition that a cell has any of the measures: each is one of the rollup's, which may have others
- * there. */
-static char *
-has_any(List *measures)
-{
-	StringInfoData sql;
-	ListCell *cell;
-
-	initStringInfo(&sql);
-	foreach (cell, measures)
-		if (((SmkMeasure *) lfirst(cell))->is_available)
-			appendStringInfo(&sql, "%spart.%s <> 0", sql.len ? " OR " : "",
-							 ((SmkMeasure *) lfirst(cell))->name);
-	return sql.len ? sql.data : "false";
-}
-
 /* The cells that are stored, as they are: a subselect for the last level of a statement. */
 static char *
 cells_as_stored(const SmkRequest *request, List *measures, const char *relation, const char *periods,
@@ -336,7 +347,7 @@ smk_stored_view_of_parts(const SmkRequest *request, const char *relation)
 {
 	int count;
 	SmkOutput *outputs = smk_compile_outputs(request, &count);
-	List *measures = smk_compile_measures(request, outputs, count, false);
+	List *measures = measures_of_rollup(request, outputs, count);
 	char *running = running_at_refresh(request, relation);
 	char *periods = NULL;
 
@@ -554,8 +565,7 @@ cells_added_up(const SmkRequest *request, List *measures, const char *relation, 
 			"\n    FROM %s\n    LEFT JOIN (\n        %s) AS part ON part.period_start = period.period_start)",
 			smk_sql_indent(smk_compile_periods(request), 9), smk_sql_indent(sums.data, 8));
 	else
-		appendStringInfo(&sql, "\n    FROM (\n        %s) AS part%s)", smk_sql_indent(sums.data, 8),
-						 request->by ? psprintf("\n    WHERE %s", has_any(measures)) : "");
+		appendStringInfo(&sql, "\n    FROM (\n        %s) AS part)", smk_sql_indent(sums.data, 8));
 	return sql.data;
 }
 
@@ -598,6 +608,11 @@ smk_stored_kpi(const SmkRequest *parts, const char *relation, const char *metric
 	{
 		SmkMeasure *measure = lfirst(cell);
 
+		if (smk_stored_is_left_out(parts, measure))
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("\"%s\" of %s is not stored by %s", column->name, parts->kpi->name,
+								   smk_period_name(parts->period)),
+							errhint("Create a rollup by month, or call smarketing.kpi().")));
 		/* What could not be given when the rollup was made is not stored. */
 		measure->is_available = get_attnum(relid, measure->name) != InvalidAttrNumber;
 		if (measure->is_available)
@@ -614,11 +629,10 @@ smk_stored_kpi(const SmkRequest *parts, const char *relation, const char *metric
 		is_partial = psprintf("%s OR %s > %s", smk_compile_is_partial(request, start),
 							  smk_request_period_end_of(request, start), running);
 	}
-	return smk_compile_over_parts(
-		request, measures, outputs, count,
-		is_same ? cells_as_stored(request, measures, relation,
-								  all_periods ? smk_compile_periods(request) : NULL, is_partial,
-								  all_periods ? NULL : psprintf("%s AND (%s)", where, has_any(measures)))
-				: cells_added_up(request, measures, relation, is_partial, where),
-		false);
+	return smk_compile_over_parts(request, measures, outputs, count,
+								  is_same ? cells_as_stored(request, measures, relation,
+															all_periods ? smk_compile_periods(request) : NULL,
+															is_partial, all_periods ? NULL : where)
+										  : cells_added_up(request, measures, relation, is_partial, where),
+								  false);
 }

@@ -22,7 +22,7 @@ typedef struct SmkStoredColumn
  * period that runs. An error for what cannot be stored so. palloc'd.
  */
 extern SmkRequest *smk_stored_request(SmkConfig *config, const char *kpi, const char *period, ArrayType *by,
-									  Interval *last, Jsonb *options);
+									  Interval *last, Jsonb *options, bool is_rollup);
 
 /* What a view over the CRM's tables gives: period_start, is_partial, the dimensions, the KPI's columns. */
 extern char *smk_stored_view(const SmkRequest *request);

@@ -89,6 +89,29 @@ is_sum(const SmkRequest *request, const char *name)
 		   smk_stored_adds_up(request, &measure);
 }
 
+/* True where a rollup leaves out what a column is made of: then it is NULL. */
+static bool
+is_left_out(const SmkRequest *request, const SmkColumn *column)
+{
+	SmkMeasure measure = measure_of(column);
+	ListCell *cell;
+
+	if (column->aggregate != SMK_RATIO)
+		return smk_stored_is_left_out(request, &measure);
+	foreach (cell, smk_template_names(NIL, smk_column_template(request->kpi, column)))
+	{
+		const char *name;
+
+		measure.shift = smk_shift_parse(lfirst(cell), &name);
+		measure.column = smk_kpi_column(request->kpi, name, request->basis);
+		if (measure.column && (measure.column->aggregate != SMK_RATIO || measure.shift != SMK_SHIFT_NONE)
+				? smk_stored_is_left_out(request, &measure)
+				: measure.column && is_left_out(request, measure.column))
+			return true;
+	}
+	return false;
+}
+
 /* Whether a column of the KPI may be summed, in words. */
 static char *
 sum_in_words(const SmkRequest *request, const SmkColumn *column)
@@ -125,6 +148,10 @@ column_comment(const SmkRequest *request, const SmkColumn *column)
 		return pstrdup("True where every lead of the period has had its time to go on.");
 	if (strcmp(column->name, "is_projection") == 0)
 		return pstrdup("True where the figure is a projection.");
+	if (is_left_out(request, column))
+		return psprintf(
+			"%s: not stored by %s, always NULL. Create a rollup by month, or call smarketing.kpi().",
+			label ? label->label : column->name, smk_period_name(request->period));
 	return psprintf("%s: %s; %s. %s", label ? label->label : column->name,
 					label ? label->definition : "for others to be computed from",
 					unit_words(request, column->unit), sum_in_words(request, column));

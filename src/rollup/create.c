@@ -318,7 +318,7 @@ create(FunctionCallInfo fcinfo, const char *function, bool is_rollup)
 	level = smk_statement_begin();
 	forget(&creation);
 	request = smk_stored_request(smk_config_load(), creation.kpi, creation.period, creation.by, creation.last,
-								 creation.options);
+								 creation.options, is_rollup);
 	if (is_rollup)
 		make_parts(&creation, request);
 	make_view(&creation, request);

@@ -49,7 +49,7 @@ smk_rollup_kpi(PG_FUNCTION_ARGS)
 	smk_stored_restore_settings(stored, config);
 	arguments.options = stored->options;
 	sql = smk_stored_kpi(
-		smk_stored_request(config, stored->kpi, stored->period, stored->by, NULL, stored->options),
+		smk_stored_request(config, stored->kpi, stored->period, stored->by, NULL, stored->options, true),
 		stored->parts, metric, &arguments);
 	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "rollup_kpi");
 	smk_statement_end(level);
