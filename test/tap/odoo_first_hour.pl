@@ -21,7 +21,7 @@ my $is_shared = -f $shared;
 diag($is_shared ? 'on the database that Odoo wrote' : 'on the small Odoo that is shipped: no shared data');
 if (!$is_shared)
 {
-	# The same in its public schema, as a dump.
+	# The same in its public schema, as a dump. (No customer of it was there before 2026: KPI 3 has no rate.)
 	system("createdb ${database}_source && psql -Xq -d ${database}_source -v schema=public -v version=19 -f '$root/test/sample/odoo.sql' -o /dev/null"
 		  . " && pg_dump -d ${database}_source | gzip > odoo.sql.gz && dropdb ${database}_source") == 0 or die 'no dump';
 	$shared = "$ENV{PWD}/odoo.sql.gz";
@@ -60,7 +60,8 @@ foreach my $view ('leads_by_channel', 'wins_by_owner')
 	like(answer($role, "SELECT obj_description('$view'::regclass)"), qr/KPI/, 'which says what it is');
 }
 like(answer($role, 'SELECT count(*) FROM crm_lead'), qr/permission denied/, 'and not the tables');
-is(answer('postgres', "SELECT count(*) FROM smarketing.doctor() WHERE severity = 'error' AND problem LIKE '%could not%'"), '0', 'doctor() reads all that is bound');
+is(answer('postgres', "SELECT string_agg(problem, '; ') FROM smarketing.doctor() WHERE problem ~ 'cannot be computed|not examined'"), '', 'doctor() reads all that is bound');
+like(answer('postgres', 'SELECT count(*) FROM smarketing.doctor()'), qr/^[1-9]/, 'and finds what is odd');
 
 system("dropdb $database; psql -Xq -d postgres -c 'DROP ROLE $role'");
 done_testing();
