@@ -24,6 +24,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
 #include "calendar/calendar.h"
 #include "compat.h"
 #include "crm/binding.h"
@@ -31,8 +32,8 @@
 #include "smarketing.h"
 
 /* Raises the error for an argument that must be given. */
-static char *
-binding_text_argument(FunctionCallInfo fcinfo, int position, const char *name)
+char *
+smk_text_argument(FunctionCallInfo fcinfo, int position, const char *name)
 {
 	if (PG_ARGISNULL(position))
 		ereport(ERROR,
@@ -257,12 +258,12 @@ smk_bind(PG_FUNCTION_ARGS)
 	SmkExpression filter = {0};
 	SmkPurpose purpose = {"column", NULL, NULL};
 
-	entity = binding.entity = columns.entity = binding_entity(binding_text_argument(fcinfo, 0, "entity"));
+	entity = binding.entity = columns.entity = binding_entity(smk_text_argument(fcinfo, 0, "entity"));
 	purpose.entity = entity->name;
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"%s\" must not be null", PG_ARGISNULL(1) ? "source" : "columns")));
-	binding.time_zone = binding_text_argument(fcinfo, 4, "time_zone");
+	binding.time_zone = smk_text_argument(fcinfo, 4, "time_zone");
 	binding_check_zone(binding.time_zone);
 	if (entity->is_later)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -315,7 +316,7 @@ smk_unbind(PG_FUNCTION_ARGS)
 {
 	const char *args[1];
 
-	args[0] = binding_entity(binding_text_argument(fcinfo, 0, "entity"))->name;
+	args[0] = binding_entity(smk_text_argument(fcinfo, 0, "entity"))->name;
 	SPI_connect();
 	if (smk_binding_write("DELETE FROM smarketing.binding WHERE entity OPERATOR(pg_catalog.=) $1", 1, args) ==
 		0)
@@ -421,7 +422,7 @@ smk_configure(PG_FUNCTION_ARGS)
 	const SmkSetting *setting = NULL;
 	StringInfoData names;
 
-	args[0] = binding_text_argument(fcinfo, 0, "name");
+	args[0] = smk_text_argument(fcinfo, 0, "name");
 	args[1] = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	initStringInfo(&names);
 	for (int i = 0; i < smk_setting_count; i++)
@@ -518,7 +519,7 @@ smk_define_dimension(PG_FUNCTION_ARGS)
 	DimensionColumns columns = {0};
 	const char *args[2];
 
-	columns.dimension = args[0] = binding_text_argument(fcinfo, 0, "name");
+	columns.dimension = args[0] = smk_text_argument(fcinfo, 0, "name");
 	args[1] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	dimension_check_name(args[0]);
 	SPI_connect();
@@ -556,7 +557,7 @@ smk_map_stage(PG_FUNCTION_ARGS)
 {
 	const char *args[3];
 
-	args[0] = binding_text_argument(fcinfo, 0, "label");
+	args[0] = smk_text_argument(fcinfo, 0, "label");
 	args[1] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SPI_connect();
 	if (PG_ARGISNULL(1))
@@ -604,8 +605,8 @@ smk_map_value(PG_FUNCTION_ARGS)
 {
 	const char *args[3];
 
-	args[0] = binding_text_argument(fcinfo, 0, "dimension");
-	args[1] = binding_text_argument(fcinfo, 1, "label");
+	args[0] = smk_text_argument(fcinfo, 0, "dimension");
+	args[1] = smk_text_argument(fcinfo, 1, "label");
 	args[2] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SPI_connect();
 	dimension_require(args[0]);
@@ -718,36 +719,32 @@ binding_verify(const char *entity, const char *kind, const char *name, const cha
 	SPI_finish();
 }
 
+/* Work, and what it works on. */
+typedef struct Work
+{
+	void (*run)(void *state);
+	void *state;
+} Work;
+
+static void
+run_by_catalog(void *state)
+{
+	const Work *work = state;
+	int level = smk_path_only_catalog();
+
+	work->run(work->state);
+	AtEOXact_GUC(true, level);
+}
+
 /* The message of the error that the work raises where only the catalog is searched, palloc'd, or NULL. */
 char *
-smk_problem_of(void (*work)(void *state), void *state)
+smk_problem_of(void (*run)(void *state), void *state)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	Work work = {run, state};
+	ErrorData *error = smk_attempt(run_by_catalog, &work);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		int level = smk_path_only_catalog();
-
-		work(state);
-		AtEOXact_GUC(true, level);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return NULL;
-	/* Not before: who catches it would roll back this subtransaction in the place of its own. */
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);
 	return error->message;

@@ -823,16 +823,6 @@ smk_presets(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Raises an error for an argument that must be given. */
-static char *
-preset_argument(FunctionCallInfo fcinfo, int position, const char *name)
-{
-	if (PG_ARGISNULL(position))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(position));
-}
-
 /* Raises the error for a schema that has nothing of the CRM. */
 static void
 preset_not_found(const SmkPreset *preset, const char *schema, bool has_schema)
@@ -853,8 +843,8 @@ Datum
 smk_use_preset(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const SmkPreset *preset = preset_find(preset_argument(fcinfo, 0, "preset"));
-	const char *schema = preset_argument(fcinfo, 1, "source_schema");
+	const SmkPreset *preset = preset_find(smk_text_argument(fcinfo, 0, "preset"));
+	const char *schema = smk_text_argument(fcinfo, 1, "source_schema");
 	MemoryContext caller = CurrentMemoryContext;
 	List *probed;
 	int level;

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "attempt.h"
 #include "compat.h"
 #include "doctor/doctor.h"
 #include "kpi/statement.h"
@@ -45,32 +46,29 @@ is_of_the_call(const ErrorData *error)
 		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
-/* Runs a check in a subtransaction; gives the error that it raised, in the examination's memory, or NULL. */
+/* A check, and what it is given. */
+typedef struct Checked
+{
+	SmkDoctor *doctor;
+	SmkCheck check;
+	void *state;
+} Checked;
+
+static void
+run_check(void *state)
+{
+	const Checked *checked = state;
+
+	checked->check(checked->doctor, checked->state);
+}
+
+/* Runs a check in a subtransaction; gives the error that it raised, or NULL. */
 ErrorData *
 smk_doctor_try(SmkDoctor *doctor, SmkCheck check, void *state)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	Checked checked = {doctor, check, state};
+	ErrorData *error = smk_attempt(run_check, &checked);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		check(doctor, state);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(doctor->memory);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	/* Not before: who catches it would roll back this subtransaction in the place of its own. */
 	if (error != NULL && is_of_the_call(error))
 		ReThrowError(error);
 	return error;

@@ -477,6 +477,17 @@ smk_column_is_at_close(const SmkColumn *column)
 	return column->aggregate == SMK_STOCK || column->aggregate == SMK_LEVEL;
 }
 
+/*
+ * True for a measure that counts records by what the period is: who was paid for is known by its spend, what
+ * is overdue by its end.
+ */
+bool
+smk_column_is_by_period(const SmkColumn *column)
+{
+	return column->condition &&
+		   (strstr(column->condition, "[is_paid]") || strstr(column->condition, "[period_cut]"));
+}
+
 /* True for a measure whose figures of periods and of dimensions add up. */
 bool
 smk_column_is_additive(const SmkColumn *column)

@@ -101,6 +101,7 @@ extern const char *smk_unit_type(SmkUnit unit);
 extern bool smk_column_is_money(const SmkColumn *column);
 extern bool smk_column_is_of_amounts(const SmkColumn *column);
 extern bool smk_column_is_at_close(const SmkColumn *column);
+extern bool smk_column_is_by_period(const SmkColumn *column);
 extern bool smk_column_is_additive(const SmkColumn *column);
 extern char *smk_column_template(const SmkKpi *kpi, const SmkColumn *column);
 

@@ -46,18 +46,13 @@ part_for_targets(const SmkStatement *statement, const char *part, const char *ta
 static bool
 can_be_at_once(const SmkRequest *request, const SmkMeasure *measure)
 {
-	static const char *const by_range[] = {"[period_cut]", "[is_paid]"};
 	const SmkColumn *column = measure->column;
 
 	/* Where a rate may be missing, it is to a range. */
 	if (column->aggregate == SMK_MOVEMENT)
 		return !(request->config->currency && request->config->missing_rate_is_null);
-	if (smk_column_is_at_close(column) || column->aggregate == SMK_MEDIAN)
-		return false;
-	for (size_t i = 0; i < lengthof(by_range); i++)
-		if (column->condition && strstr(column->condition, by_range[i]))
-			return false;
-	return true;
+	return !smk_column_is_at_close(column) && column->aggregate != SMK_MEDIAN &&
+		   !smk_column_is_by_period(column);
 }
 
 /*

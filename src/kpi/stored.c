@@ -37,7 +37,7 @@ first_date(const SmkRequest *request, Interval *last)
 	Timestamp began = DatumGetTimestamp(
 		DirectFunctionCall2(timestamp_mi_interval, TimestampGetDatum(clocks), IntervalPGetDatum(last)));
 
-	if (began >= clocks)
+	if (began >= clocks || TIMESTAMP_NOT_FINITE(began))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"last\" must be positive: \"%s\"",
 							   DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(last)))),
@@ -159,16 +159,9 @@ smk_stored_measures(const SmkRequest *request)
 bool
 smk_stored_adds_up(const SmkRequest *request, const SmkMeasure *measure)
 {
-	/* Who was paid for is known by the spend of the period, and what is overdue by its end. */
-	static const char *const by_period[] = {"[is_paid]", "[period_cut]"};
-
-	if (measure->shift != SMK_SHIFT_NONE || !smk_column_is_additive(measure->column) ||
-		(request->basis && strcmp(request->basis, "touched") == 0))
-		return false;
-	for (size_t i = 0; i < lengthof(by_period); i++)
-		if (measure->column->condition && strstr(measure->column->condition, by_period[i]))
-			return false;
-	return true;
+	return measure->shift == SMK_SHIFT_NONE && smk_column_is_additive(measure->column) &&
+		   !smk_column_is_by_period(measure->column) &&
+		   !(request->basis && strcmp(request->basis, "touched") == 0);
 }
 
 /* True for a measure whose figures of cells add up to those of fewer dimensions, within a period. */

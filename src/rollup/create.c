@@ -19,6 +19,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "crm/binding.h"
 #include "kpi/statement.h"
 #include "kpi/stored.h"
 #include "rollup/refresh.h"
@@ -306,9 +307,9 @@ create(FunctionCallInfo fcinfo, const char *function, bool is_rollup)
 	int level;
 
 	creation.function = function;
-	(void) smk_stored_text_argument(fcinfo, 0, "name");
-	creation.kpi = smk_stored_text_argument(fcinfo, 1, "kpi");
-	creation.period = smk_stored_text_argument(fcinfo, 2, "period");
+	(void) smk_text_argument(fcinfo, 0, "name");
+	creation.kpi = smk_text_argument(fcinfo, 1, "kpi");
+	creation.period = smk_text_argument(fcinfo, 2, "period");
 	creation.by = PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3);
 	creation.last = is_rollup || PG_ARGISNULL(4) ? NULL : PG_GETARG_INTERVAL_P(4);
 	creation.options = PG_ARGISNULL(options) ? NULL : PG_GETARG_JSONB_P(options);

@@ -11,6 +11,7 @@
 #include "utils/lsyscache.h"
 
 #include "calendar/calendar.h"
+#include "crm/binding.h"
 #include "kpi/statement.h"
 #include "kpi/stored.h"
 #include "rollup/registry.h"
@@ -21,8 +22,8 @@ PG_FUNCTION_INFO_V1(smk_rollup_kpi);
 Datum
 smk_rollup_kpi(PG_FUNCTION_ARGS)
 {
-	char *written = smk_stored_text_argument(fcinfo, 0, "name");
-	char *metric = smk_stored_text_argument(fcinfo, 1, "metric");
+	char *written = smk_text_argument(fcinfo, 0, "name");
+	char *metric = smk_text_argument(fcinfo, 1, "metric");
 	char *name = smk_stored_name_of(PG_GETARG_TEXT_PP(0));
 	SmkArguments arguments = {0};
 	SmkConfig *config;

@@ -12,10 +12,10 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "attempt.h"
 #include "compat.h"
+#include "crm/binding.h"
 #include "kpi/statement.h"
 #include "rollup/refresh.h"
 #include "rollup/registry.h"
@@ -129,7 +129,7 @@ PG_FUNCTION_INFO_V1(smk_refresh_rollup);
 Datum
 smk_refresh_rollup(PG_FUNCTION_ARGS)
 {
-	char *written = smk_stored_text_argument(fcinfo, 0, "name");
+	char *written = smk_text_argument(fcinfo, 0, "name");
 	char *name = smk_stored_name_of(PG_GETARG_TEXT_PP(0));
 	TupleDesc row;
 	SmkRefreshed refreshed;
@@ -149,40 +149,14 @@ smk_refresh_rollup(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
 }
 
-/*
- * Refreshes a rollup in a subtransaction: the error where that fails, else NULL. Inside of SPI; the error is
- * in the current context.
- */
-static ErrorData *
-refresh_or_fail(const char *name)
+/* Refreshes a rollup of that name, where there still is one. Inside of SPI. */
+static void
+refresh_named(void *name)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	SmkStored *stored = smk_stored_find(name);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		SmkStored *stored = smk_stored_find(name);
-
-		if (stored != NULL && stored->parts != NULL)
-			(void) refresh(stored);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_END_TRY();
-	return error;
+	if (stored != NULL && stored->parts != NULL)
+		(void) refresh(stored);
 }
 
 /* The names of all rollups, in the current context. Inside of SPI. */
@@ -225,9 +199,9 @@ smk_refresh_rollups(PG_FUNCTION_ARGS)
 	SPI_commit();
 	foreach (cell, names)
 	{
-		const char *name = lfirst(cell);
+		char *name = lfirst(cell);
 		int level = smk_statement_settings();
-		ErrorData *error = refresh_or_fail(name);
+		ErrorData *error = smk_attempt(refresh_named, name);
 
 		if (error != NULL)
 			run_for("UPDATE smarketing.stored_view SET last_error = $2 WHERE name OPERATOR(pg_catalog.=) $1",
@@ -252,7 +226,7 @@ PG_FUNCTION_INFO_V1(smk_drop_rollup);
 Datum
 smk_drop_rollup(PG_FUNCTION_ARGS)
 {
-	char *written = smk_stored_text_argument(fcinfo, 0, "name");
+	char *written = smk_text_argument(fcinfo, 0, "name");
 	char *name = smk_stored_name_of(PG_GETARG_TEXT_PP(0));
 	int level = smk_statement_begin();
 	SmkStored *stored = smk_stored_require_rollup(name, written);

@@ -15,16 +15,6 @@
 #include "kpi/request.h"
 #include "rollup/registry.h"
 
-/* A text argument: an error where it is null. */
-char *
-smk_stored_text_argument(FunctionCallInfo fcinfo, int position, const char *name)
-{
-	if (PG_ARGISNULL(position))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(position));
-}
-
 /*
  * The qualified and quoted name of a relation that somebody means by a name: found as a query would find it,
  * and where there is none, where it would be made. To be called under the caller's search_path.

@@ -23,7 +23,6 @@ typedef struct SmkStored
 	Jsonb *settings; /* all settings of the database as they were */
 } SmkStored;
 
-extern char *smk_stored_text_argument(FunctionCallInfo fcinfo, int position, const char *name);
 extern char *smk_stored_name_of(text *name);
 extern SmkStored *smk_stored_find(const char *name);
 extern SmkStored *smk_stored_require_rollup(const char *name, const char *as_written);
