@@ -67,15 +67,6 @@ add_step(Guide *guide, const char *state, const char *what, const char *statemen
 	tuplestore_putvalues(guide->rsinfo->setResult, guide->rsinfo->setDesc, values, nulls);
 }
 
-/* True where the extension has a function of that name: parts of it come with later versions. */
-static bool
-has_function(const char *name)
-{
-	return smk_doctor_query(psprintf("SELECT FROM pg_proc WHERE proname = %s AND pronamespace = "
-									 "'smarketing'::regnamespace",
-									 quote_literal_cstr(name))) > 0;
-}
-
 /* The presets that fit this database. */
 static void
 add_presets(SmkDoctor *doctor, void *state)
@@ -85,8 +76,6 @@ add_presets(SmkDoctor *doctor, void *state)
 		smk_doctor_binding(doctor, "lead") != NULL && smk_doctor_binding(doctor, "opportunity") != NULL;
 	uint64 rows;
 
-	if (!has_function("presets") || !has_function("use_preset"))
-		return;
 	rows = smk_doctor_query("SELECT preset FROM smarketing.presets() WHERE found ORDER BY 1");
 	for (uint64 row = 0; row < rows; row++)
 	{
@@ -256,12 +245,10 @@ add_scorecard(SmkDoctor *doctor, void *state)
 static void
 add_dashboard(Guide *guide)
 {
-	if (has_function("create_view"))
-		add_step(guide, "optional", "a view for a dashboard: one for each KPI that it shows",
-				 "SELECT smarketing.create_view('cost_per_lead_by_month', 'cost_per_lead')");
-	if (has_function("grant_read"))
-		add_step(guide, "optional", "the dashboard's role may read the views, and nothing else",
-				 "SELECT smarketing.grant_read(:'role')");
+	add_step(guide, "optional", "a view for a dashboard: one for each KPI that it shows",
+			 "SELECT smarketing.create_view('cost_per_lead_by_month', 'cost_per_lead')");
+	add_step(guide, "optional", "the dashboard's role may read the views, and nothing else",
+			 "SELECT smarketing.grant_read(:'role')");
 }
 
 /* All steps. */
