@@ -177,6 +177,28 @@ counted_at(SmkRecords *records, const char *closed)
 					quote_literal_cstr(records->request->time_zone));
 }
 
+/*
+ * SQL for opportunities with the keys of their journeys, all, or those that have an account of their own or
+ * have not; each is looked up among the leads by the join (NULL: by none).
+ */
+static char *
+opportunities_with(SmkRecords *records, const char *columns, Key account, const char *join, bool any_time,
+				   const char *condition)
+{
+	char *own_lead = smk_records_column(records, "lead_id");
+
+	return psprintf(
+		"SELECT opportunity.*%s%s, %s AS lead_created_at\nFROM (\n    SELECT %s\n    %s) AS opportunity%s",
+		account.text ? psprintf(", %s AS journey_account", account.text) : "",
+		own_lead == NULL ? ""
+		: account.text
+			? psprintf(", CASE WHEN %s IS NULL THEN opportunity.lead_id END AS journey_lead", account.text)
+			: ", opportunity.lead_id AS journey_lead",
+		join ? "lead.created_at" : "NULL::timestamptz", columns,
+		smk_sql_indent(smk_records_from(records, "credits", any_time, condition), 4),
+		join ? psprintf("\nLEFT JOIN %s", join) : "");
+}
+
 /* Reads opportunities from records over them. */
 static void
 read_opportunities(Opportunities *opportunities, bool any_time, const char *condition)
@@ -188,8 +210,10 @@ read_opportunities(Opportunities *opportunities, bool any_time, const char *cond
 	Key own_account = key_of(records, "account_id");
 	Key own_lead = key_of(records, "lead_id");
 	char *lead_rows = leads(records->request, &lead, &lead_account);
-	bool has_lead = own_lead.text != NULL && lead_rows != NULL;
+	bool has_milestones = needs_milestones(records->request);
+	bool has_lead = own_lead.text && lead_rows && (has_milestones || lead_account.text);
 	Key account = has_lead ? first_key(own_account, lead_account) : own_account;
+	char *join = has_lead ? psprintf("%s ON %s", lead_rows, keys_equal(lead, own_lead)) : NULL;
 	char *key = smk_records_column(records, "opportunity_id");
 	char *created = smk_records_instant(records, "created_at");
 	char *closed = smk_records_instant(records, "closed_at");
@@ -205,18 +229,24 @@ read_opportunities(Opportunities *opportunities, bool any_time, const char *cond
 		if (column)
 			appendStringInfo(&columns, ", %s", column);
 	}
+	if (has_lead && own_account.text && !has_milestones)
+	{
+		/* The lead tells no more than the account: only those without one are looked up among all leads. */
+		Key known = {own_account.type == account.type ? own_account.text
+													  : psprintf("%s::text", own_account.text),
+					 account.type};
+
+		opportunities->sql =
+			psprintf("%s\nUNION ALL\n%s",
+					 opportunities_with(records, columns.data, known, NULL, any_time,
+										psprintf("%s AND %s IS NOT NULL", condition, own_account.text)),
+					 opportunities_with(records, columns.data, account, join, any_time,
+										psprintf("%s AND %s IS NULL", condition, own_account.text)));
+	}
+	else
+		opportunities->sql = opportunities_with(records, columns.data, account, join, any_time, condition);
 	opportunities->account = (Key){account.text ? "opportunity.journey_account" : NULL, account.type};
 	opportunities->lead = (Key){own_lead.text ? "opportunity.journey_lead" : NULL, own_lead.type};
-	opportunities->sql = psprintf(
-		"SELECT opportunity.*%s%s, %s AS lead_created_at\nFROM (\n    SELECT %s\n    %s) AS opportunity%s",
-		account.text ? psprintf(", %s AS journey_account", account.text) : "",
-		own_lead.text == NULL ? ""
-		: account.text
-			? psprintf(", CASE WHEN %s IS NULL THEN opportunity.lead_id END AS journey_lead", account.text)
-			: ", opportunity.lead_id AS journey_lead",
-		has_lead ? "lead.created_at" : "NULL::timestamptz", columns.data,
-		smk_sql_indent(smk_records_from(records, "credits", any_time, condition), 4),
-		has_lead ? psprintf("\nLEFT JOIN %s ON %s", lead_rows, keys_equal(lead, own_lead)) : "");
 }
 
 /* Touches, or leads where none are bound. */
@@ -230,7 +260,7 @@ typedef struct Touches
 
 /* True where the request names a dimension. */
 static bool
-is_named(const SmkRequest *request, const char *name)
+has_dimension(const SmkRequest *request, const char *name)
 {
 	ListCell *cell;
 
@@ -245,6 +275,13 @@ is_named(const SmkRequest *request, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* True where it matters which touch is credited, and not only that one is. */
+static bool
+names_touches(const SmkRequest *request)
+{
+	return request->lists_records || has_dimension(request, "channel") || has_dimension(request, "campaign");
 }
 
 /* Reads the touches that may count for what closes up to a time; false where there is nothing that could be
@@ -272,7 +309,7 @@ read_touches(const SmkRequest *request, SmkMoment until, Touches *touches)
 	at = smk_records_instant(records, records->set->at);
 	channel = smk_records_column(records, "channel");
 	campaign = smk_records_column(records, "campaign");
-	if (campaign == NULL && is_named(request, by->name) && smk_records_have_dimension(records, by))
+	if (campaign == NULL && has_dimension(request, by->name) && smk_records_have_dimension(records, by))
 		campaign = smk_records_dimension(records, by, "attributed_revenue");
 	touches->account = key_of(records, "account_id");
 	touches->lead = key_of(records, "lead_id");
@@ -320,12 +357,19 @@ touch_event(const char *channel)
 
 /*
  * SQL for the name under which a touch is credited: its channel as it is shown, by which touches of one
- * instant are ordered, and what is read from its credit, as JSON, in which no control character occurs.
+ * instant are ordered, and what is read from its credit, as JSON, in which no control character occurs. Where
+ * nobody asks which touch it was, all have one name: an opportunity is then one credit.
  */
 static char *
-touch_name(const char *channel, const char *parts)
+touch_name(const SmkRequest *request, const char *channel, bool is_by_touch)
 {
-	return psprintf("concat(%s, E'\\x01', json_build_array(%s))", channel, parts);
+	bool is_named = names_touches(request);
+	char *booked = is_by_touch ? psprintf(", %s", booked_at(request)) : "";
+
+	if (!is_named && !is_by_touch)
+		return pstrdup("''::text");
+	return psprintf("concat(%s, E'\\x01', json_build_array(%s%s))", is_named ? channel : "''",
+					is_named ? "touch.channel, touch.campaign" : "NULL::text, NULL::text", booked);
 }
 
 /* SQL for a part of the name of the touch that is credited. */
@@ -360,9 +404,7 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 	char *of_lead = psprintf("%s%s", in_time, touches->account.text ? " AND touch.account_id IS NULL" : "");
 	char *channel = smk_dimension_text(request, smk_request_by(request->config, "channel"), "touch.channel");
 	char *event = touch_event(channel);
-	char *name = touch_name(channel, opportunities->is_by_touch
-										 ? psprintf("touch.channel, touch.campaign, %s", booked_at(request))
-										 : "touch.channel, touch.campaign");
+	char *name = touch_name(request, channel, opportunities->is_by_touch);
 
 	if (touches->account.text && opportunities->account.text)
 		append_event(events, event, "touch.at", name, "NULL::numeric",
@@ -424,6 +466,7 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, SmkMom
 	/* Where its key does not tell each opportunity from the others. */
 	bool is_numbered =
 		opportunities->is_repeated || !records->binding->key_is_unique || !records->binding->key_is_there;
+	bool is_named = names_touches(request);
 	Oid key = key_type(records, "opportunity_id");
 	Touches touches;
 	SmkBinding *binding;
@@ -464,8 +507,8 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, SmkMom
 		"    SELECT opportunity.opportunity_id%s%s, opportunity.closed_at AS paid_at,\n"
 		"        credit.channel IS NOT NULL AS is_touched, %s AS channel, %s AS campaign,\n        %s AS at, "
 		"credit.conversions::numeric AS conversions, credit.amount\n",
-		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "", credit_part(0),
-		credit_part(1),
+		has_label ? ", opportunity.label" : "", has_currency ? ", opportunity.currency" : "",
+		is_named ? credit_part(0) : "NULL::text", is_named ? credit_part(1) : "NULL::text",
 		opportunities->is_by_touch ? psprintf("CASE WHEN credit.channel IS NOT NULL THEN (%s)::timestamptz "
 											  "ELSE opportunity.closed_at END",
 											  credit_part(2))
@@ -500,8 +543,11 @@ credits_of(const SmkRequest *request, const Opportunities *opportunities, SmkMom
 	if (opportunities->is_open || smk_records_column(records, "closed_at") != NULL)
 		bind_column(binding, "at", TIMESTAMPTZOID);
 	bind_column(binding, "paid_at", TIMESTAMPTZOID);
-	bind_column(binding, "channel", TEXTOID);
-	bind_column(binding, "campaign", TEXTOID);
+	if (is_named)
+	{
+		bind_column(binding, "channel", TEXTOID);
+		bind_column(binding, "campaign", TEXTOID);
+	}
 	bind_column(binding, "conversions", NUMERICOID);
 	if (has_amount)
 		bind_column(binding, "amount", NUMERICOID);
@@ -518,6 +564,7 @@ SmkBinding *
 smk_credit_binding(const SmkRequest *request)
 {
 	SmkRequest *range = plain_request(request);
+	SmkRequest whole;
 	Opportunities opportunities = {.records = bound_records(range, &won_set, "won")};
 	SmkSharedRows *shared = request->shared_credits;
 	SmkBinding *binding;
@@ -534,7 +581,10 @@ smk_credit_binding(const SmkRequest *request)
 		smk_moment_end(range, smk_moment_later(smk_moment_until(request), request->lookback));
 	read_opportunities(&opportunities, smk_records_column(opportunities.records, "closed_at") == NULL,
 					   smk_records_expand(opportunities.records, "[won]"));
-	binding = credits_of(shared ? range : request, &opportunities, smk_moment_until(range));
+	whole = *(shared ? range : request);
+	whole.by = request->by;
+	whole.filters = request->filters;
+	binding = credits_of(&whole, &opportunities, smk_moment_until(range));
 	if (binding && shared)
 	{
 		shared->sql = binding->relation;

@@ -524,6 +524,7 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	level = smk_statement_begin();
 	request = smk_request(smk_config_load(), kpi, &arguments);
+	request->lists_records = true;
 	column = smk_kpi_column(kpi, column->name, request->basis);
 	if (column->aggregate == SMK_RATIO || column->aggregate == SMK_MEDIAN)
 		ereport(ERROR,

@@ -161,6 +161,45 @@ has_conversions(SmkRecords *records, int way, const char *column)
 	return column == NULL || lead_step_source(records->request, "opportunity", column) != NULL;
 }
 
+/* SQL for the local date of a time column. */
+static char *
+local_date(const SmkBinding *binding, int column, const char *reference, const char *zone)
+{
+	if (binding->columns[column].type == DATEOID)
+		return pstrdup(reference);
+	return psprintf("smarketing.period_start('day', %s, %s)", reference, quote_literal_cstr(zone));
+}
+
+/*
+ * SQL for when a lead or an opportunity was created, as the two are compared: where one of them knows only
+ * the day, by days.
+ */
+static char *
+created_to_compare(const SmkRequest *request, const SmkBinding *binding, const char *reference)
+{
+	const char *const entities[] = {"lead", "opportunity"};
+	int column = smk_entity_column(binding->entity, "created_at");
+
+	for (size_t i = 0; i < lengthof(entities); i++)
+	{
+		SmkBinding *either = smk_config_binding(request->config, entities[i]);
+
+		if (either->columns[smk_entity_column(either->entity, "created_at")].type == DATEOID)
+			return local_date(binding, column, reference, request->time_zone);
+	}
+	return smk_source_instant(binding, column, reference, request->time_zone);
+}
+
+/*
+ * True where the last conversion of an account tells of each of its leads whether it converted after that
+ * came: a lead that is there twice is one.
+ */
+static bool
+by_last_conversion(const SmkRecords *records)
+{
+	return records->binding->key_is_unique;
+}
+
 /*
  * SQL for when a lead took a step, or (is_time false) whether; NULL where nothing that is bound can tell.
  */
@@ -207,9 +246,16 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 			records->steps |= i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT;
 			add_part(&times, ", ", psprintf("%s.%s", conversion_aliases[i], step->opportunity_at));
 			/* A deal may be won without a date of it. */
-			add_part(&facts, " OR ",
-					 by_winning ? psprintf("coalesce(%s.is_won, false)", conversion_aliases[i])
-								: psprintf("%s.lead_id IS NOT NULL", conversion_aliases[i]));
+			if (i == 1 && by_last_conversion(records))
+				add_part(&facts, " OR ",
+						 psprintf("coalesce(account_conversion.%s >= %s, false)",
+								  by_winning ? "won_until" : "created_until",
+								  created_to_compare(records->request, records->binding,
+													 smk_records_column(records, "created_at"))));
+			else
+				add_part(&facts, " OR ",
+						 by_winning ? psprintf("coalesce(%s.is_won, false)", conversion_aliases[i])
+									: psprintf("%s.lead_id IS NOT NULL", conversion_aliases[i]));
 		}
 	}
 	if (is_time)
@@ -486,28 +532,6 @@ is_asked_of_opportunities(const SmkRecords *records, const char *opportunity_at,
 	return false;
 }
 
-/* SQL for the local date of a time column. */
-static char *
-local_date(const SmkBinding *binding, int column, const char *reference, const char *zone)
-{
-	if (binding->columns[column].type == DATEOID)
-		return pstrdup(reference);
-	return psprintf("smarketing.period_start('day', %s, %s)", reference, quote_literal_cstr(zone));
-}
-
-/* The condition that an opportunity was not created before a lead; where one of them knows only the day, by
- * days. */
-static char *
-not_before(const SmkBinding *opportunity, int created, const SmkBinding *lead, int lead_created,
-		   const char *zone)
-{
-	if (opportunity->columns[created].type == DATEOID || lead->columns[lead_created].type == DATEOID)
-		return psprintf("%s >= %s", local_date(opportunity, created, "opportunity.created_at", zone),
-						local_date(lead, lead_created, "sibling.created_at", zone));
-	return psprintf("%s >= %s", smk_source_instant(opportunity, created, "opportunity.created_at", zone),
-					smk_source_instant(lead, lead_created, "sibling.created_at", zone));
-}
-
 /*
  * The opportunities of each lead, folded to what was asked for: the first one's creation, the first winning,
  * whether one was won.
@@ -524,6 +548,7 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	int lead_id = smk_entity_column(entity, "lead_id");
 	int account_id = smk_entity_column(entity, "account_id");
 	int key = smk_entity_column(lead_entity, "lead_id");
+	int lead_account = smk_entity_column(lead_entity, "account_id");
 	const char *zone = records->request->time_zone;
 	bool needed[SMK_MAX_COLUMNS] = {false};
 	bool has_won = opportunity->columns[won].text != NULL;
@@ -534,6 +559,10 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	bool wants_won_at = is_asked_of_opportunities(records, "won_at", true);
 	bool wants_all = (records->steps & STEP_AS_HAPPENED) != 0;
 	bool dates_wins = has_won && has_closed && (wants_won_at || wants_all);
+	bool by_last = by_account && by_last_conversion(records);
+	/* When it first did the last one does not tell. */
+	bool by_lead = !by_last || wants_created || wants_won_at || wants_all;
+	char *created_then = created_to_compare(records->request, opportunity, "opportunity.created_at");
 	char *closed_at = has_closed ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
 								 : pstrdup("NULL::timestamptz");
 	char *is_won = has_closed
@@ -541,6 +570,7 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 				   : records->request->has_as_of ? "false"
 												 : "opportunity.won";
 	char *is_created = seen_or_unknown(records->request, created_at);
+	const char *of_no_lead;
 	char *select;
 	Oid lead_key = smk_source_key_type(records->binding, key);
 	StringInfoData columns;
@@ -552,7 +582,11 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 		appendStringInfo(&columns, ",\n        %s AS won_at",
 						 dates_wins ? psprintf("min(%s) FILTER (WHERE %s)", closed_at, is_won)
 									: "NULL::timestamptz");
-	if (wants_won)
+	if (by_last && is_asked_of_opportunities(records, "opportunity_at", false))
+		appendStringInfo(&columns, ",\n        max(%s) AS created_until", created_then);
+	if (by_last && wants_won)
+		appendStringInfo(&columns, ",\n        max(%s) FILTER (WHERE %s) AS won_until", created_then, is_won);
+	else if (wants_won)
 		appendStringInfo(&columns, ",\n        bool_or(%s) AS is_won", is_won);
 	if (wants_all)
 		appendStringInfo(&columns, ",\n        array_agg(%s) AS created_times,\n        %s AS won_times",
@@ -564,17 +598,25 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	needed[closed] = dates_wins || (wants_won && has_closed);
 	needed[lead_id] = opportunity->columns[lead_id].text != NULL;
 	needed[account_id] = by_account;
+	of_no_lead = needed[lead_id] ? "opportunity.lead_id IS NULL\n      AND " : "";
 	select = smk_sql_indent(smk_source_select(opportunity, needed, NIL, entity - smk_entities, NULL), 9);
-	appendStringInfo(from,
-					 "\nLEFT JOIN (\n"
-					 "    SELECT %s.lead_id%s\n",
-					 by_account ? "sibling" : "opportunity", columns.data);
-	if (by_account)
+	if (!by_lead)
+		appendStringInfo(from,
+						 "\nLEFT JOIN (\n"
+						 "    SELECT opportunity.account_id%s\n"
+						 "    FROM %s AS opportunity\n"
+						 "    WHERE opportunity.account_id IS NOT NULL\n      AND %s%s\n"
+						 "    GROUP BY opportunity.account_id) AS account_conversion\n"
+						 "    ON %s AND lead.lead_id IS NOT NULL",
+						 columns.data, select, of_no_lead, is_created,
+						 smk_source_keys_equal("account_conversion.account_id",
+											   smk_source_key_type(opportunity, account_id),
+											   smk_records_column(records, "account_id"),
+											   smk_source_key_type(records->binding, lead_account)));
+	else if (by_account)
 	{
 		bool lead_needed[SMK_MAX_COLUMNS] = {false};
-		int lead_account = smk_entity_column(lead_entity, "account_id");
 		int lead_created = smk_entity_column(lead_entity, "created_at");
-
 		char *sibling;
 
 		lead_needed[key] = lead_needed[lead_account] = lead_needed[lead_created] = true;
@@ -585,30 +627,32 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			sibling = smk_source_select(records->binding, lead_needed, NIL, lead_entity - smk_entities, NULL);
 		appendStringInfo(
 			from,
+			"\nLEFT JOIN (\n"
+			"    SELECT sibling.lead_id%s\n"
 			"    FROM %s AS sibling\n"
 			"    JOIN %s AS opportunity\n"
 			"        ON %s\n"
-			"       AND %s\n",
-			smk_sql_indent(sibling, 9), select,
-			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
-								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
-			not_before(opportunity, created, records->binding, lead_created, zone));
-		appendStringInfo(from, "    WHERE %s%s\n",
-						 needed[lead_id] ? "opportunity.lead_id IS NULL\n      AND " : "", is_created);
-		appendStringInfo(
-			from,
+			"       AND %s >= %s\n"
+			"    WHERE %s%s\n"
 			"    GROUP BY sibling.lead_id) AS account_conversion\n"
 			"    ON %s",
+			columns.data, smk_sql_indent(sibling, 9), select,
+			smk_source_keys_equal("opportunity.account_id", smk_source_key_type(opportunity, account_id),
+								  "sibling.account_id", smk_source_key_type(records->binding, lead_account)),
+			created_then, created_to_compare(records->request, records->binding, "sibling.created_at"),
+			of_no_lead, is_created,
 			smk_source_keys_equal("account_conversion.lead_id", lead_key, "lead.lead_id", lead_key));
 	}
 	else
 		appendStringInfo(
 			from,
+			"\nLEFT JOIN (\n"
+			"    SELECT opportunity.lead_id%s\n"
 			"    FROM %s AS opportunity\n"
 			"    WHERE opportunity.lead_id IS NOT NULL\n      AND %s%s\n"
 			"    GROUP BY opportunity.lead_id) AS conversion\n"
 			"    ON %s",
-			select, is_created,
+			columns.data, select, is_created,
 			few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
 			smk_source_keys_equal("conversion.lead_id", smk_source_key_type(opportunity, lead_id),
 								  "lead.lead_id", lead_key));

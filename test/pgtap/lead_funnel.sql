@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(70);
+SELECT plan(76);
 
 CREATE TABLE lead (id int PRIMARY KEY, created timestamptz, account int, status text, mql timestamptz, sal timestamptz, sql timestamptz, channel text);
 CREATE TABLE log (lead int, at timestamptz, stage text);
@@ -178,6 +178,36 @@ SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table
 SELECT set_eq($$SELECT * FROM smarketing.lead_funnel('2026-01-01', '2026-03-01', 'week')$$, 'TABLE before', 'the order of rows and the plan do not matter');
 SELECT set_eq($$SELECT * FROM smarketing.lead_funnel('2026-01-01', '2026-03-01', 'week', options => '{"mode": "ordered", "within": "60 days"}')$$, 'TABLE before_ordered', 'nor in another mode');
 RESET work_mem;
+
+-- Whether a lead converted is told by its account's last conversion, when by the first: both as plain SQL says, also where one side knows the day alone.
+SELECT setseed(0.27182818284);
+CREATE TABLE account_lead AS SELECT id, timestamptz '2026-01-01' + trunc(random() * 40) * interval '12 hours' AS created, nullif(trunc(random() * 60)::int, 0) AS account FROM generate_series(1, 300) AS id;
+ALTER TABLE account_lead ADD PRIMARY KEY (id);
+CREATE TABLE account_deal AS SELECT 1000 + id AS id, CASE WHEN random() < 0.3 THEN trunc(random() * 320)::int END AS lead, nullif(trunc(random() * 60)::int, 0) AS account,
+    CASE WHEN random() < 0.95 THEN timestamptz '2026-01-01' + trunc(random() * 50) * interval '12 hours' END AS created, timestamptz '2026-02-10' + random() * interval '9 days' AS closed, random() < 0.4 AS won FROM generate_series(1, 120) AS id;
+CREATE VIEW account_deal_by_day AS SELECT id, lead, account, created::date AS created, closed, won FROM account_deal;
+CREATE FUNCTION converted(by_day boolean) RETURNS TABLE (opportunities bigint, won bigint) LANGUAGE sql AS $$
+    SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM account_deal AS d WHERE d.lead = l.id OR (d.lead IS NULL AND d.account = l.account AND CASE WHEN by_day THEN d.created::date >= l.created::date ELSE d.created >= l.created END))),
+           count(*) FILTER (WHERE EXISTS (SELECT FROM account_deal AS d WHERE d.won AND (d.lead = l.id OR (d.lead IS NULL AND d.account = l.account AND CASE WHEN by_day THEN d.created::date >= l.created::date ELSE d.created >= l.created END))))
+    FROM account_lead AS l $$;
+PREPARE told AS SELECT o.numerator::bigint, w.numerator::bigint FROM smarketing.kpi('sales_qualified_leads.sql_to_opportunity_rate', '2026-01-01', '2026-03-01', 'all') AS o, smarketing.kpi('sales_qualified_leads.lead_to_won_rate', '2026-01-01', '2026-03-01', 'all') AS w;
+PREPARE told_with_times AS SELECT opportunities, won FROM smarketing.sales_qualified_leads('2026-01-01', '2026-03-01', 'all');
+\o /dev/null
+SELECT smarketing.bind('lead', 'account_lead', '{"lead_id": "id", "created_at": "created", "account_id": "account"}'),
+    smarketing.bind('opportunity', 'account_deal', '{"opportunity_id": "id", "lead_id": "lead", "account_id": "account", "created_at": "created", "closed_at": "closed", "won": "won"}');
+\o
+SELECT cmp_ok((SELECT won FROM converted(false)), '>', 20::bigint, 'enough leads convert by their account');
+SELECT results_eq('EXECUTE told', 'SELECT * FROM converted(false)', 'whether a lead converted, by its account''s last conversion (seed 0.27182818284)');
+SELECT results_eq('EXECUTE told_with_times', 'SELECT * FROM converted(false)', 'and when');
+\o /dev/null
+SELECT smarketing.bind('opportunity', 'account_deal_by_day', '{"opportunity_id": "id", "lead_id": "lead", "account_id": "account", "created_at": "created", "closed_at": "closed", "won": "won"}');
+\o
+SELECT results_eq('EXECUTE told', 'SELECT * FROM converted(true)', 'by days');
+SELECT results_eq('EXECUTE told_with_times', 'SELECT * FROM converted(true)', 'and when, by days');
+SELECT is((SELECT count(*) FROM converted(true) AS d, converted(false) AS i WHERE d = i), 0::bigint, 'days tell of more than instants');
+\o /dev/null
+SELECT smarketing.unbind('opportunity');
+\o
 
 -- One lead with 100,000 changes of its stage.
 INSERT INTO log SELECT 4, timestamptz '2026-01-02' + n * interval '1 second', (ARRAY['lead', 'mql', 'sal'])[1 + n % 3] FROM generate_series(0, 99999) AS n;
