@@ -284,7 +284,7 @@ forget(const Creation *creation)
 
 	if (stored == NULL)
 		return;
-	if (stored->parts && OidIsValid(smk_stored_relation(stored->parts)))
+	if (stored->parts && OidIsValid(smk_stored_relation(stored->parts, RELKIND_MATVIEW, false)))
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup %s already exists", creation->view),
 						errdetail("Its view was dropped or renamed, %s is still there.", stored->parts),
 						errhint("SELECT smarketing.drop_rollup(%s) drops the rest of it.",
@@ -323,14 +323,15 @@ create(FunctionCallInfo fcinfo, const char *function, bool is_rollup)
 	if (is_rollup)
 		make_parts(&creation, request);
 	make_view(&creation, request);
-	view.objectId = smk_stored_relation(creation.view);
+	view.objectId = smk_stored_relation(creation.view, RELKIND_VIEW, false);
 	extension.objectId = get_extension_oid(SMK_SCHEMA, false);
 	recordDependencyOn(&view, &extension, DEPENDENCY_NORMAL);
 	if (!creation.ignores_row_security && !creation.is_invoker)
 		refuse_row_security(&creation, view.objectId);
 	enter(&creation, request);
 	if (is_rollup)
-		(void) smk_rollup_record(creation.view, creation.parts, start);
+		(void) smk_rollup_record(creation.view, smk_stored_relation(creation.parts, RELKIND_MATVIEW, false),
+								 start);
 	smk_statement_end(level);
 	return view.objectId;
 }

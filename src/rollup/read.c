@@ -48,6 +48,7 @@ smk_rollup_kpi(PG_FUNCTION_ARGS)
 	stored = smk_stored_require_rollup(name, written);
 	config = smk_config_load();
 	smk_stored_restore_settings(stored, config);
+	(void) smk_stored_require_parts(stored, true);
 	arguments.options = stored->options;
 	sql = smk_stored_kpi(
 		smk_stored_request(config, stored->kpi, stored->period, stored->by, NULL, stored->options, true),
@@ -89,8 +90,10 @@ smk_grant_read(PG_FUNCTION_ARGS)
 			"WITH readable AS ("
 			"SELECT pg_class.oid, pg_namespace.nspname, pg_class.relname FROM pg_class "
 			"JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace "
-			"JOIN smarketing.stored_view ON format('%I.%I', nspname, relname) IN (stored_view.name, parts) "
-			"UNION SELECT pg_class.oid, pg_namespace.nspname, pg_class.relname FROM pg_class "
+			"JOIN smarketing.stored_view ON format('%I.%I', nspname, relname) "
+			"= CASE relkind WHEN 'v' THEN stored_view.name WHEN 'm' THEN parts END "
+			"WHERE " SMK_STORED_IS_OURS
+			" UNION SELECT pg_class.oid, pg_namespace.nspname, pg_class.relname FROM pg_class "
 			"JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace WHERE nspname = 'smarketing' "
 			"AND relname IN ('metrics', 'settings', 'rollups', 'stored_view')) "
 			"SELECT format('GRANT USAGE ON SCHEMA %I', nspname) FROM readable "

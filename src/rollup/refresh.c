@@ -4,14 +4,22 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "attempt.h"
 #include "compat.h"
@@ -37,29 +45,55 @@ run_for(const char *sql, int expected, const char *name, const char *text)
 		elog(ERROR, "could not run \"%s\"", sql);
 }
 
-/* An int8 of the first row of SPI. */
-static int64
-first_int8(int column)
+/*
+ * Counts the periods and cells of the parts. Below the executor: by their name a query would run whatever its
+ * owner has put there while they were computed, with the rights of who refreshes.
+ */
+static void
+count_cells(Oid parts, SmkRefreshed *result)
 {
-	bool is_null;
+	Relation relation = table_open(parts, AccessShareLock);
+	AttrNumber column = get_attnum(parts, "period_start");
+	HASHCTL control = {
+		.keysize = sizeof(DateADT), .entrysize = sizeof(DateADT), .hcxt = CurrentMemoryContext};
+	HTAB *periods = hash_create("smarketing periods", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	TableScanDesc scan;
 
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &is_null));
+	if (column == InvalidAttrNumber || get_atttype(parts, column) != DATEOID)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("%s has no periods", RelationGetRelationName(relation))));
+	PushActiveSnapshot(GetTransactionSnapshot());
+	scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+	result->row_count = 0;
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool is_null;
+		DateADT period = DatumGetDateADT(slot_getattr(slot, column, &is_null));
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_null)
+			(void) hash_search(periods, &period, HASH_ENTER, NULL);
+		result->row_count++;
+	}
+	result->buckets = (int32) hash_get_num_entries(periods);
+	table_endscan(scan);
+	PopActiveSnapshot();
+	ExecDropSingleTupleTableSlot(slot);
+	hash_destroy(periods);
+	table_close(relation, NoLock);
 }
 
 /* Notes that a rollup holds what there was at start: how much that is, and how long it took. Inside of SPI.
  */
 SmkRefreshed
-smk_rollup_record(const char *name, const char *parts, TimestampTz start)
+smk_rollup_record(const char *name, Oid parts, TimestampTz start)
 {
 	SmkRefreshed result;
 	Oid types[4] = {TEXTOID, INT8OID, TIMESTAMPTZOID, FLOAT8OID};
 	Datum values[4];
 
-	if (SPI_execute(psprintf("SELECT count(DISTINCT period_start), count(*) FROM %s", parts), false, 0) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not count %s", parts);
-	result.buckets = (int32) first_int8(1);
-	result.row_count = first_int8(2);
+	count_cells(parts, &result);
 	result.seconds = (GetCurrentTimestamp() - start) / (float8) USECS_PER_SEC;
 	values[0] = CStringGetTextDatum(name);
 	values[1] = Int64GetDatum(result.row_count);
@@ -83,21 +117,18 @@ require_read_committed(const char *function)
 				 errdetail("Under this one it would store what there was when the transaction began.")));
 }
 
-/* Whether the parts hold anything yet; errors where they are gone or not the caller's to refresh. */
+/* Whether the parts hold anything yet; an error where they are not the caller's to refresh. */
 static bool
-parts_are_populated(const SmkStored *stored)
+parts_are_populated(const SmkStored *stored, Oid parts)
 {
 	Oid types[1] = {OIDOID};
-	Datum values[1] = {ObjectIdGetDatum(smk_stored_relation(stored->parts))};
+	Datum values[1] = {ObjectIdGetDatum(parts)};
 
 	if (SPI_execute_with_args("SELECT relispopulated, " SMK_MAY_REFRESH ", relowner::regrole FROM pg_class "
 							  "WHERE oid = $1",
-							  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+							  1, types, values, NULL, false, 0) != SPI_OK_SELECT ||
+		SPI_processed == 0)
 		elog(ERROR, "could not look at %s", stored->parts);
-	if (SPI_processed == 0)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("rollup %s has lost %s", stored->name, stored->parts),
-						errhint("Drop it with smarketing.drop_rollup() and create it again.")));
 	if (SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2)[0] != 't')
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied to refresh rollup %s", stored->name),
@@ -112,15 +143,17 @@ static SmkRefreshed
 refresh(const SmkStored *stored)
 {
 	TimestampTz start;
+	Oid parts;
 
 	run_for("SELECT FROM smarketing.stored_view WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
 			SPI_OK_SELECT, stored->name, NULL);
 	start = GetCurrentTimestamp();
+	parts = smk_stored_require_parts(stored, false);
 	if (SPI_execute(psprintf("REFRESH MATERIALIZED VIEW %s%s",
-							 parts_are_populated(stored) ? "CONCURRENTLY " : "", stored->parts),
+							 parts_are_populated(stored, parts) ? "CONCURRENTLY " : "", stored->parts),
 					false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not refresh %s", stored->parts);
-	return smk_rollup_record(stored->name, stored->parts, start);
+	return smk_rollup_record(stored->name, parts, start);
 }
 
 PG_FUNCTION_INFO_V1(smk_refresh_rollup);
@@ -222,6 +255,21 @@ smk_refresh_rollups(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(smk_drop_rollup);
 
+/* Drops a relation of a rollup's; one that has come under its name since stays, and that is said. */
+static void
+drop(const char *relation, char kind)
+{
+	const char *sql = kind == RELKIND_VIEW ? "DROP VIEW %s" : "DROP MATERIALIZED VIEW %s";
+
+	if (OidIsValid(smk_stored_relation(relation, kind, false)))
+	{
+		if (SPI_execute(psprintf(sql, relation), false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "could not drop %s", relation);
+	}
+	else if (OidIsValid(smk_relation_resolve(relation, true)))
+		ereport(NOTICE, (errmsg("%s is not what create_rollup() made, and stays", relation)));
+}
+
 /* drop_rollup(name): its view, what it stores, and that it was there. */
 Datum
 smk_drop_rollup(PG_FUNCTION_ARGS)
@@ -231,12 +279,8 @@ smk_drop_rollup(PG_FUNCTION_ARGS)
 	int level = smk_statement_begin();
 	SmkStored *stored = smk_stored_require_rollup(name, written);
 
-	if (OidIsValid(smk_stored_relation(stored->name)) &&
-		SPI_execute(psprintf("DROP VIEW %s", stored->name), false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not drop %s", stored->name);
-	if (OidIsValid(smk_stored_relation(stored->parts)) &&
-		SPI_execute(psprintf("DROP MATERIALIZED VIEW %s", stored->parts), false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not drop %s", stored->parts);
+	drop(stored->name, RELKIND_VIEW);
+	drop(stored->parts, RELKIND_MATVIEW);
 	run_for("DELETE FROM smarketing.stored_view WHERE name OPERATOR(pg_catalog.=) $1", SPI_OK_DELETE, name,
 			NULL);
 	smk_statement_end(level);

@@ -14,6 +14,6 @@ typedef struct SmkRefreshed
 	float8 seconds;
 } SmkRefreshed;
 
-extern SmkRefreshed smk_rollup_record(const char *name, const char *parts, TimestampTz start);
+extern SmkRefreshed smk_rollup_record(const char *name, Oid parts, TimestampTz start);
 
 #endif

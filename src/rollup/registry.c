@@ -5,6 +5,8 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -35,11 +37,40 @@ smk_stored_name_of(text *name)
 	return quote_qualified_identifier(get_namespace_name(schema), range->relname);
 }
 
-/* The relation of a qualified and quoted name; InvalidOid where it is gone. Not locked. */
+/*
+ * The view or materialized view of a qualified and quoted name; InvalidOid where it is gone, or where the
+ * name is another's by now. Not locked. As the active snapshot shows it, where that is to read only, as
+ * beside parallel workers; else as it is by now. Inside of SPI.
+ */
 Oid
-smk_stored_relation(const char *name)
+smk_stored_relation(const char *name, char kind, bool read_only)
 {
-	return RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL)), NoLock, true);
+	Oid types[2] = {OIDOID, CHAROID};
+	Datum values[2];
+	Oid relation =
+		RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL)), NoLock, true);
+
+	if (!OidIsValid(relation))
+		return InvalidOid;
+	values[0] = ObjectIdGetDatum(relation);
+	values[1] = CharGetDatum(kind);
+	if (SPI_execute_with_args("SELECT FROM pg_class WHERE oid = $1 AND relkind = $2 AND " SMK_STORED_IS_OURS,
+							  2, types, values, NULL, read_only, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look at %s", name);
+	return SPI_processed ? relation : InvalidOid;
+}
+
+/* The materialized view of a rollup, found likewise; an error where it is gone. Inside of SPI. */
+Oid
+smk_stored_require_parts(const SmkStored *stored, bool read_only)
+{
+	Oid parts = smk_stored_relation(stored->parts, RELKIND_MATVIEW, read_only);
+
+	if (!OidIsValid(parts))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("rollup %s has lost %s", stored->name, stored->parts),
+						errhint("Drop it with smarketing.drop_rollup() and create it again.")));
+	return parts;
 }
 
 /*

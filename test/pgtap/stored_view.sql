@@ -94,6 +94,11 @@ SELECT throws_ok($$SELECT * FROM smarketing.rollup_kpi('"my reports".won', 'medi
 SELECT is((SELECT count(value) FROM smarketing.rollup_kpi('"my reports"."By ""day"" ü"', 'spend', date_trunc('day', now()) - interval '30 days', NULL, 'day')), 0::bigint, 'never entered is not zero');
 SELECT is((SELECT count(*) FILTER (WHERE value = 0) > 0 AND count(value) = count(*) FROM smarketing.rollup_kpi('"my reports"."By ""day"" ü"', 'customers', date_trunc('day', now()) - interval '30 days', NULL, 'day')), true, 'none on a day is');
 
+-- Beside parallel workers, where nothing may be written.
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SELECT lives_ok($$CREATE TABLE beside AS SELECT stage, value FROM crm.person, (SELECT sum(value) AS value FROM smarketing.rollup_kpi('taken', 'leads')) AS r$$, 'rollup_kpi is PARALLEL RESTRICTED');
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+
 -- A rollup keeps the settings that it was made with.
 SELECT lives_ok($$SELECT smarketing.configure('time_zone', 'Asia/Tokyo')$$, 'a setting changes');
 CREATE TABLE was AS SELECT * FROM "my reports"."By ""day"" ü";
@@ -103,16 +108,19 @@ SELECT throws_ok($$SELECT * FROM smarketing.rollup_kpi('taken', 'leads', (date_t
 SELECT lives_ok($$SELECT smarketing.configure('time_zone', NULL)$$, 'back again');
 
 -- What ran at the last refresh is not complete, though it has ended.
-CREATE TABLE old_parts AS SELECT * FROM taken_parts1;
+CREATE TABLE old AS SELECT * FROM taken_parts1;
+CREATE MATERIALIZED VIEW old_parts AS SELECT * FROM old;
+ALTER MATERIALIZED VIEW old_parts DEPENDS ON EXTENSION smarketing;
 SELECT is((SELECT max(period_start) FROM smarketing.rollup_kpi('taken', 'leads') WHERE NOT is_partial), (date_trunc('month', now()) - interval '1 month')::date, 'the last month is complete');
-UPDATE old_parts SET refreshed_at = date_trunc('month', now()) - interval '5 days';
+UPDATE old SET refreshed_at = date_trunc('month', now()) - interval '5 days';
+REFRESH MATERIALIZED VIEW old_parts;
 UPDATE smarketing.stored_view SET parts = 'public.old_parts' WHERE name = 'public.taken';
 SELECT is((SELECT max(period_start) FROM smarketing.rollup_kpi('taken', 'leads') WHERE NOT is_partial), (date_trunc('month', now()) - interval '2 months')::date, 'not if it was refreshed before its end');
 SELECT is((SELECT array_agg(is_partial) FROM (SELECT * FROM smarketing.rollup_kpi('taken', 'leads', date_trunc('month', now()) - interval '3 months', date_trunc('month', now()), 'all')
     UNION ALL SELECT * FROM smarketing.rollup_kpi('taken', 'leads', date_trunc('month', now()) - interval '3 months', date_trunc('month', now()) - interval '1 month', 'all')) AS r),
     '{true,false}'::boolean[], 'of a range, too');
 UPDATE smarketing.stored_view SET parts = 'public.taken_parts1' WHERE name = 'public.taken';
-DROP TABLE old_parts;
+DROP TABLE old CASCADE;
 
 -- Rights: who configures is not everybody, and what is made is the maker's.
 SET client_min_messages = error;
@@ -197,7 +205,25 @@ DROP VIEW made;
 SELECT throws_ok($$SELECT smarketing.create_rollup('made', 'cost_per_lead')$$, '42710', 'rollup public.made already exists', 'of a rollup the parts are left');
 SELECT lives_ok($$SELECT smarketing.drop_rollup('made')$$, 'which drop_rollup takes away');
 SELECT lives_ok($$SELECT smarketing.create_rollup('made', 'cost_per_lead')$$, 'then it is made anew');
+-- What has come under the name of a view or of parts that were dropped by hand is somebody else's.
+SELECT lives_ok($$SELECT smarketing.create_view('was_view', 'cost_per_lead')$$, 'a view is made');
+DROP VIEW was_view, made;
+CREATE TABLE was_view AS SELECT 'secret' AS secret;
+CREATE VIEW made AS SELECT 'mine' AS mine;
+SELECT lives_ok($$SELECT smarketing.grant_read('smk_reader')$$, 'a reader is let in');
+SELECT is((SELECT array_agg(relation) FROM unnest('{was_view,made}'::regclass[]) AS relation WHERE has_table_privilege('smk_reader', relation, 'SELECT')), NULL, 'not to what took their names');
+SELECT lives_ok($$SELECT smarketing.drop_rollup('made')$$, 'the rollup is dropped');
+SELECT has_view('made', 'the view of that name stays');
+SELECT hasnt_materialized_view('made_parts', 'the parts do not');
+DROP VIEW made;
+DROP TABLE was_view;
+DELETE FROM smarketing.stored_view WHERE name = 'public.was_view';
+SELECT lives_ok($$SELECT smarketing.create_rollup('made', 'cost_per_lead')$$, 'once more');
 DROP MATERIALIZED VIEW made_parts CASCADE;
+CREATE MATERIALIZED VIEW made_parts AS SELECT current_date AS period_start, now() AS refreshed_at, 1000 AS leads;
+SELECT throws_ok($$SELECT smarketing.refresh_rollup('made')$$, '42P01', 'rollup public.made has lost public.made_parts', 'nor are parts of another''s refreshed');
+SELECT throws_ok($$SELECT * FROM smarketing.rollup_kpi('made', 'leads')$$, '42P01', 'rollup public.made has lost public.made_parts', 'or read');
+DROP MATERIALIZED VIEW made_parts;
 SELECT is((SELECT last_error FROM smarketing.rollups WHERE name = 'public.made'), 'its materialized view is gone', 'rollups tells what is gone');
 SELECT throws_ok($$SELECT smarketing.refresh_rollup('made')$$, '42P01', 'rollup public.made has lost public.made_parts', 'so does a refresh');
 SELECT lives_ok($$SELECT smarketing.drop_rollup('made')$$, 'it can be dropped');

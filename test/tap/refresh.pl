@@ -98,6 +98,35 @@ is(sql("SELECT (smarketing.refresh_rollup('a_funnel')).buckets > 0"), 't', 'anot
 waitpid($refresher, 0);
 is(output('refresher'), "t ", 'which went well');
 
+# A rollup's owner may put another relation under the name of the parts while a superuser refreshes them: it is not
+# run with the superuser's rights.
+my $owner = "smk_owner_$$";
+is(sql(qq{
+ALTER TABLE person RENAME TO person_itself; CREATE FUNCTION slow() RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT true';
+CREATE VIEW person AS SELECT * FROM person_itself WHERE (SELECT slow());
+CREATE ROLE $owner; CREATE SCHEMA good AUTHORIZATION $owner; CREATE SCHEMA bad AUTHORIZATION $owner;
+GRANT CREATE ON DATABASE $database TO $owner; GRANT SELECT ON person, cost, smarketing.exchange_rate_entry TO $owner;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smarketing TO $owner; GRANT INSERT, UPDATE, DELETE ON smarketing.stored_view TO $owner;
+CREATE TABLE ran_as (who text); GRANT INSERT ON ran_as TO PUBLIC;
+SET ROLE $owner;
+SELECT smarketing.create_rollup('good.r', 'cost_per_lead', 'day');
+CREATE FUNCTION bad.evil() RETURNS date LANGUAGE plpgsql AS \$\$BEGIN INSERT INTO public.ran_as VALUES (current_user); RETURN current_date; END\$\$;
+CREATE VIEW bad.r_parts AS SELECT bad.evil() AS period_start;
+RESET ROLE;
+CREATE OR REPLACE FUNCTION slow() RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT pg_sleep(2) IS NOT NULL';
+}), 'good.r', "a rollup of another role's");
+$refresher = background('refresher', q{SELECT (smarketing.refresh_rollup('good.r')).buckets > 0});
+ok(wait_for(q{wait_event = 'PgSleep'}), 'it is refreshed by a superuser');
+is(sql("SET ROLE $owner; ALTER SCHEMA good RENAME TO gone; ALTER SCHEMA bad RENAME TO good"), '', 'meanwhile its name becomes that of something else');
+waitpid($refresher, 0);
+is(output('refresher'), 't ', 'the refresh goes well');
+is(sql('SELECT * FROM ran_as'), '', 'and ran nothing of that');
+is(sql(qq{DELETE FROM smarketing.stored_view WHERE name = 'good.r'; SET client_min_messages = error; DROP SCHEMA good, gone CASCADE; DROP OWNED BY $owner; DROP ROLE $owner;
+	DROP FUNCTION slow() CASCADE; SELECT smarketing.drop_rollup('a_funnel'), smarketing.drop_rollup('b_cost'), smarketing.drop_rollup('c_funnel');
+	ALTER TABLE person_itself RENAME TO person;
+	SELECT smarketing.create_rollup('a_funnel', 'sales_qualified_leads', 'day', '{channel}'), smarketing.create_rollup('b_cost', 'cost_per_lead'), smarketing.create_rollup('c_funnel', 'cost_per_lead');}) =~ s/[|\n]//gr,
+	'a_funnelb_costc_funnel', 'as it was');
+
 # Cancelled, it stops, and tells so.
 is(sql(q{ALTER TABLE person RENAME TO person_itself; CREATE FUNCTION slow() RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT pg_sleep(10) IS NOT NULL';
 	CREATE VIEW person AS SELECT * FROM person_itself WHERE (SELECT slow()); SELECT smarketing.drop_rollup('b_cost'), smarketing.drop_rollup('c_funnel');}), '|', 'a table becomes a slow view');
