@@ -138,22 +138,24 @@ parts_are_populated(const SmkStored *stored, Oid parts)
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)[0] == 't';
 }
 
-/* Refreshes a rollup. Readers go on reading what was; other refreshers wait. Inside of SPI. */
-static SmkRefreshed
-refresh(const SmkStored *stored)
+/* Refreshes a rollup; false where it was dropped meanwhile. Readers go on reading what was; other refreshers
+ * wait. Inside of SPI. */
+static bool
+refresh(const SmkStored *stored, SmkRefreshed *refreshed)
 {
 	TimestampTz start;
 	Oid parts;
 
-	run_for("SELECT FROM smarketing.stored_view WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-			SPI_OK_SELECT, stored->name, NULL);
+	if (!smk_stored_lock(stored->name))
+		return false;
 	start = GetCurrentTimestamp();
 	parts = smk_stored_require_parts(stored, false);
 	if (SPI_execute(psprintf("REFRESH MATERIALIZED VIEW %s%s",
 							 parts_are_populated(stored, parts) ? "CONCURRENTLY " : "", stored->parts),
 					false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not refresh %s", stored->parts);
-	return smk_rollup_record(stored->name, parts, start);
+	*refreshed = smk_rollup_record(stored->name, parts, start);
+	return true;
 }
 
 PG_FUNCTION_INFO_V1(smk_refresh_rollup);
@@ -174,7 +176,8 @@ smk_refresh_rollup(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	require_read_committed("refresh_rollup");
 	level = smk_statement_begin();
-	refreshed = refresh(smk_stored_require_rollup(name, written));
+	if (!refresh(smk_stored_require_rollup(name, written), &refreshed))
+		smk_stored_unknown(written);
 	smk_statement_end(level);
 	values[0] = Int32GetDatum(refreshed.buckets);
 	values[1] = Int64GetDatum(refreshed.row_count);
@@ -187,9 +190,10 @@ static void
 refresh_named(void *name)
 {
 	SmkStored *stored = smk_stored_find(name);
+	SmkRefreshed refreshed;
 
 	if (stored != NULL && stored->parts != NULL)
-		(void) refresh(stored);
+		(void) refresh(stored, &refreshed);
 }
 
 /* The names of all rollups, in the current context. Inside of SPI. */
@@ -279,6 +283,8 @@ smk_drop_rollup(PG_FUNCTION_ARGS)
 	int level = smk_statement_begin();
 	SmkStored *stored = smk_stored_require_rollup(name, written);
 
+	if (!smk_stored_lock(name))
+		smk_stored_unknown(written);
 	drop(stored->name, RELKIND_VIEW);
 	drop(stored->parts, RELKIND_MATVIEW);
 	run_for("DELETE FROM smarketing.stored_view WHERE name OPERATOR(pg_catalog.=) $1", SPI_OK_DELETE, name,

@@ -74,6 +74,24 @@ smk_stored_require_parts(const SmkStored *stored, bool read_only)
 }
 
 /*
+ * Keeps others from refreshing or dropping what is registered under a name, until the transaction ends; false
+ * where one of them has dropped it. Before its relations are locked, so that nobody waits in a circle. Inside
+ * of SPI.
+ */
+bool
+smk_stored_lock(const char *name)
+{
+	Oid types[1] = {TEXTOID};
+	Datum values[1] = {CStringGetTextDatum(name)};
+
+	if (SPI_execute_with_args(
+			"SELECT FROM smarketing.stored_view WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE", 1, types,
+			values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not lock a row of stored_view");
+	return SPI_processed > 0;
+}
+
+/*
  * A name of the table as SQL: read and quoted anew, since who may write the table need not be who runs the
  * statement. NULL for NULL.
  */
@@ -121,6 +139,14 @@ smk_stored_find(const char *name)
 	return stored;
 }
 
+/* The error for a rollup that there is not, or no longer. */
+void
+smk_stored_unknown(const char *as_written)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", as_written),
+					errhint("SELECT name FROM smarketing.rollups lists the rollups.")));
+}
+
 /* The rollup of that name; as_written is how the caller named it. Inside of SPI. */
 SmkStored *
 smk_stored_require_rollup(const char *name, const char *as_written)
@@ -128,8 +154,7 @@ smk_stored_require_rollup(const char *name, const char *as_written)
 	SmkStored *stored = smk_stored_find(name);
 
 	if (stored == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", as_written),
-						errhint("SELECT name FROM smarketing.rollups lists the rollups.")));
+		smk_stored_unknown(as_written);
 	if (stored->parts == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a view, not a rollup", as_written),

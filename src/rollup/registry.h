@@ -26,8 +26,10 @@ typedef struct SmkStored
 
 extern char *smk_stored_name_of(text *name);
 extern SmkStored *smk_stored_find(const char *name);
+extern void smk_stored_unknown(const char *as_written) pg_attribute_noreturn();
 extern SmkStored *smk_stored_require_rollup(const char *name, const char *as_written);
 extern void smk_stored_restore_settings(const SmkStored *stored, SmkConfig *config);
+extern bool smk_stored_lock(const char *name);
 extern Oid smk_stored_relation(const char *name, char kind, bool read_only);
 extern Oid smk_stored_require_parts(const SmkStored *stored, bool read_only);
 

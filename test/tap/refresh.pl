@@ -98,6 +98,22 @@ is(sql("SELECT (smarketing.refresh_rollup('a_funnel')).buckets > 0"), 't', 'anot
 waitpid($refresher, 0);
 is(output('refresher'), "t ", 'which went well');
 
+# Refreshed and dropped at once: whoever is second finds out, and neither waits for the other in a circle.
+my $toucher = background('toucher', q{BEGIN; COMMENT ON MATERIALIZED VIEW c_funnel_parts IS 'held'; SELECT pg_sleep(2); COMMIT;});
+ok(wait_for(q{wait_event = 'PgSleep'}), 'somebody holds the parts');
+my $dropper = background('dropper', q{SELECT smarketing.drop_rollup('c_funnel')});
+ok(wait_for(q{wait_event_type = 'Lock' AND query LIKE '%drop_rollup%'}), 'for which a drop waits');
+is(sql("SELECT smarketing.refresh_rollup('c_funnel')"), "ERROR:  rollup \"c_funnel\" does not exist\nHINT:  SELECT name FROM smarketing.rollups lists the rollups.", 'a refresh finds the rollup gone');
+waitpid($_, 0) foreach ($toucher, $dropper);
+is(output('dropper'), ' ', 'and the drop went well');
+is(sql("SELECT smarketing.create_rollup('c_funnel', 'sales_qualified_leads', 'week')"), 'c_funnel', 'made again');
+$dropper = background('dropper', q{BEGIN; SELECT smarketing.drop_rollup('c_funnel'); SELECT pg_sleep(2); ROLLBACK; BEGIN; SELECT smarketing.drop_rollup('c_funnel'); SELECT pg_sleep(2); COMMIT;});
+ok(wait_for(q{wait_event = 'PgSleep'}), 'it is being dropped');
+is(sql("CALL smarketing.refresh_rollups()"), '', 'refresh_rollups goes by');
+waitpid($dropper, 0);
+is(sql("CALL smarketing.refresh_rollups()"), '', 'also when it is gone');
+is(sql("SELECT smarketing.create_rollup('c_funnel', 'sales_qualified_leads', 'week')"), 'c_funnel', 'made once more');
+
 # A rollup's owner may put another relation under the name of the parts while a superuser refreshes them: it is not
 # run with the superuser's rights.
 my $owner = "smk_owner_$$";
