@@ -315,6 +315,8 @@ create(FunctionCallInfo fcinfo, const char *function, bool is_rollup)
 	creation.options = PG_ARGISNULL(options) ? NULL : PG_GETARG_JSONB_P(options);
 	read_options(&creation, is_rollup);
 	read_name(&creation, PG_GETARG_TEXT_PP(0));
+	if (is_rollup)
+		smk_rollup_require_read_committed(function);
 
 	level = smk_statement_begin();
 	forget(&creation);

@@ -107,8 +107,8 @@ smk_rollup_record(const char *name, Oid parts, TimestampTz start)
 }
 
 /* Raises an error unless every statement sees what was committed before it. */
-static void
-require_read_committed(const char *function)
+void
+smk_rollup_require_read_committed(const char *function)
 {
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR,
@@ -174,7 +174,7 @@ smk_refresh_rollup(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	require_read_committed("refresh_rollup");
+	smk_rollup_require_read_committed("refresh_rollup");
 	level = smk_statement_begin();
 	if (!refresh(smk_stored_require_rollup(name, written), &refreshed))
 		smk_stored_unknown(written);
@@ -229,7 +229,7 @@ smk_refresh_rollups(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("refresh_rollups() commits after each rollup, which a transaction block forbids"),
 				 errhint("CALL it outside of BEGIN and of functions; refresh_rollup() works inside.")));
-	require_read_committed("refresh_rollups");
+	smk_rollup_require_read_committed("refresh_rollups");
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	names = rollup_names();

@@ -14,6 +14,7 @@ typedef struct SmkRefreshed
 	float8 seconds;
 } SmkRefreshed;
 
+extern void smk_rollup_require_read_committed(const char *function);
 extern SmkRefreshed smk_rollup_record(const char *name, Oid parts, TimestampTz start);
 
 #endif

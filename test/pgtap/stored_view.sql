@@ -230,6 +230,12 @@ SELECT lives_ok($$SELECT smarketing.drop_rollup('made')$$, 'it can be dropped');
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT throws_ok($$SELECT smarketing.refresh_rollup('rls')$$, '25000', 'refresh_rollup() needs isolation level READ COMMITTED', 'an older snapshot would be stored');
 ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT throws_ok($$SELECT smarketing.create_rollup('rls_2', 'cost_per_lead')$$, '25000', 'create_rollup() needs isolation level READ COMMITTED', 'at first, too');
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT lives_ok($$SELECT smarketing.create_view('view_of_now', 'cost_per_lead')$$, 'a view stores nothing');
+ROLLBACK;
 SELECT throws_ok($$SELECT smarketing.schedule_rollups('0 3 * * *')$$, '0A000', 'pg_cron is not running on this server, and nothing else here runs jobs', 'nothing schedules');
 SELECT is_empty($$SELECT c.oid::regclass || '.' || attname FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
     JOIN smarketing.stored_view ON format('%I.%I', relnamespace::regnamespace::text, relname) IN (name, parts) OR c.oid = name::regclass OR c.oid = parts::regclass
