@@ -517,9 +517,18 @@ check_expression(void *state)
 	smk_scope_close(&scope);
 }
 
-/* What a query of the preset's gives, as rows of SPI; false where the caller may not read what it needs. */
+static void
+run_sql(void *sql)
+{
+	smk_binding_write(sql, 0, NULL);
+}
+
+/*
+ * What a query of the preset's gives, as rows of SPI; false where the caller may not read what it needs, or
+ * where it fails, as columns are of other types in a copy of the CRM: problem tells why, else it is NULL.
+ */
 static bool
-run_query(Writing *writing, const char *template)
+run_query(Writing *writing, const char *template, char **problem)
 {
 	List *tables = writing->tables;
 	char *sql;
@@ -532,10 +541,8 @@ run_query(Writing *writing, const char *template)
 							  ACL_SELECT) != ACLCHECK_OK)
 			sql = NULL;
 	writing->tables = tables;
-	if (sql == NULL)
-		return false;
-	smk_binding_write(sql, 0, NULL);
-	return true;
+	*problem = sql ? smk_problem_of(run_sql, sql) : NULL;
+	return sql != NULL && *problem == NULL;
 }
 
 /* Tells which of the tables read the caller may not read: its own figures would be errors. */
@@ -725,6 +732,7 @@ static int
 preset_bind(Writing *writing, SmkBinding *binding, StringInfo missing)
 {
 	int columns = 0;
+	char *problem = NULL;
 
 	if (writing->entity->table == NULL)
 	{
@@ -732,7 +740,7 @@ preset_bind(Writing *writing, SmkBinding *binding, StringInfo missing)
 		return 0;
 	}
 	if (!preset_write(writing, binding, missing) ||
-		(writing->entity->needs && run_query(writing, writing->entity->needs) &&
+		(writing->entity->needs && run_query(writing, writing->entity->needs, &problem) &&
 		 strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), "t") != 0))
 	{
 		if (missing->len == 0)
@@ -743,13 +751,21 @@ preset_bind(Writing *writing, SmkBinding *binding, StringInfo missing)
 		return 0;
 	}
 	preset_store(binding, missing);
+	if (problem)
+		add_word(missing, "; ", psprintf("not examined: %s", problem));
 	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
 		columns += binding->columns[i].text != NULL;
 	tell_of_rights(writing, missing);
 	for (const SmkPresetPart *advice = writing->preset->advice; advice->name != NULL; advice++)
-		if (strcmp(advice->name, writing->entity->entity) == 0 && run_query(writing, advice->sql))
+	{
+		if (strcmp(advice->name, writing->entity->entity) != 0)
+			continue;
+		if (run_query(writing, advice->sql, &problem))
 			for (uint64 row = 0; row < SPI_processed; row++)
 				add_word(missing, "; ", SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1));
+		else if (problem)
+			add_word(missing, "; ", psprintf("not examined: %s", problem));
+	}
 	return columns;
 }
 
@@ -760,10 +776,11 @@ preset_map_stages(Writing *writing)
 	StringInfoData told;
 	SPITupleTable *stages;
 	uint64 count;
+	char *problem;
 
-	if (!run_query(writing, writing->preset->stages))
+	if (!run_query(writing, writing->preset->stages, &problem))
 	{
-		ereport(NOTICE, (errmsg("stages are not mapped"),
+		ereport(NOTICE, (errmsg("stages are not mapped"), problem ? errdetail("%s.", problem) : 0,
 						 errhint("Read each as a funnel stage with smarketing.map_stage(label, stage).")));
 		return;
 	}

@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(126);
+SELECT plan(133);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -229,6 +229,25 @@ SELECT is(refusal('SELECT 1; SELECT 2'), 'query "preset" of entity "owner": not 
 SELECT is(refusal('DELETE FROM odoo_19.res_users'), 'query "preset" of entity "owner": not a single query', 'one that writes is refused');
 SELECT is(refusal('WITH gone AS (DELETE FROM odoo_19.res_users RETURNING *) SELECT * FROM gone'), 'query "preset" of entity "owner": it may only read', 'also within');
 SELECT is(refusal('SELECT * FROM odoo_19.res_users FOR UPDATE'), 'query "preset" of entity "owner": it may only read', 'one that locks is refused');
+
+-- A copy whose columns are of other types, as a loader may make it, is bound as far as it goes.
+\o /dev/null
+\set version 17
+\set schema odoo_copy
+\i :odoo
+\o
+ALTER TABLE odoo_copy.crm_stage ALTER sequence TYPE text;
+ALTER TABLE odoo_copy.res_currency ALTER name TYPE json USING to_json(name);
+DELETE FROM smarketing.stage_map;
+SELECT lives_ok($$SELECT use('odoo_copy')$$, 'columns of other types');
+SELECT is((SELECT source FROM used WHERE entity = 'lead'), 'odoo_copy.crm_lead', 'leads are bound');
+SELECT is((SELECT source FROM used WHERE entity = 'opportunity'), 'odoo_copy.crm_lead', 'opportunities, too');
+SELECT matches(missing('opportunity'), 'not examined: function string_agg\(json, unknown\) does not exist', 'what could not be looked at is told');
+SELECT is((SELECT count(*) FROM smarketing.stage_map), 0::bigint, 'no stage is mapped, as a NOTICE tells');
+
+ALTER TABLE odoo_copy.crm_stage ALTER is_won TYPE text;
+SELECT lives_ok($$SELECT use('odoo_copy')$$, 'a type that nothing is won by');
+SELECT matches(missing('opportunity'), 'must be type boolean, not type text; what was bound', 'is a gap that is named');
 
 -- What is no preset, no schema, no Odoo.
 SELECT throws_ok($$SELECT smarketing.use_preset('oddo')$$, '22023', 'preset "oddo" does not exist', 'an unknown preset');
