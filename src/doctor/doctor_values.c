@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
+#include "utils/hsearch.h"
 
 #include "doctor/doctor.h"
 #include "doctor/guess.h"
@@ -212,6 +213,7 @@ unmapped_of(SmkDoctor *doctor, const char *const *entities, const char *column)
 static char *
 map_call(List *unmapped, const char *function, const char *cast)
 {
+	HTAB *seen = smk_label_table("smarketing labels mapped", sizeof(char *));
 	StringInfoData values;
 	ListCell *cell;
 
@@ -219,13 +221,16 @@ map_call(List *unmapped, const char *function, const char *cast)
 	foreach (cell, unmapped)
 	{
 		Unmapped *label = lfirst(cell);
-		char *row = psprintf("(%s, '%s')", quote_literal_cstr(label->label), label->guess);
-		char *same = psprintf("(%s, ", quote_literal_cstr(label->label));
+		bool found;
 
+		CHECK_FOR_INTERRUPTS();
 		/* What two entities call the same is mapped once. */
-		if (strstr(values.data, same) == NULL)
-			appendStringInfo(&values, "%s%s", values.len ? ", " : "", row);
+		(void) hash_search(seen, &label->label, HASH_ENTER, &found);
+		if (!found)
+			appendStringInfo(&values, "%s(%s, '%s')", values.len ? ", " : "",
+							 quote_literal_cstr(label->label), label->guess);
 	}
+	hash_destroy(seen);
 	if (values.len == 0)
 		return NULL;
 	return psprintf("SELECT smarketing.%sv.label, v.meaning%s) FROM (VALUES %s) AS v (label, meaning)",
@@ -254,13 +259,27 @@ typedef struct Currency
 	int64 count;
 } Currency;
 
+/* Currencies in the order in which they came, and by their code. */
+typedef struct Currencies
+{
+	List *list; /* of Currency */
+	HTAB *known;
+} Currencies;
+
+/* An entry of known. */
+typedef struct KnownCurrency
+{
+	const char *code;
+	Currency *currency;
+} KnownCurrency;
+
 typedef struct Money
 {
 	const char *entity;
 	const char *at;
 	bool is_entered;
-	List *rates;	  /* of Currency */
-	List *currencies; /* of Currency: those that amounts have */
+	Currencies *rates;
+	Currencies *currencies; /* those that amounts have */
 } Money;
 
 /* SQL for the local date of a bound time. */
@@ -272,22 +291,41 @@ day_of(const SmkDoctor *doctor, const SmkBinding *binding, const char *name)
 	return smk_doctor_day(doctor, smk_doctor_column(binding, column), smk_doctor_is_date(binding, column));
 }
 
+static Currencies *
+new_currencies(void)
+{
+	Currencies *currencies = palloc0(sizeof(Currencies));
+
+	currencies->known = smk_label_table("smarketing currencies", sizeof(KnownCurrency));
+	return currencies;
+}
+
+/* The currency of that code, or NULL. */
+static Currency *
+currency_of(const Currencies *currencies, const char *code)
+{
+	KnownCurrency *known = hash_search(currencies->known, &code, HASH_FIND, NULL);
+
+	return known ? known->currency : NULL;
+}
+
 /* Adds amounts of a currency, or the first day of its rates. */
 static void
-add_currency(SmkDoctor *doctor, List **currencies, const char *code, const char *first_on, int64 count)
+add_currency(SmkDoctor *doctor, Currencies *currencies, const char *code, const char *first_on, int64 count)
 {
 	MemoryContext caller = MemoryContextSwitchTo(doctor->memory);
-	Currency *currency = NULL;
-	ListCell *cell;
+	Currency *currency = currency_of(currencies, code);
 
-	foreach (cell, *currencies)
-		if (strcmp(((Currency *) lfirst(cell))->code, code) == 0)
-			currency = lfirst(cell);
+	CHECK_FOR_INTERRUPTS();
 	if (currency == NULL)
 	{
+		KnownCurrency *known;
+
 		currency = palloc0(sizeof(Currency));
 		currency->code = pstrdup(code);
-		*currencies = lappend(*currencies, currency);
+		currencies->list = lappend(currencies->list, currency);
+		known = hash_search(currencies->known, &currency->code, HASH_ENTER, NULL);
+		known->currency = currency;
 	}
 	currency->count += count;
 	if (first_on && (currency->first_on == NULL || strcmp(first_on, currency->first_on) < 0))
@@ -314,7 +352,7 @@ read_rates(SmkDoctor *doctor, void *state)
 								  smk_doctor_named(binding, "at")))));
 	for (uint64 row = 0; row < rows; row++)
 		if (smk_doctor_text(row, 1))
-			add_currency(doctor, &money->rates, smk_doctor_text(row, 1), smk_doctor_text(row, 2), 1);
+			add_currency(doctor, money->rates, smk_doctor_text(row, 1), smk_doctor_text(row, 2), 1);
 }
 
 /* Reports amounts of a currency that no rate converts: all of them, or those before its first day. */
@@ -322,14 +360,12 @@ static void
 report_rate(SmkDoctor *doctor, const Money *money, const SmkBinding *binding, const Currency *currency)
 {
 	const char *target = doctor->config->currency;
-	const char *rates_from = NULL;
+	const Currency *rate = currency_of(money->rates, currency->code);
+	const char *rates_from = rate ? rate->first_on : NULL;
 	char *first_on = currency->first_on;
 	int64 count = currency->count;
-	ListCell *cell;
 
-	foreach (cell, money->rates)
-		if (strcmp(((Currency *) lfirst(cell))->code, currency->code) == 0)
-			rates_from = ((Currency *) lfirst(cell))->first_on;
+	CHECK_FOR_INTERRUPTS();
 	if (rates_from != NULL && (first_on == NULL || strcmp(first_on, rates_from) >= 0))
 		return;
 	if (rates_from != NULL)
@@ -359,7 +395,7 @@ read_money(SmkDoctor *doctor, void *state)
 	Money *money = state;
 	SmkBinding *binding = money->is_entered ? smk_doctor_entered(doctor, money->entity)
 											: smk_doctor_binding(doctor, money->entity);
-	List *own = NIL;
+	Currencies *own = new_currencies();
 	char *at;
 	char *currency;
 	uint64 rows;
@@ -385,10 +421,10 @@ read_money(SmkDoctor *doctor, void *state)
 	{
 		char *code = smk_doctor_text(row, 1);
 
-		add_currency(doctor, &money->currencies, code, NULL, smk_doctor_number(row, 2));
-		add_currency(doctor, &own, code, smk_doctor_text(row, 3), smk_doctor_number(row, 2));
+		add_currency(doctor, money->currencies, code, NULL, smk_doctor_number(row, 2));
+		add_currency(doctor, own, code, smk_doctor_text(row, 3), smk_doctor_number(row, 2));
 	}
-	foreach (cell, own)
+	foreach (cell, own->list)
 		if (doctor->config->currency &&
 			strcmp(((Currency *) lfirst(cell))->code, doctor->config->currency) != 0)
 			report_rate(doctor, money, binding, lfirst(cell));
@@ -426,25 +462,21 @@ report_currencies(SmkDoctor *doctor, List *currencies)
 void
 smk_doctor_money(SmkDoctor *doctor)
 {
-	Money sources[] = {{"opportunity", "created_at", false, NIL, NIL},
-					   {"spend", "at", false, NIL, NIL},
-					   {"spend", "at", true, NIL, NIL},
-					   {"revenue", "at", false, NIL, NIL},
-					   {"subscription", "starts_at", false, NIL, NIL}};
-	Money rates = {"exchange_rate", "at", false, NIL, NIL};
-	List *currencies = NIL;
+	Currencies *known = new_currencies();
+	Currencies *currencies = new_currencies();
+	Money sources[] = {{"opportunity", "created_at", false, known, currencies},
+					   {"spend", "at", false, known, currencies},
+					   {"spend", "at", true, known, currencies},
+					   {"revenue", "at", false, known, currencies},
+					   {"subscription", "starts_at", false, known, currencies}};
+	Money rates = {"exchange_rate", "at", false, known, currencies};
 
 	smk_doctor_guard(doctor, "exchange_rate", read_rates, &rates);
 	rates.is_entered = true;
 	smk_doctor_guard(doctor, "exchange_rate", read_rates, &rates);
 	for (size_t i = 0; i < lengthof(sources); i++)
-	{
-		sources[i].rates = rates.rates;
-		sources[i].currencies = currencies;
 		smk_doctor_guard(doctor, sources[i].entity, read_money, &sources[i]);
-		currencies = sources[i].currencies;
-	}
-	report_currencies(doctor, currencies);
+	report_currencies(doctor, currencies->list);
 }
 
 /* Resolves a metric's name: an ambiguous one is an error. */

@@ -166,8 +166,9 @@ typedef struct LabelGroup
 	int best; /* position of the label that the others are to be called like */
 } LabelGroup;
 
-static HTAB *
-new_groups(const char *name, Size size)
+/* A hash table whose entries begin with a label, a char *; in the current context. */
+HTAB *
+smk_label_table(const char *name, Size size)
 {
 	HASHCTL control = {0};
 
@@ -200,7 +201,7 @@ static char *
 not_known_to_meet(Work *work, const char *raw)
 {
 	SmkValues *result = work->result;
-	HTAB *shown = new_groups("smarketing values shown", sizeof(LabelGroup));
+	HTAB *shown = smk_label_table("smarketing values shown", sizeof(LabelGroup));
 	StringInfoData labels;
 	int count = 0;
 
@@ -312,8 +313,8 @@ compare_values(const void *a, const void *b)
 static void
 match(SmkValues *result)
 {
-	HTAB *shown = new_groups("smarketing values shown", sizeof(LabelGroup));
-	HTAB *alike = new_groups("smarketing values alike", sizeof(LabelGroup));
+	HTAB *shown = smk_label_table("smarketing values shown", sizeof(LabelGroup));
+	HTAB *alike = smk_label_table("smarketing values alike", sizeof(LabelGroup));
 
 	for (int i = 0; i < result->count; i++)
 		group_of(shown, result->values[i].shown)->sides |= sides_of(result, &result->values[i]);
@@ -367,7 +368,7 @@ smk_unmatched(SmkDoctor *doctor, const char *dimension, bool counts_all)
 	if (strcmp(dimension, "origin") == 0 || strcmp(dimension, "target") == 0)
 		return result;
 	work.by = smk_request_by(doctor->config, dimension);
-	work.known = new_groups("smarketing values", sizeof(Known));
+	work.known = smk_label_table("smarketing values", sizeof(Known));
 	work.is_entered = true;
 	smk_doctor_guard(doctor, "spend", read_place, &work);
 	work.is_entered = false;

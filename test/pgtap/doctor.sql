@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(149);
+SELECT plan(152);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -291,6 +291,29 @@ SELECT results_eq($$SELECT entity, problem, row_count FROM smarketing.doctor() W
              ('opportunity', 'opportunity_id is NULL: nothing can be found by it', 500), ('opportunity', 'created_at is NULL: counted in no period', 500)$$, 'NULLs everywhere');
 TRUNCATE person, trade, step;
 SELECT results_eq('SELECT severity, problem FROM smarketing.doctor()', $$VALUES ('info', '"Big CRM".person has no rows'), ('info', '"Big CRM".step has no rows'), ('info', '"Big CRM".trade has no rows')$$, 'no rows');
+
+-- Who cancels does not wait: a column that is no stage, or no currency, has as many labels as rows.
+DO $$BEGIN PERFORM smarketing.unbind(entity) FROM smarketing.binding; END$$;
+CREATE TABLE many_leads AS SELECT n AS lead_id, now() AS created_at, 'It is stage ' || n AS stage FROM generate_series(1, 60000) AS n;
+CREATE TABLE many_spends AS SELECT now() AS at, 1 AS amount, 'Ads' AS channel, 'X' || n AS currency FROM generate_series(1, 30000) AS n;
+SELECT smarketing.bind('lead', 'many_leads') \g /dev/null
+CREATE FUNCTION overtime(call text) RETURNS interval LANGUAGE plpgsql AS $$
+DECLARE
+    start timestamptz := clock_timestamp();
+BEGIN
+    EXECUTE call;
+    RETURN clock_timestamp() - start;
+EXCEPTION WHEN query_canceled THEN
+    RETURN clock_timestamp() - start;
+END $$;
+SET statement_timeout = '1s';
+SELECT cmp_ok(overtime('SELECT count(*) FROM smarketing.getting_started()'), '<', interval '4 seconds', 'many labels of stages');
+RESET statement_timeout;
+SELECT is((SELECT regexp_count(statement, 'It is stage') FROM smarketing.getting_started() WHERE statement LIKE '%map_stage%'), 60000, 'all of which are there');
+SELECT smarketing.unbind('lead'), smarketing.bind('spend', 'many_spends') \g /dev/null
+SET statement_timeout = '1s';
+SELECT cmp_ok(overtime('SELECT count(*) FROM smarketing.doctor()'), '<', interval '4 seconds', 'many currencies');
+RESET statement_timeout;
 DROP OWNED BY doctor_reader;
 DROP ROLE doctor_reader;
 SELECT * FROM finish();
