@@ -4,8 +4,8 @@
  * One table holds leads and opportunities; a lead that is converted keeps its row. Times have no zone and
  * mean UTC. What a deal came to is Odoo 19's own verdict, which earlier versions compute and do not store:
  * won in a won stage with probability 100, also where it was archived later; lost where it is archived with
- * probability 0. Odoo 14 clears date_closed of what is lost, and any version where the stage moves later:
- * then the tracked change tells.
+ * probability 0. The won_status of earlier enterprise editions is another one. Odoo 14 clears date_closed of
+ * what is lost, and any version where the stage moves later: then the tracked change tells.
  */
 #include "postgres.h"
 
@@ -62,6 +62,8 @@ static const SmkPresetAlias odoo_aliases[] = {{"crm_stage", "crm_stage"},
 #define STAGE_LABEL(stage, id) "COALESCE({" stage ".name:label}, 'deleted stage ' || " id ")"
 
 static const SmkPresetPart odoo_parts[] = {
+	/* Before 19 only the enterprise stores a verdict, and another one: active with probability 100. */
+	{"won", "{?crm_stage.team_id}[won_rule]"},
 	{"won", "CASE {.won_status} WHEN 'won' THEN true WHEN 'lost' THEN false WHEN 'pending' THEN NULL ELSE "
 			"[won_rule] END"},
 	{"won", "CASE {.won_status} WHEN 'won' THEN true WHEN 'lost' THEN false END"},

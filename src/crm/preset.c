@@ -348,6 +348,17 @@ write_index(Writing *writing, const char *alias, const char *column)
 	return NULL;
 }
 
+/* An empty text where the schema has a column "alias.column"; NULL otherwise. */
+static char *
+write_presence(Writing *writing, const char *alias, const char *column)
+{
+	const char *table;
+
+	if (!alias_table(writing, alias, &table) || table == NULL)
+		elog(ERROR, "preset \"%s\" has no alias \"%s\"", writing->preset->name, alias);
+	return probed_find(writing, table, column) ? pstrdup("") : NULL;
+}
+
 /* The part of that name by the first way of which nothing is missing, or NULL. */
 static char *
 write_part(Writing *writing, const char *name, bool is_outside)
@@ -398,7 +409,8 @@ write_template(Writing *writing, const char *sql, bool is_outside)
 		char *column;
 		char *text;
 
-		if (end == NULL || !(p[1] == '.' || p[1] == '#' || p[1] == '@' || (p[1] >= 'a' && p[1] <= 'z')))
+		if (end == NULL ||
+			!(p[1] == '.' || p[1] == '#' || p[1] == '?' || p[1] == '@' || (p[1] >= 'a' && p[1] <= 'z')))
 		{
 			appendStringInfoChar(&result, *p);
 			continue;
@@ -409,6 +421,7 @@ write_template(Writing *writing, const char *sql, bool is_outside)
 			*column++ = '\0';
 		text = *p == '['				? write_part(writing, name, is_outside)
 			   : name[0] == '#'			? write_index(writing, name + 1, column)
+			   : name[0] == '?'			? write_presence(writing, name + 1, column)
 			   : strcmp(name, "@") == 0 ? pstrdup(quote_identifier(writing->entity->entity))
 			   : column					? write_column(writing, name, column, is_outside)
 										: write_table(writing, name);

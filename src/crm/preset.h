@@ -6,6 +6,7 @@
  *   {alias.column}     a column of what is joined under that alias, or of a subquery's table of that alias;
  *   {.column}          a column of the entity's own table; {@} is the name under which that stands;
  *   {#alias.column}    nothing, where an index finds the column's values;
+ *   {?alias.column}    nothing, where there is such a column;
  *   {..a|b}            the first of these spellings that is there;
  *   {..column:time}    a time without zone, in the preset's, whatever the column has;
  *   {..column:label}   a text that may be kept by language: the English one, else any;

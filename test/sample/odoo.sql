@@ -2,7 +2,7 @@
 -- The same fourteen leads with their changes, and invoices, in the tables and columns of that version. All names
 -- and amounts are invented. In it are the traps that the preset is to read right; each has a word where it stands.
 SET client_min_messages = warning;
-SELECT :version >= 15 AS has_members, :version >= 16 AS is_translated, :version >= 17 AS has_field_id, :version >= 19 AS has_verdict \gset
+SELECT :version >= 15 AS has_members, :version >= 16 AS is_translated, :version >= 17 AS has_field_id, :version >= 19 AS has_verdict, :version = 18 AS is_enterprise \gset
 DROP SCHEMA IF EXISTS :"schema" CASCADE;
 CREATE SCHEMA :"schema";
 SET search_path = :"schema", pg_catalog;
@@ -112,6 +112,11 @@ ALTER TABLE crm_lead ADD won_status varchar;
 UPDATE crm_lead SET won_status = CASE WHEN id IN (3, 4, 9, 10) THEN 'won' WHEN id IN (2, 6, 12, 13) THEN 'lost' ELSE 'pending' END;
 \else
 ALTER TABLE crm_stage ADD team_id int;
+\endif
+-- Before 19 the enterprise stores another verdict: won is what is active with probability 100.
+\if :is_enterprise
+ALTER TABLE crm_lead ADD won_status varchar;
+UPDATE crm_lead SET won_status = CASE WHEN active AND probability = 100 THEN 'won' WHEN NOT active AND probability = 0 THEN 'lost' ELSE 'pending' END;
 \endif
 DROP FUNCTION label(text, jsonb);
 -- Of Odoo's own indexes those that find the changes of a lead.
