@@ -100,8 +100,10 @@ static const SmkPresetPart odoo_parts[] = {
 	 "        max({message.date:time}) FILTER (WHERE {field.name} = 'active' AND "
 	 "{tracking.new_value_integer} = "
 	 "0) AS lost_at"},
-	/* A won stage from which a deal came back is none that it reached: its label is read otherwise there. */
+	/* A won stage from which a deal came back, or in which it was lost, is none that it reached: its label is
+	   read otherwise there. */
 	{"pipeline", "CASE WHEN {entered.is_won} AND [won] IS NOT TRUE THEN 'reopened' END"},
+	{"pipeline_now", "CASE WHEN {crm_stage.is_won} AND [won] IS NOT TRUE THEN 'reopened' END"},
 	{"outcome", "LEFT JOIN LATERAL (\n"
 				"    SELECT [won] AS is_won FROM {crm_lead} AS {@} LEFT JOIN {crm_stage} AS crm_stage ON "
 				"{crm_stage.id} = {.stage_id}\n"
@@ -259,8 +261,8 @@ static const SmkPresetEntity odoo_entities[] = {
 		{entity, "account_id", "{.partner_id}", "contacts of one firm are accounts of their own"},           \
 		{entity, "label", "{.name}", NULL},                                                                  \
 		{entity, "stage", STAGE_LABEL("crm_stage", "{.stage_id}"), NULL},                                    \
-		{entity, "channel", "[channel]", NULL}, {entity, "campaign", "[campaign]", NULL},                    \
-		{entity, "owner", "{salesperson.name}", NULL},                                                       \
+		{entity, "pipeline", "[pipeline_now]", NULL}, {entity, "channel", "[channel]", NULL},                \
+		{entity, "campaign", "[campaign]", NULL}, {entity, "owner", "{salesperson.name}", NULL},             \
 		{entity, "owner", "{res_users.login}", "owners are logins"},                                         \
 		{entity, "owner", "{.user_id}", "owners are numbers of users"},                                      \
 	{                                                                                                        \

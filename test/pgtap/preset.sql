@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(133);
+SELECT plan(134);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -66,7 +66,7 @@ BEGIN
     DELETE FROM smarketing.stage_map;
     PERFORM use('odoo_' || version, 'lead', 'opportunity', 'stage_change', 'activity', 'revenue', 'account', 'owner');
     RETURN NEXT results_eq('SELECT entity, source, columns FROM used WHERE source IS NOT NULL',
-        format($q$VALUES ('lead', '%1$s.crm_lead', 11), ('opportunity', '%1$s.crm_lead', 16), ('stage_change', '%1$s.mail_tracking_value', 4), ('activity', '%1$s.mail_message', 4), ('revenue', '%1$s.account_move', 6), ('account', '%1$s.res_partner', 3), ('owner', '%1$s.res_users', 5)$q$, 'odoo_' || version), version || ': all of it is bound');
+        format($q$VALUES ('lead', '%1$s.crm_lead', 12), ('opportunity', '%1$s.crm_lead', 17), ('stage_change', '%1$s.mail_tracking_value', 4), ('activity', '%1$s.mail_message', 4), ('revenue', '%1$s.account_move', 6), ('account', '%1$s.res_partner', 3), ('owner', '%1$s.res_users', 5)$q$, 'odoo_' || version), version || ': all of it is bound');
     RETURN NEXT set_eq('SELECT lead_id, account_id, stage, channel, campaign, owner, disqualified_at, disqualified_reason FROM bound_lead', 'SELECT lead_id, account_id, stage, channel::varchar, campaign, owner::varchar, disqualified_at, disqualified_reason FROM expected_lead', version || ': leads');
     RETURN NEXT set_eq('SELECT opportunity_id, created_at, closed_at, won, amount, currency::text, lost_reason::text FROM bound_opportunity', 'SELECT * FROM expected_opportunity', version || ': opportunities, won and lost by the verdict of Odoo 19');
     RETURN NEXT bag_eq('SELECT lead_id, date_trunc(''second'', at), stage, pipeline FROM bound_stage_change', 'SELECT * FROM expected_stage_change', version || ': changes of stage, the first stage included');
@@ -89,6 +89,11 @@ SELECT version_is_read('19');
 SELECT results_eq($$SELECT label, pipeline, stage::text FROM smarketing.stage_map ORDER BY stage_map.pipeline NULLS FIRST, stage_map.stage$$,
     $$VALUES ('New', NULL, 'lead'), ('Qualified', NULL, 'sql'), ('Angebot', NULL, 'opportunity'), ('Won', NULL, 'won'), ('Won', 'reopened', 'opportunity')$$, 'stages are funnel stages');
 SELECT results_eq($$SELECT leads, opportunities, won FROM smarketing.sales_qualified_leads(NULL, NULL, 'all')$$, $$VALUES (14::bigint, 12::bigint, 4::bigint)$$, 'won leads are those that are won now');
+-- Lost, or set below 100 by hand, where it stands in the won stage: it is no customer there either.
+BEGIN;
+UPDATE odoo_19.crm_lead SET stage_id = 4 WHERE id IN (2, 12, 14);
+SELECT results_eq($$SELECT won, customers FROM smarketing.sales_qualified_leads(NULL, NULL, 'all'), smarketing.cost_per_lead(NULL, NULL, 'all')$$, $$VALUES (4::bigint, 4::bigint)$$, 'nor are those that were lost in the won stage');
+ROLLBACK;
 SELECT matches(missing('stage_change'), 'stage 5 was deleted, and changes into it \(1\) .*SELECT smarketing.map_stage\(''deleted stage 5'', ''opportunity''\)', 'a stage that was deleted is told of');
 SELECT matches(missing('opportunity'), 'closed_at: slower than need be \(no index on mail_tracking_value.mail_message_id\)', 'a missing index is told of');
 
