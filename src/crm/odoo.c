@@ -339,7 +339,7 @@ static const SmkPresetColumn odoo_columns[] = {
 	{NULL, NULL, NULL, NULL}};
 
 /* By order: the first is a lead's, the second qualifies it where more follow, the others are an
- * opportunity's. */
+ * opportunity's. A label that is won in one team alone is none: what is won there, its opportunity tells. */
 static const char odoo_stages[] =
 	"SELECT label, CASE WHEN is_won THEN 'won' WHEN place = 1 THEN 'lead' WHEN place = 2 AND places > 2 THEN "
 	"'sql' ELSE 'opportunity' END AS stage, NULL AS pipeline, is_won, place\n"
@@ -347,7 +347,7 @@ static const char odoo_stages[] =
 	"    SELECT label, is_won, row_number() OVER by_place AS place, count(*) OVER (PARTITION BY is_won) AS "
 	"places\n"
 	"    FROM (\n"
-	"        SELECT {crm_stage.name:label} AS label, bool_or(COALESCE({crm_stage.is_won}, false)) AS "
+	"        SELECT {crm_stage.name:label} AS label, bool_and(COALESCE({crm_stage.is_won}, false)) AS "
 	"is_won,\n"
 	"            min(COALESCE({crm_stage.sequence}, 0)) AS sequence, min({crm_stage.id}) AS id\n"
 	"        FROM {crm_stage} AS crm_stage GROUP BY 1) AS named\n"
