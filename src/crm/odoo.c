@@ -113,13 +113,14 @@ static const SmkPresetPart odoo_parts[] = {
 				"ON {crm_stage.id} = {.stage_id}) AS outcome\n"
 				"    ON outcome.id = tracked.res_id"},
 	/*
-	 * Times are whole seconds: of two changes in one the ids tell the order. Each change, and before them the
-	 * stage in which the lead began: the old one of its first change, else today's.
+	 * Times are whole seconds: of two changes in one the ids tell the order, by their last six digits. Each
+	 * change, and before them the stage in which the lead began: the old one of its first change, else
+	 * today's.
 	 */
 	{"stage_change",
 	 "WITH tracked AS MATERIALIZED (\n"
 	 "    SELECT {message.res_id} AS res_id, {message.date:time} + {tracking.id} % 1000000 * interval '1 "
-	 "microsecond' AS date, {tracking.id} AS id,\n"
+	 "microsecond' AS date, {message.date:time} AS at_second, {tracking.id} AS id,\n"
 	 "        {tracking.old_value_integer} AS old_stage, {tracking.new_value_integer} AS new_stage\n"
 	 "    FROM {mail_tracking_value} AS tracking\n"
 	 "    JOIN {mail_message} AS message ON {message.id} = {tracking.mail_message_id} AND {message.model} = "
@@ -142,7 +143,7 @@ static const SmkPresetPart odoo_parts[] = {
 													"{.stage_id}\n"
 													"LEFT JOIN (\n"
 													"    SELECT DISTINCT ON (res_id) res_id, old_stage FROM "
-													"tracked ORDER BY res_id, date, id) AS first ON "
+													"tracked ORDER BY res_id, at_second, id) AS first ON "
 													"first.res_id = {.id}\n"
 													"CROSS JOIN LATERAL (SELECT CASE WHEN first.res_id IS "
 													"NULL THEN {.stage_id} ELSE nullif(first.old_stage, 0) "

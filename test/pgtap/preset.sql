@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(135);
+SELECT plan(136);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -93,6 +93,10 @@ SELECT results_eq($$SELECT leads, opportunities, won FROM smarketing.sales_quali
 BEGIN;
 UPDATE odoo_19.crm_lead SET stage_id = 4 WHERE id IN (2, 12, 14);
 SELECT results_eq($$SELECT won, customers FROM smarketing.sales_qualified_leads(NULL, NULL, 'all'), smarketing.cost_per_lead(NULL, NULL, 'all')$$, $$VALUES (4::bigint, 4::bigint)$$, 'nor are those that were lost in the won stage');
+ROLLBACK;
+BEGIN;
+UPDATE odoo_19.mail_tracking_value SET id = id + 999987 WHERE id IN (12, 13);
+SELECT results_eq('SELECT DISTINCT stage::text FROM bound_stage_change WHERE lead_id = 11 ORDER BY 1', $$VALUES ('Angebot'), ('New'), ('deleted stage 5')$$, 'the first stage is told by the whole ids of changes in one second');
 ROLLBACK;
 -- One label of two stages, of which one is won: what stands in the other is no customer.
 BEGIN;
