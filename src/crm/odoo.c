@@ -80,11 +80,6 @@ static const SmkPresetPart odoo_parts[] = {
 	 "CASE WHEN [won] IS NOT NULL THEN COALESCE({.date_closed:time}, {.create_date:time}) END"},
 	{"is_undated", "{.date_closed} IS NULL"},
 	{"is_undated", "true"},
-	{"opened_at", "COALESCE({.date_conversion:time}, {.create_date:time})"},
-	{"opened_at", "{.create_date}"},
-	{"channel", "COALESCE({utm_source.name:label}, {utm_medium.name:label})"},
-	{"channel", "{utm_source.name:label}"},
-	{"channel", "{utm_medium.name:label}"},
 	{"campaign", "COALESCE({utm_campaign.title:label}, {utm_campaign.name:label})"},
 	{"campaign", "{utm_campaign.name:label}"},
 	/*
@@ -256,13 +251,20 @@ static const SmkPresetEntity odoo_entities[] = {
 	 "them with smarketing.bind('goal', ...)"},
 	{NULL, NULL, NULL, NULL, NULL, NULL}};
 
+#define CHANNEL_OF(entity)                                                                                   \
+	{entity, "channel", "COALESCE({utm_source.name:label}, {utm_medium.name:label})", NULL},                 \
+		{entity, "channel", "{utm_source.name:label}", "sources are the only channels"},                     \
+	{                                                                                                        \
+		entity, "channel", "{utm_medium.name:label}", "media are the only channels"                          \
+	}
+
 /* What leads and opportunities have alike. */
 #define OF_EACH(entity)                                                                                      \
 	{entity, "account_id", "COALESCE({customer.commercial_partner_id}, {.partner_id})", NULL},               \
 		{entity, "account_id", "{.partner_id}", "contacts of one firm are accounts of their own"},           \
 		{entity, "label", "{.name}", NULL},                                                                  \
 		{entity, "stage", STAGE_LABEL("crm_stage", "{.stage_id}"), NULL},                                    \
-		{entity, "pipeline", "[pipeline_now]", NULL}, {entity, "channel", "[channel]", NULL},                \
+		{entity, "pipeline", "[pipeline_now]", NULL}, CHANNEL_OF(entity),                                    \
 		{entity, "campaign", "[campaign]", NULL}, {entity, "owner", "{salesperson.name}", NULL},             \
 		{entity, "owner", "{res_users.login}", "owners are logins"},                                         \
 		{entity, "owner", "{.user_id}", "owners are numbers of users"},                                      \
@@ -288,7 +290,8 @@ static const SmkPresetColumn odoo_columns[] = {
 	{"opportunity", "filter", "{.type} = 'opportunity'", NULL},
 	{"opportunity", "opportunity_id", "{.id}", NULL},
 	{"opportunity", "lead_id", "{.id}", NULL},
-	{"opportunity", "created_at", "[opened_at]", NULL},
+	{"opportunity", "created_at", "COALESCE({.date_conversion:time}, {.create_date:time})", NULL},
+	{"opportunity", "created_at", "{.create_date}", "what was converted counts from when it came as a lead"},
 	OF_EACH("opportunity"),
 	{"opportunity", "amount", "{.expected_revenue}", NULL},
 	{"opportunity", "currency", "{res_currency.name}", NULL},
@@ -315,7 +318,7 @@ static const SmkPresetColumn odoo_columns[] = {
 	{"revenue", "at", "{.invoice_date}", NULL},
 	{"revenue", "amount", "{.amount_untaxed_signed}", NULL},
 	{"revenue", "currency", "{res_currency.name}", NULL},
-	{"revenue", "channel", "[channel]", NULL},
+	CHANNEL_OF("revenue"),
 	{"revenue", "owner", "{salesperson.name}", NULL},
 	{"revenue", "owner", "{res_users.login}", "owners are logins"},
 	{"revenue", "owner", "{.invoice_user_id|user_id}", "owners are numbers of users"},

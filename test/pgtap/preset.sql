@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(136);
+SELECT plan(138);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -177,12 +177,15 @@ SELECT is((SELECT count(*) FROM smarketing.bindings WHERE entity = 'lead' AND pr
 SELECT use('odoo_18') \gset
 SELECT results_eq($$SELECT by_1, created FROM smarketing.opportunity_win_rate(NULL, NULL, 'all', '{channel}')$$, $$VALUES ('(none)', 8::bigint), ('Banner', 1), ('Email', 3)$$, 'called again it goes on with what is there: media alone');
 
+SELECT matches(missing('lead'), 'channel: media are the only channels \(no column crm_lead.source_id\)', 'and says so');
+
 -- Half an Odoo: what is missing is named, the rest is bound.
-ALTER TABLE odoo_17.crm_lead DROP lost_reason_id, ALTER expected_revenue TYPE text;
+ALTER TABLE odoo_17.crm_lead DROP lost_reason_id, DROP date_conversion, ALTER expected_revenue TYPE text;
 SELECT use('odoo_17') \gset
 DROP TABLE odoo_17.mail_tracking_value, odoo_17.account_move, odoo_17.crm_team_member, odoo_17.res_partner;
 SELECT use('odoo_17', 'lead', 'owner') \gset
 SELECT matches(missing('opportunity'), 'lost_reason: no column crm_lead.lost_reason_id', 'a missing column is named');
+SELECT matches(missing('opportunity'), 'created_at: what was converted counts from when it came as a lead \(no column crm_lead.date_conversion\)', 'so is one for which there is a worse way');
 SELECT matches(missing('opportunity'), 'amount" of entity "opportunity" must be a number, not text', 'one of another type is named');
 SELECT matches(missing('opportunity'), 'closed_at: without tracked changes .* \(no table mail_tracking_value\)', 'a worse way is told of');
 SELECT is(missing('stage_change'), 'no table mail_tracking_value; without it the funnel knows the stages of today only; what was bound works no longer, and is forgotten', 'a missing table is named, what was bound of it is forgotten');
