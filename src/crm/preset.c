@@ -79,30 +79,67 @@ preset_find(const char *name)
 					errhint("Presets: %s. See smarketing.presets().", names.data)));
 }
 
-/* The schemas that have the tables and columns by which the CRM is told, in the order of their names; inside
- * SPI. */
+/* The query of the schemas that have the tables and columns by which the CRM is told: nspname. palloc'd. */
+static char *
+preset_found(const SmkPreset *preset)
+{
+	StringInfoData needed;
+
+	initStringInfo(&needed);
+	for (const char *const *name = preset->needed; name[0] != NULL; name += 2)
+		appendStringInfo(&needed, "%s(%s, %s)", needed.len ? ", " : "", quote_literal_cstr(name[0]),
+						 quote_literal_cstr(name[1]));
+	return psprintf("SELECT nspname FROM pg_catalog.pg_namespace AS schema\n"
+					"WHERE nspname NOT LIKE 'pg\\_%%' AND NOT EXISTS (\n"
+					"    SELECT FROM (VALUES %s) AS needed (name, attribute) WHERE NOT EXISTS (\n"
+					"        SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_attribute ON attrelid = "
+					"pg_class.oid\n"
+					"        WHERE relnamespace = schema.oid AND relname = needed.name\n"
+					"            AND attname = needed.attribute AND NOT attisdropped))",
+					needed.data);
+}
+
+/* The value of a query of one row, or NULL; inside SPI. */
+static char *
+preset_lookup(const SmkPreset *preset, const char *sql)
+{
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for preset \"%s\"", preset->name);
+	return SPI_processed > 0 ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : NULL;
+}
+
+/* The schemas in which the CRM is found, in the order of their names, or NULL; inside SPI. */
 static char *
 preset_schemas(const SmkPreset *preset)
 {
-	StringInfoData sql;
+	return preset_lookup(
+		preset,
+		psprintf("SELECT pg_catalog.string_agg(pg_catalog.quote_ident(nspname), ', ' ORDER BY nspname)\n"
+				 "FROM (%s) AS found",
+				 preset_found(preset)));
+}
 
-	initStringInfo(&sql);
-	for (const char *const *needed = preset->needed; needed[0] != NULL; needed += 2)
-		appendStringInfo(&sql, "%s(%s, %s)", sql.len ? ", " : "", quote_literal_cstr(needed[0]),
-						 quote_literal_cstr(needed[1]));
-	if (SPI_execute(
-			psprintf("SELECT pg_catalog.string_agg(pg_catalog.quote_ident(nspname), ', ' ORDER BY nspname)\n"
-					 "FROM pg_catalog.pg_namespace AS schema\n"
-					 "WHERE nspname NOT LIKE 'pg\\_%%' AND NOT EXISTS (\n"
-					 "    SELECT FROM (VALUES %s) AS needed (name, attribute) WHERE NOT EXISTS (\n"
-					 "        SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_attribute ON attrelid = "
-					 "pg_class.oid\n"
-					 "        WHERE relnamespace = schema.oid AND relname = needed.name\n"
-					 "            AND attname = needed.attribute AND NOT attisdropped))",
-					 sql.data),
-			true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for preset \"%s\"", preset->name);
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+/* The call of the preset (NULL: of any) for the CRM that is in the schema (NULL: in any, public before
+ * others); NULL where none is found. Inside SPI, palloc'd. */
+char *
+smk_preset_call(const char *preset, const char *schema)
+{
+	for (size_t i = 0; i < lengthof(presets); i++)
+	{
+		char *found;
+
+		if (preset != NULL && strcmp(preset, presets[i]->name) != 0)
+			continue;
+		found = preset_lookup(presets[i], psprintf("SELECT nspname FROM (%s) AS found WHERE nspname = %s\n"
+												   "ORDER BY nspname <> 'public', nspname LIMIT 1",
+												   preset_found(presets[i]),
+												   schema ? quote_literal_cstr(schema) : "nspname"));
+
+		if (found != NULL)
+			return psprintf("SELECT * FROM smarketing.use_preset(%s%s)", quote_literal_cstr(presets[i]->name),
+							strcmp(found, "public") == 0 ? "" : psprintf(", %s", quote_literal_cstr(found)));
+	}
+	return NULL;
 }
 
 /* Looks up every column that the schema has of the preset's tables. */

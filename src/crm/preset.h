@@ -85,4 +85,6 @@ typedef struct SmkPreset
 
 extern const SmkPreset smk_preset_odoo;
 
+extern char *smk_preset_call(const char *preset, const char *schema);
+
 #endif

@@ -14,6 +14,7 @@
 #include "utils/regproc.h"
 
 #include "compat.h"
+#include "crm/preset.h"
 #include "doctor/doctor.h"
 #include "kpi/source.h"
 
@@ -127,6 +128,15 @@ leave_out(SmkDoctor *doctor, void *state)
 	MemoryContextSwitchTo(caller);
 }
 
+/* The call that binds an entity anew where a preset did: the CRM was upgraded. NULL where none finds it. */
+static char *
+preset_again(const SmkBinding *binding)
+{
+	RangeVar *name = makeRangeVarFromNameList(stringToQualifiedNameList(binding->relation, NULL));
+
+	return binding->query ? smk_preset_call(NULL, name->schemaname) : NULL;
+}
+
 /* Reports a problem, and takes what has it out of the configuration. */
 static void
 report_problem(SmkDoctor *doctor, Problem *problem)
@@ -138,7 +148,11 @@ report_problem(SmkDoctor *doctor, Problem *problem)
 	if (*binding == NULL)
 		return;
 	if (is_whole)
-		problem->hint = psprintf("SELECT smarketing.unbind('%s')", problem->entity->name);
+	{
+		problem->hint = preset_again(*binding);
+		if (problem->hint == NULL)
+			problem->hint = psprintf("SELECT smarketing.unbind('%s')", problem->entity->name);
+	}
 	else if (column >= 0)
 	{
 		(*binding)->columns[column].text = NULL;

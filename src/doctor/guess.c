@@ -15,7 +15,8 @@ typedef struct Word
 	const char *meaning;
 } Word;
 
-static const Word stage_words[] = {{"unqualif", "disqualified"},
+static const Word stage_words[] = {{"deleted stage ", "opportunity"}, /* so a preset names it, and says */
+								   {"unqualif", "disqualified"},
 								   {"disqualif", "disqualified"},
 								   {"junk", "disqualified"},
 								   {"spam", "disqualified"},

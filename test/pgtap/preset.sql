@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(138);
+SELECT plan(140);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -106,6 +106,7 @@ SELECT use('odoo_19') \g /dev/null
 SELECT results_eq($$SELECT won, customers FROM smarketing.sales_qualified_leads(NULL, NULL, 'all'), smarketing.cost_per_lead(NULL, NULL, 'all')$$, $$VALUES (4::bigint, 4::bigint)$$, 'nor are those in a stage that has the name of a won one');
 ROLLBACK;
 SELECT matches(missing('stage_change'), 'stage 5 was deleted, and changes into it \(1\) .*SELECT smarketing.map_stage\(''deleted stage 5'', ''opportunity''\)', 'a stage that was deleted is told of');
+SELECT results_eq($$SELECT hint FROM smarketing.doctor() WHERE problem LIKE 'stage "deleted stage 5"%'$$, $$VALUES ('SELECT smarketing.map_stage(''deleted stage 5'', ''opportunity'')')$$, 'and doctor() proposes the same');
 SELECT matches(missing('opportunity'), 'closed_at: slower than need be \(no index on mail_tracking_value.mail_message_id\)', 'a missing index is told of');
 
 -- The indexes that Odoo makes: closings are then looked up one by one, with the same result.
@@ -174,6 +175,7 @@ DROP VIEW bound_opportunity, bound_stage_change;
 SELECT lives_ok('ALTER TABLE odoo_18.crm_lead RENAME source_id TO origin_id', 'the CRM renames a column');
 SELECT throws_like('SELECT smarketing.opportunity_win_rate()', 'query "preset" of entity "opportunity": column opportunity.source_id does not exist', 'a figure says so');
 SELECT is((SELECT count(*) FROM smarketing.bindings WHERE entity = 'lead' AND problem LIKE 'query "preset" of entity "lead"%'), (SELECT count(*) FROM smarketing.binding_column WHERE entity = 'lead'), 'bindings does too');
+SELECT results_eq($$SELECT DISTINCT hint FROM smarketing.doctor() WHERE problem LIKE 'query "preset"%'$$, $$VALUES ('SELECT * FROM smarketing.use_preset(''odoo'', ''odoo_18'')')$$, 'and doctor() says what mends it');
 SELECT use('odoo_18') \gset
 SELECT results_eq($$SELECT by_1, created FROM smarketing.opportunity_win_rate(NULL, NULL, 'all', '{channel}')$$, $$VALUES ('(none)', 8::bigint), ('Banner', 1), ('Email', 3)$$, 'called again it goes on with what is there: media alone');
 
