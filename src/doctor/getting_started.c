@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "crm/preset.h"
 #include "doctor/candidate.h"
 #include "doctor/doctor.h"
 #include "doctor/unmatched.h"
@@ -74,17 +75,21 @@ add_presets(SmkDoctor *doctor, void *state)
 	Guide *guide = state;
 	bool is_bound =
 		smk_doctor_binding(doctor, "lead") != NULL && smk_doctor_binding(doctor, "opportunity") != NULL;
+	List *found = NIL;
+	ListCell *cell;
 	uint64 rows;
 
 	rows = smk_doctor_query("SELECT preset FROM smarketing.presets() WHERE found ORDER BY 1");
 	for (uint64 row = 0; row < rows; row++)
+		found = lappend(found, smk_doctor_text(row, 1));
+	foreach (cell, found)
 	{
-		char *preset = smk_doctor_text(row, 1);
+		char *preset = lfirst(cell);
 
 		add_step(guide, is_bound ? "done" : "to do",
 				 is_bound ? psprintf("this looks like %s: it is bound", preset)
 						  : psprintf("this looks like %s: bind all of it at once", preset),
-				 psprintf("SELECT * FROM smarketing.use_preset(%s)", quote_literal_cstr(preset)));
+				 smk_preset_call(preset, NULL));
 		guide->has_preset = guide->has_preset || !is_bound;
 	}
 }
@@ -202,6 +207,24 @@ add_findings(Guide *guide, SmkDoctor *doctor, const char *state, const char *non
 	doctor->findings = NIL;
 }
 
+/* The first day of the last month that has leads, and in *end the day after that month, where it is before
+ * the last complete one, as in a copy of the CRM that was made a while ago; NULL otherwise. palloc'd. */
+static char *
+last_month(SmkDoctor *doctor, char **end)
+{
+	if (smk_doctor_binding(doctor, "lead") == NULL)
+		return NULL;
+	smk_doctor_query(
+		psprintf("SELECT max(period_start), (max(period_start) + interval '1 month')::date\n"
+				 "FROM smarketing.kpi('cost_per_lead.leads', period => 'month') WHERE value > 0\n"
+				 "HAVING max(period_start) < date_trunc('month', now() AT TIME ZONE %s) - interval '1 month'",
+				 quote_literal_cstr(doctor->config->time_zone)));
+	if (SPI_processed == 0)
+		return NULL;
+	*end = smk_doctor_text(0, 2);
+	return smk_doctor_text(0, 1);
+}
+
 /* How full the scorecard is. */
 static void
 add_scorecard(SmkDoctor *doctor, void *state)
@@ -210,9 +233,10 @@ add_scorecard(SmkDoctor *doctor, void *state)
 	StringInfoData missing; /* what lacks a binding */
 	StringInfoData empty;	/* what lacks data of the last month alone */
 	uint64 rows;
+	char *month;
+	char *end;
 	int full = 0;
 
-	(void) doctor;
 	initStringInfo(&missing);
 	initStringInfo(&empty);
 	rows =
@@ -232,6 +256,12 @@ add_scorecard(SmkDoctor *doctor, void *state)
 				 psprintf("the scorecard has %d of " UINT64_FORMAT " figures; these say what they lack: %s",
 						  full, rows, missing.data),
 				 "SELECT kpi, reading, next_call FROM smarketing.scorecard() WHERE value IS NULL");
+	else if (empty.len > 0 && (month = last_month(doctor, &end)) != NULL)
+		add_step(guide, "done",
+				 psprintf("the scorecard has %d of " UINT64_FORMAT
+						  " figures of the last month; the last leads are of the month of %s: look at that",
+						  full, rows, month),
+				 psprintf("SELECT * FROM smarketing.scorecard('%s', '%s')", month, end));
 	else
 		add_step(guide, "done",
 				 empty.len == 0 ? psprintf("the scorecard has all of its %d figures", full)
@@ -277,7 +307,8 @@ guide_through(Guide *guide, SmkDoctor *doctor)
 	if (is_computable)
 		smk_doctor_guard(doctor, NULL, add_scorecard, guide);
 	add_findings(guide, doctor, "to do", NULL);
-	add_step(guide, "optional", "what is missing or odd in the data", "SELECT * FROM smarketing.doctor()");
+	add_step(guide, "optional", "what is missing or odd in the data",
+			 "SELECT severity, entity, problem, row_count FROM smarketing.doctor()");
 	if (is_computable)
 		add_dashboard(guide);
 }

@@ -1,7 +1,7 @@
 -- getting_started(): walked from an empty database to a full scorecard by running its statements.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(23);
+SELECT plan(24);
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.getting_started_row'::regclass),
     'step integer, state text, what text, statement text', 'columns');
 SELECT results_eq($$SELECT step, state, split_part(statement, ',', 1) FROM smarketing.getting_started()$$,
@@ -64,6 +64,11 @@ SELECT is((SELECT count(*) FROM smarketing.doctor() WHERE severity = 'error'), 0
 SELECT results_eq($$SELECT state, what FROM smarketing.getting_started() WHERE what LIKE 'the scorecard%'$$, $$VALUES ('done', 'the scorecard has all of its 8 figures')$$, 'and it says so');
 SELECT results_eq('SELECT label, stage::text FROM smarketing.stage_map ORDER BY label COLLATE "C"', $$VALUES ('Closed Lost', 'lost'), ('Closed Won', 'won'), ('Customer', 'won'), ('Marketing Qualified', 'mql'), ('New', 'lead'), ('Proposal', 'opportunity')$$, 'stages by their words');
 SELECT results_eq('SELECT dimension, label, value FROM smarketing.value_map ORDER BY 1, 2', $$VALUES ('channel', 'facebook', 'Meta Ads'), ('kind', 'New business', 'new')$$, 'channels and kinds');
+-- A copy that was made a while ago has nothing in the last month: the scorecard is read of the last one that has leads.
+UPDATE contacts SET created_on = created_on - interval '100 days';
+SELECT results_eq($$SELECT state, what LIKE 'the scorecard has _ of 8 figures of the last month; the last leads are of the month of %', statement FROM smarketing.getting_started() WHERE what LIKE 'the scorecard%'$$,
+    $$SELECT 'done', true, format('SELECT * FROM smarketing.scorecard(''%s'', ''%s'')', last_month, (last_month + interval '1 month')::date) FROM (SELECT date_trunc('month', max(created_on))::date AS last_month FROM contacts WHERE deleted_at IS NULL) AS newest$$, 'of a month with leads');
+UPDATE contacts SET created_on = created_on + interval '100 days';
 -- Every statement of a step that is done or optional runs as it stands, but for psql's variables.
 CREATE FUNCTION all_run() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
@@ -88,7 +93,7 @@ SELECT ok(EXISTS (SELECT FROM smarketing.getting_started() WHERE state = 'done' 
 \i :odoo
 RESET search_path;
 \o
-SELECT results_eq($$SELECT state, statement FROM smarketing.getting_started() WHERE step = 1$$, $$VALUES ('done', 'SELECT * FROM smarketing.use_preset(''odoo'')')$$, 'a preset, where there is a binding');
+SELECT results_eq($$SELECT state, statement FROM smarketing.getting_started() WHERE step = 1$$, $$VALUES ('done', 'SELECT * FROM smarketing.use_preset(''odoo'', ''odoo'')')$$, 'a preset, where there is a binding');
 DELETE FROM smarketing.binding;
 SELECT results_eq($$SELECT state, split_part(statement, '(', 1) FROM smarketing.getting_started() WHERE step <= 2$$, $$VALUES ('to do', 'SELECT * FROM smarketing.use_preset'), ('to do', 'SELECT smarketing.bind')$$, 'and where there is none');
 DROP SCHEMA odoo CASCADE;
