@@ -26,10 +26,12 @@ job_name(void)
 	return psprintf("smarketing.refresh_rollups of %s", get_database_name(MyDatabaseId));
 }
 
-/* How to call pg_cron from the database that it is in. */
+/* How to call pg_cron from the database that it is in; NULL takes the job away. */
 static char *
 call_elsewhere(const char *schedule)
 {
+	if (schedule == NULL)
+		return psprintf("SELECT cron.unschedule(%s)", quote_literal_cstr(job_name()));
 	return psprintf("SELECT cron.schedule_in_database(%s, %s, %s, %s)", quote_literal_cstr(job_name()),
 					quote_literal_cstr(schedule), quote_literal_cstr(COMMAND),
 					quote_literal_cstr(get_database_name(MyDatabaseId)));
@@ -55,11 +57,15 @@ require_cron(const char *schedule)
 		ERROR,
 		(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 		 errmsg("pg_cron is not running on this server, and nothing else here runs jobs"),
-		 errhint("Install package postgresql-" PG_MAJORVERSION
-				 "-cron, add pg_cron to shared_preload_libraries, restart, and "
-				 "CREATE EXTENSION pg_cron in the database that cron.database_name tells (postgres, unless "
-				 "you change it). From there run: %s; Or let any scheduler run: psql -c \"" COMMAND "\"",
-				 call_elsewhere(schedule))));
+		 schedule == NULL
+			 ? 0
+			 : errhint(
+				   "Install package postgresql-" PG_MAJORVERSION
+				   "-cron, add pg_cron to shared_preload_libraries, restart, and CREATE EXTENSION pg_cron in "
+				   "the database that cron.database_name tells (postgres, unless you change it). Where "
+				   "pg_hba.conf asks localhost for a password, set cron.use_background_workers = on, too. "
+				   "From there run: %s; Or let any scheduler run: psql -c \"" COMMAND "\"",
+				   call_elsewhere(schedule))));
 }
 
 PG_FUNCTION_INFO_V1(smk_schedule_rollups);
@@ -74,7 +80,7 @@ smk_schedule_rollups(PG_FUNCTION_ARGS)
 	bool is_null;
 	int level;
 
-	require_cron(schedule ? schedule : "15 3 * * *");
+	require_cron(schedule);
 	level = smk_statement_begin();
 	/* The job of another role, too, where the caller may: it is to be one. */
 	if (SPI_execute(psprintf("SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = %s%s", name,

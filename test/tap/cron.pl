@@ -31,6 +31,7 @@ sql('postgres', 'CREATE DATABASE "other one"');
 like(sql('other one', q{CREATE EXTENSION smarketing; SELECT smarketing.schedule_rollups('0 3 * * *')}),
 	qr/^ERROR:  pg_cron is not in this database, but in "crm"\nHINT:  Connect to "crm" and run: SELECT cron\.schedule_in_database\('smarketing.refresh_rollups of other one', '0 3 \* \* \*', 'CALL smarketing.refresh_rollups\(\)', 'other one'\);$/,
 	'in another database the hint says how');
+like(sql('other one', 'SELECT smarketing.schedule_rollups(NULL)'), qr/and run: SELECT cron\.unschedule\('smarketing.refresh_rollups of other one'\);$/, 'and how the job is taken away');
 is(sql('crm', q{
 CREATE EXTENSION smarketing;
 CREATE TABLE person (lead_id int PRIMARY KEY, created_at timestamptz, channel text, stage text);
