@@ -77,12 +77,9 @@ shown_as(const SmkBy *by, const char *label)
 	return label;
 }
 
-/*
- * A label in its plain form: letters without accents in small, and digits; of a platform that has several
- * names, the first of them. palloc'd.
- */
+/* A label in its plain form: letters without accents in small, and digits. palloc'd. */
 static char *
-likeness_of(const char *label)
+spelling_of(const char *label)
 {
 	StringInfoData plain;
 	const char *p = label;
@@ -107,7 +104,7 @@ likeness_of(const char *label)
 			appendBinaryStringInfo(&plain, p, length);
 		p += length;
 	}
-	return pstrdup(smk_alias(plain.data));
+	return plain.data;
 }
 
 /* The entry of a label, made on first use. */
@@ -308,13 +305,22 @@ compare_values(const void *a, const void *b)
 	return strcmp(left->label, right->label);
 }
 
+/* True where a label begins or ends with a blank: none that others are to be called like. */
+static bool
+is_padded(const char *label)
+{
+	return label[0] == ' ' || (label[0] != '\0' && label[strlen(label) - 1] == ' ');
+}
+
 /* Finds what meets, and what looks like what: in a group of likeness all are to be called like one that meets
- * already, else like the one with the largest spend. */
+ * already, else like the one with the largest spend. What is on one side alone is one where only the spelling
+ * differs, as the most of it is written. */
 static void
 match(SmkValues *result)
 {
 	HTAB *shown = smk_label_table("smarketing values shown", sizeof(LabelGroup));
 	HTAB *alike = smk_label_table("smarketing values alike", sizeof(LabelGroup));
+	HTAB *spelled = smk_label_table("smarketing values spelled", sizeof(LabelGroup));
 
 	for (int i = 0; i < result->count; i++)
 		group_of(shown, result->values[i].shown)->sides |= sides_of(result, &result->values[i]);
@@ -325,22 +331,33 @@ match(SmkValues *result)
 
 		CHECK_FOR_INTERRUPTS();
 		value->is_matched = sides_meet(group_of(shown, value->shown)->sides);
-		value->likeness = likeness_of(value->shown);
-		if (value->likeness[0] == '\0')
+		value->spelling = spelling_of(value->shown);
+		value->likeness = smk_alias(value->spelling);
+		if (value->spelling[0] == '\0')
 			continue;
 		group = group_of(alike, value->likeness);
 		group->sides |= sides_of(result, value);
 		if (group->best < 0 || (value->is_matched && !result->values[group->best].is_matched))
 			group->best = i;
+		group = group_of(spelled, value->spelling);
+		if (group->best < 0 || (is_padded(result->values[group->best].shown) && !is_padded(value->shown)))
+			group->best = i;
 	}
 	for (int i = 0; i < result->count; i++)
 	{
 		SmkValue *value = &result->values[i];
-		LabelGroup *group = value->likeness[0] ? group_of(alike, value->likeness) : NULL;
-		const char *name = group ? result->values[group->best].shown : NULL;
 
-		if (!value->is_matched && group && sides_meet(group->sides) && strcmp(name, value->shown) != 0)
-			value->suggestion = name;
+		if (!value->is_matched && value->spelling[0] != '\0')
+		{
+			LabelGroup *group = group_of(alike, value->likeness);
+			const char *name;
+
+			if (!sides_meet(group->sides))
+				group = group_of(spelled, value->spelling);
+			name = result->values[group->best].shown;
+			if (strcmp(name, value->shown) != 0)
+				value->suggestion = name;
+		}
 		result->spend += value->spend_size;
 		result->leads += value->rows[SMK_PLACE_LEAD];
 		if (!value->is_matched)
@@ -351,6 +368,7 @@ match(SmkValues *result)
 	}
 	hash_destroy(shown);
 	hash_destroy(alike);
+	hash_destroy(spelled);
 }
 
 /*

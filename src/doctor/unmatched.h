@@ -23,8 +23,9 @@ typedef enum SmkPlace
 typedef struct SmkValue
 {
 	char *label;
-	const char *shown; /* what map_value calls it, or the label */
-	char *likeness;	   /* labels that look like one have the same */
+	const char *shown;	  /* what map_value calls it, or the label */
+	const char *spelling; /* what differs in case, blanks, accents or punctuation alone has the same */
+	const char *likeness; /* so has what looks like one, platforms by another name with it */
 	int64 rows[SMK_PLACES];
 	char *spend; /* in the setting's currency; NULL: none, or not known */
 	double spend_size;

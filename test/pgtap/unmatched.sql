@@ -1,7 +1,7 @@
 -- unmatched_values(): what one side alone has, what it looks like, and that map_value brings them together.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(20);
+SELECT plan(22);
 
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.unmatched_values_row'::regclass),
     'value text, entities text, spend numeric, leads bigint, opportunities bigint, suggestion text', 'columns');
@@ -40,6 +40,12 @@ SELECT results_eq('SELECT row_number() OVER (), * FROM smarketing.unmatched_valu
 SELECT count(smarketing.map_value('channel', value, suggestion)) FROM smarketing.unmatched_values() WHERE suggestion IS NOT NULL \gset
 SELECT results_eq($$SELECT value FROM smarketing.unmatched_values()$$, $$VALUES ('Posters'), ('Organic'), (''), ('???'), ('Cold calls')$$, 'after map_value they meet');
 SELECT results_eq($$SELECT spend, leads FROM smarketing.cost_per_lead('2026-01-01', '2026-02-01', 'all', '{channel}', '{"channel": "Meta Ads"}')$$, $$VALUES (100.0::numeric, 11::bigint)$$, 'in the KPIs too');
+-- Of two spellings on one side the suggestion is the commoner, but for one that begins or ends with a blank. Platforms by two names stay apart there.
+INSERT INTO person SELECT 2000 + n, '2026-01-15', CASE WHEN n <= 4 THEN 'Podcast ' WHEN n <= 7 THEN 'Podcast' WHEN n <= 9 THEN 'pod-cast' WHEN n = 10 THEN 'Pinterest' ELSE 'pinterest ads' END FROM generate_series(1, 11) n;
+SELECT results_eq($$SELECT value, leads, suggestion FROM smarketing.unmatched_values() WHERE value ~* '^p(od|int)' ORDER BY leads DESC, value COLLATE "C"$$,
+    $$VALUES ('Podcast ', 4::bigint, 'Podcast'), ('Podcast', 3, NULL), ('pod-cast', 2, 'Podcast'), ('Pinterest', 1, NULL), ('pinterest ads', 1, NULL)$$, 'two spellings on one side');
+SELECT results_eq($$SELECT problem, row_count FROM smarketing.doctor() WHERE problem LIKE '%Podcast "%'$$, $$VALUES ('channel "Podcast " looks like "Podcast", and does not meet it', 4::bigint)$$, 'doctor() names them');
+DELETE FROM person WHERE lead_id > 2000;
 -- A label that is mapped to a name which meets nothing is shown as it stands in the data.
 SELECT smarketing.map_value('channel', 'fb', 'Metta') AS done \gset
 SELECT results_eq($$SELECT value, leads, suggestion FROM smarketing.unmatched_values() WHERE leads = 3$$, $$VALUES ('fb', 3::bigint, NULL::text)$$, 'a map that leads nowhere');
