@@ -153,7 +153,7 @@ label_problem(const char *column, const Unmapped *label)
 	if (strcmp(column, "stage") == 0)
 		return psprintf("stage \"%s\" is not mapped: it counts as no stage", label->label);
 	if (strcmp(label->entity, "spend") == 0)
-		return psprintf("kind \"%s\" is neither marketing nor sales: it is left out", label->label);
+		return psprintf("kind \"%s\" is neither marketing nor sales: only KPI 4 counts it", label->label);
 	return psprintf("kind \"%s\" is none of new, upsell, cross_sell, renewal", label->label);
 }
 

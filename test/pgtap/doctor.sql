@@ -158,7 +158,7 @@ SELECT results_eq($$SELECT problem LIKE 'channel%looks like "Meta Ads", and does
 DELETE FROM "Lead" WHERE "MQL on" IS NULL;
 SELECT fault($$SELECT smarketing.map_stage('Neu', NULL), smarketing.map_stage('Neu', 'lead', 'std'); UPDATE "Lead" SET "Pipe" = NULL WHERE score IN (1, 2, 3); UPDATE "Move" SET "Stage" = 'lead' WHERE deal IS NULL$$, 'warning', 'lead', 'stage "Neu" is not mapped: it counts as no stage', 2);
 SELECT fault($$UPDATE "Deal" SET type = 'Cross-sell' WHERE id <= 6$$, 'warning', 'opportunity', 'kind "Cross-sell" is none of new, upsell, cross_sell, renewal', 6);
-SELECT fault($$UPDATE cost SET kind = 'Salaries' WHERE kind = 'sales'$$, 'warning', 'spend', 'kind "Salaries" is neither marketing nor sales: it is left out', 1, 'marketing spend without a channel');
+SELECT fault($$UPDATE cost SET kind = 'Salaries' WHERE kind = 'sales'$$, 'warning', 'spend', 'kind "Salaries" is neither marketing nor sales: only KPI 4 counts it', 1, 'marketing spend without a channel');
 SELECT fault($$UPDATE fx SET at = '2026-02-10'$$, 'error', 'opportunity', 'amounts in USD without a rate to EUR', 2);
 SELECT fault($$TRUNCATE fx$$, 'error', 'opportunity', 'amounts in USD without a rate to EUR', 15);
 SELECT fault($$SELECT smarketing.configure('currency', NULL)$$, 'error', NULL, 'amounts in several currencies (EUR, USD), and no setting "currency" that figures are in', 150);
