@@ -102,7 +102,7 @@ read_options(Creation *creation, bool is_rollup)
 static void
 read_name(Creation *creation, text *name)
 {
-	RangeVar *range = makeRangeVarFromNameList(textToQualifiedNameList(name));
+	RangeVar *range = smk_stored_range(name);
 
 	creation->schema = RangeVarGetCreationNamespace(range);
 	creation->relation = range->relname;

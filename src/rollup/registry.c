@@ -17,6 +17,21 @@
 #include "kpi/request.h"
 #include "rollup/registry.h"
 
+/* The parts of a name that somebody gives to a view; an error where it is none. palloc'd. */
+RangeVar *
+smk_stored_range(text *name)
+{
+	char *parsed = text_to_cstring(name);
+	List *parts;
+
+	if (!SplitIdentifierString(parsed, '.', &parts) || parts == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is no name of a view", text_to_cstring(name)),
+				 errhint("As in CREATE VIEW: other than letters, digits and _ in double quotes, as "
+						 "'sales.\"Won by owner\"'.")));
+	return makeRangeVarFromNameList(textToQualifiedNameList(name));
+}
+
 /*
  * The qualified and quoted name of a relation that somebody means by a name: found as a query would find it,
  * and where there is none, where it would be made. To be called under the caller's search_path.
@@ -24,7 +39,7 @@
 char *
 smk_stored_name_of(text *name)
 {
-	RangeVar *range = makeRangeVarFromNameList(textToQualifiedNameList(name));
+	RangeVar *range = smk_stored_range(name);
 	Oid relation = RangeVarGetRelid(range, NoLock, true);
 	Oid schema;
 

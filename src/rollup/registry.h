@@ -5,6 +5,7 @@
 #define SMK_REGISTRY_H
 
 #include "fmgr.h"
+#include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -24,6 +25,7 @@ typedef struct SmkStored
 	Jsonb *settings; /* all settings of the database as they were */
 } SmkStored;
 
+extern RangeVar *smk_stored_range(text *name);
 extern char *smk_stored_name_of(text *name);
 extern SmkStored *smk_stored_find(const char *name);
 extern void smk_stored_unknown(const char *as_written) pg_attribute_noreturn();

@@ -44,6 +44,7 @@ SELECT is((SELECT parts FROM smarketing.stored_view WHERE name = 'public.taken')
 SELECT throws_ok($$SELECT smarketing.create_view('nowhere.x', 'cost_per_lead')$$, '3F000', 'schema "nowhere" does not exist', 'a schema that is not there');
 SELECT throws_ok($$SELECT smarketing.create_view('a.b.c.d', 'cost_per_lead')$$, '42601', NULL, 'too many names');
 SELECT throws_ok($$SELECT smarketing.create_view('', 'cost_per_lead')$$, '42602', NULL, 'no name');
+SELECT throws_ok($$SELECT smarketing.create_view('Won by owner', 'opportunity_win_rate')$$, '42602', '"Won by owner" is no name of a view', 'a name that wants quotes');
 SELECT throws_ok($$SELECT smarketing.create_view('pg_temp.x', 'cost_per_lead')$$, '42P16', '"x" cannot be temporary', 'no temporary view');
 
 -- Arguments.
