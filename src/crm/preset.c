@@ -381,7 +381,8 @@ write_index(Writing *writing, const char *alias, const char *column)
 	probed = probed_find(writing, table, column);
 	if (probed && probed->has_index)
 		return pstrdup("");
-	writing->slow = psprintf("no index on %s.%s", table, column);
+	writing->slow = psprintf("no index on %s.%s: CREATE INDEX ON %s (%s)", table, column,
+							 quote_qualified_identifier(writing->schema, table), quote_identifier(column));
 	return NULL;
 }
 
