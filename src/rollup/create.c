@@ -104,7 +104,8 @@ read_name(Creation *creation, text *name)
 {
 	RangeVar *range = smk_stored_range(name);
 
-	creation->schema = RangeVarGetCreationNamespace(range);
+	/* The right to create there is asked for here: later the error would show the whole statement. */
+	creation->schema = RangeVarGetAndCheckCreationNamespace(range, NoLock, NULL);
 	creation->relation = range->relname;
 	if (isAnyTempNamespace(creation->schema))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
@@ -167,6 +168,10 @@ make_view(const Creation *creation, const SmkRequest *request)
 									"Each column says whether it may be summed.",
 									what_it_is(request), when))));
 	comment_columns(creation->view, smk_stored_view_columns(request));
+	/* CREATE VIEW asks for no right to read; who reads it later would be told that the owner lacks one. */
+	if (!creation->is_invoker &&
+		SPI_execute(psprintf("SELECT FROM %s LIMIT 0", creation->view), true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read %s", creation->view);
 }
 
 /* Makes the materialized view of the parts, with the unique index that REFRESH ... CONCURRENTLY needs. */

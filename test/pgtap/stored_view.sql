@@ -131,14 +131,31 @@ CREATE ROLE smk_maker; CREATE ROLE smk_reader;
 GRANT EXECUTE ON FUNCTION smarketing.create_view, smarketing.create_rollup, smarketing.refresh_rollup, smarketing.drop_rollup, smarketing.grant_read TO smk_maker;
 GRANT EXECUTE ON PROCEDURE smarketing.refresh_rollups TO smk_maker;
 GRANT INSERT, UPDATE, DELETE ON smarketing.stored_view TO smk_maker;
-SET ROLE smk_maker;
-SELECT throws_ok($$SELECT smarketing.create_view('public.x', 'cost_per_lead')$$, '42501', 'permission denied for schema crm', 'tables that the maker may not read');
-RESET ROLE;
-GRANT USAGE ON SCHEMA crm TO smk_maker; GRANT SELECT ON crm.person, crm.deal TO smk_maker;
+CREATE FUNCTION context_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    context text;
+BEGIN
+    EXECUTE statement;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+    RETURN SQLERRM || ': ' || context;
+END $$;
 SET ROLE smk_maker;
 SELECT throws_ok($$SELECT smarketing.create_view('public.x', 'cost_per_lead')$$, '42501', 'permission denied for schema public', 'a schema that is not the maker''s');
+SELECT unalike(context_of($$SELECT smarketing.create_view('public.x', 'cost_per_lead')$$), '%CREATE VIEW%', 'the error is not followed by the whole statement');
 RESET ROLE;
 GRANT CREATE ON SCHEMA public TO smk_maker;
+SET ROLE smk_maker;
+SELECT throws_ok($$SELECT smarketing.create_view('public.x', 'cost_per_lead')$$, '42501', 'permission denied for schema crm', 'a schema that the maker may not read');
+RESET ROLE;
+GRANT USAGE ON SCHEMA crm TO smk_maker;
+SET ROLE smk_maker;
+SELECT throws_ok($$SELECT smarketing.create_view('public.x', 'cost_per_lead')$$, '42501', 'permission denied for table person', 'tables that the maker may not read');
+SELECT lives_ok($$SELECT smarketing.create_view('public.x', 'cost_per_lead', options => '{"security_invoker": true}')$$, 'who reads a view as himself needs the rights himself');
+DROP VIEW public.x; DELETE FROM smarketing.stored_view WHERE name = 'public.x';
+RESET ROLE;
+GRANT SELECT ON crm.person, crm.deal TO smk_maker;
 SET ROLE smk_maker;
 SELECT is(smarketing.create_rollup('public.made', 'cost_per_lead', 'month', '{channel}')::text, 'made', 'who may, makes');
 SELECT isnt_empty($$SELECT smarketing.refresh_rollup('made')$$, 'and refreshes');
