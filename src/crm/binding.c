@@ -31,16 +31,6 @@
 #include "crm/reserved.h"
 #include "smarketing.h"
 
-/* Raises the error for an argument that must be given. */
-char *
-smk_text_argument(FunctionCallInfo fcinfo, int position, const char *name)
-{
-	if (PG_ARGISNULL(position))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(position));
-}
-
 static const SmkEntity *
 binding_entity(const char *name)
 {
@@ -260,9 +250,8 @@ smk_bind(PG_FUNCTION_ARGS)
 
 	entity = binding.entity = columns.entity = binding_entity(smk_text_argument(fcinfo, 0, "entity"));
 	purpose.entity = entity->name;
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("argument \"%s\" must not be null", PG_ARGISNULL(1) ? "source" : "columns")));
+	smk_argument_require(fcinfo, 1, "source");
+	smk_argument_require(fcinfo, 2, "columns");
 	binding.time_zone = smk_text_argument(fcinfo, 4, "time_zone");
 	binding_check_zone(binding.time_zone);
 	if (entity->is_later)

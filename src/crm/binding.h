@@ -4,11 +4,9 @@
 #ifndef SMK_BINDING_H
 #define SMK_BINDING_H
 
-#include "fmgr.h"
-
+#include "argument.h"
 #include "crm/config.h"
 
-extern char *smk_text_argument(FunctionCallInfo fcinfo, int position, const char *name);
 extern uint64 smk_binding_write(const char *sql, int nargs, const char **args);
 extern void smk_binding_store(const SmkBinding *binding);
 extern char *smk_problem_of(void (*work)(void *state), void *state);

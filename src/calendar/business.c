@@ -1,0 +1,282 @@
+/*
+ * business.c: open time between instants. A calendar counts the open microseconds until any instant: between
+ * two changes of the zone's offset as on local clocks that never change, and before that a table of those
+ * changes tells.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "utils/datetime.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "calendar/business.h"
+#include "calendar/calendar.h"
+#include "calendar/week.h"
+#include "compat.h"
+
+/*
+ * The years that the table of changes covers; holidays are well within. Before, zones keep one offset, and
+ * after them the rules of today go on, so both repeat with the Gregorian calendar: every 400 years, which are
+ * whole weeks.
+ */
+#define FIRST_YEAR 1800
+#define END_YEAR 2201
+#define CYCLE (INT64CONST(146097) * USECS_PER_DAY)
+
+/* More cycles than timestamps have. */
+#define MAX_CYCLES 1000
+
+/* From an instant on the offset does not change until the next stretch. */
+typedef struct Stretch
+{
+	TimestampTz at;
+	int64 offset; /* microseconds east of Greenwich */
+	int64 open;	  /* open microseconds until it begins, as its era counts */
+	int64 base;	  /* open - smk_week_open() of its first local time */
+} Stretch;
+
+/* Part of the time that is tabulated when it is first asked for. */
+typedef struct Era
+{
+	TimestampTz start;
+	TimestampTz end;
+	int64 total; /* open microseconds in it */
+	int count;	 /* 0: not yet tabulated */
+	Stretch *stretches;
+} Era;
+
+struct SmkCalendar
+{
+	SmkZone zone;
+	SmkWeek week;
+	int64 start; /* the count when the era main begins: so that it is 0 at 2000-01-01, and fits for all
+					timestamps */
+	Era *past;	 /* one cycle, that all before it repeat */
+	Era *main;
+	Era *future; /* one cycle, that all after it repeat */
+	MemoryContext context;
+};
+
+/* Tabulates an era. */
+static void
+era_fill(const SmkCalendar *calendar, Era *era)
+{
+	int size = 256;
+	Stretch *stretches = MemoryContextAlloc(calendar->context, size * sizeof(Stretch));
+	TimestampTz at = era->start;
+	int64 open = 0;
+	int count = 0;
+
+	while (at < era->end)
+	{
+		SmkZoneSegment segment = smk_zone_segment(&calendar->zone, at);
+		int64 offset = segment.offset * USECS_PER_SEC;
+
+		if (count == 0 || stretches[count - 1].offset != offset)
+		{
+			if (count == size)
+			{
+				size *= 2;
+				stretches = repalloc(stretches, size * sizeof(Stretch));
+			}
+			if (count > 0)
+				open = stretches[count - 1].base +
+					   smk_week_open(&calendar->week, at + stretches[count - 1].offset);
+			stretches[count].at = at;
+			stretches[count].offset = offset;
+			stretches[count].open = open;
+			stretches[count].base = open - smk_week_open(&calendar->week, at + offset);
+			count++;
+		}
+		at = segment.until;
+	}
+	era->total =
+		stretches[count - 1].base + smk_week_open(&calendar->week, era->end + stretches[count - 1].offset);
+	era->stretches = stretches;
+	era->count = count;
+}
+
+/* The open microseconds from the start of an era until an instant in it. */
+static int64
+era_open(const SmkCalendar *calendar, const Era *era, TimestampTz at)
+{
+	int low = 0;
+	int high = era->count;
+
+	while (high - low > 1)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (era->stretches[middle].at <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return era->stretches[low].base + smk_week_open(&calendar->week, at + era->stretches[low].offset);
+}
+
+/* The earliest instant of an era at which era_open says so many microseconds, 1 to its total. */
+static TimestampTz
+era_reach(const SmkCalendar *calendar, const Era *era, int64 open)
+{
+	int low = 0;
+	int high = era->count;
+
+	while (high - low > 1)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (era->stretches[middle].open < open)
+			low = middle;
+		else
+			high = middle;
+	}
+	return smk_week_reach(&calendar->week, open - era->stretches[low].base) - era->stretches[low].offset;
+}
+
+static Era *
+calendar_era(SmkCalendar *calendar, TimestampTz start, TimestampTz end)
+{
+	Era *era = MemoryContextAllocZero(calendar->context, sizeof(Era));
+
+	era->start = start;
+	era->end = end;
+	return era;
+}
+
+/* The era, tabulated. */
+static const Era *
+calendar_fill(const SmkCalendar *calendar, Era *era)
+{
+	if (era->count == 0)
+		era_fill(calendar, era);
+	return era;
+}
+
+static TimestampTz
+calendar_year(int year)
+{
+	return (date2j(year, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+/* A calendar in memory of the context, which must outlive it; raises an error for what define_calendar
+ * refuses. */
+SmkCalendar *
+smk_calendar_create(const char *name, const char *time_zone, Jsonb *hours, ArrayType *holidays,
+					MemoryContext context)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	SmkCalendar *calendar = palloc0(sizeof(SmkCalendar));
+	TimestampTz start = calendar_year(FIRST_YEAR);
+	TimestampTz end = calendar_year(END_YEAR);
+	SmkZone *zone = smk_zone_lookup(time_zone);
+
+	calendar->context = context;
+	calendar->zone = *zone;
+	pfree(zone);
+	smk_week_init(&calendar->week, name, hours, holidays);
+	calendar->past = calendar_era(calendar, start - CYCLE, start);
+	calendar->main = calendar_era(calendar, start, end);
+	calendar->future = calendar_era(calendar, end, end + CYCLE);
+	calendar->start = -era_open(calendar, calendar_fill(calendar, calendar->main), 0);
+	MemoryContextSwitchTo(old_context);
+	return calendar;
+}
+
+/* The quotient rounded down; the divisor is positive. */
+static inline int64
+calendar_floor_divide(int64 dividend, int64 divisor)
+{
+	return dividend / divisor - (dividend % divisor < 0 ? 1 : 0);
+}
+
+/* The open microseconds until an instant, counted from 2000-01-01 UTC; less than 0 before it. */
+static int64
+calendar_open(const SmkCalendar *calendar, TimestampTz at)
+{
+	const Era *main = calendar->main;
+	const Era *era;
+	int64 cycles;
+
+	if (likely(at >= main->start && at < main->end))
+		return calendar->start + era_open(calendar, main, at);
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("open hours of an infinite time cannot be counted"),
+						errhint("Leave such rows out, or put a time in their place.")));
+	if (at < main->start)
+	{
+		era = calendar_fill(calendar, calendar->past);
+		cycles = calendar_floor_divide(at - main->start, CYCLE);
+		return calendar->start + cycles * era->total + era_open(calendar, era, at - (cycles + 1) * CYCLE);
+	}
+	era = calendar_fill(calendar, calendar->future);
+	cycles = (at - main->end) / CYCLE;
+	return calendar->start + main->total + cycles * era->total + era_open(calendar, era, at - cycles * CYCLE);
+}
+
+pg_noreturn static void
+calendar_out_of_range(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+}
+
+/* The earliest instant at which calendar_open says so many microseconds. */
+static TimestampTz
+calendar_reach(const SmkCalendar *calendar, int64 open)
+{
+	const Era *era = calendar->main;
+	int64 cycles = 0;
+	int64 shift = 0;
+	TimestampTz at;
+
+	open -= calendar->start;
+	if (open <= 0)
+	{
+		era = calendar_fill(calendar, calendar->past);
+		cycles = calendar_floor_divide(open - 1, era->total);
+		open -= cycles * era->total;
+		shift = cycles + 1;
+	}
+	else if (open > era->total)
+	{
+		open -= era->total;
+		era = calendar_fill(calendar, calendar->future);
+		shift = cycles = (open - 1) / era->total;
+		open -= cycles * era->total;
+	}
+	if (cycles < -MAX_CYCLES || cycles > MAX_CYCLES)
+		calendar_out_of_range();
+	at = era_reach(calendar, era, open);
+	if (pg_add_s64_overflow(at, shift * CYCLE, &at) || !IS_VALID_TIMESTAMP(at))
+		calendar_out_of_range();
+	return at;
+}
+
+int64
+smk_calendar_elapsed(const SmkCalendar *calendar, TimestampTz from_at, TimestampTz to_at)
+{
+	int64 from_open = calendar_open(calendar, from_at);
+	int64 to_open = calendar_open(calendar, to_at);
+	int64 elapsed;
+
+	if (to_at <= from_at)
+		return 0;
+	if (pg_sub_s64_overflow(to_open, from_open, &elapsed))
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("open hours out of range")));
+	return elapsed;
+}
+
+TimestampTz
+smk_calendar_add(const SmkCalendar *calendar, TimestampTz from_at, int64 microseconds)
+{
+	int64 open;
+
+	if (pg_add_s64_overflow(calendar_open(calendar, from_at), microseconds, &open) ||
+		open > PG_INT64_MAX - CYCLE || open < PG_INT64_MIN + CYCLE)
+		calendar_out_of_range();
+	/* The latest instant of a count, or the next opening, is a microsecond before the next count is reached.
+	 */
+	return microseconds > 0 ? calendar_reach(calendar, open) : calendar_reach(calendar, open + 1) - 1;
+}
