@@ -44,7 +44,11 @@ typedef struct Era
 	int64 total; /* open microseconds in it */
 	int count;	 /* 0: not yet tabulated */
 	Stretch *stretches;
+	int *slots; /* the stretch at the start of each SLOT, where the search for that of an instant begins */
 } Era;
+
+/* About a season, so that few changes of an offset are within one. */
+#define SLOT_BITS 43
 
 struct SmkCalendar
 {
@@ -62,37 +66,31 @@ struct SmkCalendar
 static void
 era_fill(const SmkCalendar *calendar, Era *era)
 {
-	int size = 256;
-	Stretch *stretches = MemoryContextAlloc(calendar->context, size * sizeof(Stretch));
-	TimestampTz at = era->start;
+	const SmkWeek *week = &calendar->week;
+	int count;
+	const SmkZoneChange *changes = smk_zone_changes(&calendar->zone, era->start, era->end, &count);
+	Stretch *stretches = MemoryContextAlloc(calendar->context, count * sizeof(Stretch));
 	int64 open = 0;
-	int count = 0;
 
-	while (at < era->end)
+	for (int i = 0; i < count; i++)
 	{
-		SmkZoneSegment segment = smk_zone_segment(&calendar->zone, at);
-		int64 offset = segment.offset * USECS_PER_SEC;
+		TimestampTz end = i + 1 < count ? changes[i + 1].at : era->end;
 
-		if (count == 0 || stretches[count - 1].offset != offset)
-		{
-			if (count == size)
-			{
-				size *= 2;
-				stretches = repalloc(stretches, size * sizeof(Stretch));
-			}
-			if (count > 0)
-				open = stretches[count - 1].base +
-					   smk_week_open(&calendar->week, at + stretches[count - 1].offset);
-			stretches[count].at = at;
-			stretches[count].offset = offset;
-			stretches[count].open = open;
-			stretches[count].base = open - smk_week_open(&calendar->week, at + offset);
-			count++;
-		}
-		at = segment.until;
+		stretches[i].at = changes[i].at;
+		stretches[i].offset = changes[i].offset;
+		stretches[i].open = open;
+		stretches[i].base = open - smk_week_open(week, changes[i].at + changes[i].offset);
+		open = stretches[i].base + smk_week_open(week, end + changes[i].offset);
 	}
-	era->total =
-		stretches[count - 1].base + smk_week_open(&calendar->week, era->end + stretches[count - 1].offset);
+	era->slots =
+		MemoryContextAlloc(calendar->context, (((era->end - era->start) >> SLOT_BITS) + 1) * sizeof(int));
+	for (int64 slot = 0, i = 0; slot <= (era->end - era->start) >> SLOT_BITS; slot++)
+	{
+		while (i + 1 < count && changes[i + 1].at <= era->start + (slot << SLOT_BITS))
+			i++;
+		era->slots[slot] = i;
+	}
+	era->total = open;
 	era->stretches = stretches;
 	era->count = count;
 }
@@ -101,19 +99,11 @@ era_fill(const SmkCalendar *calendar, Era *era)
 static int64
 era_open(const SmkCalendar *calendar, const Era *era, TimestampTz at)
 {
-	int low = 0;
-	int high = era->count;
+	int i = era->slots[(at - era->start) >> SLOT_BITS];
 
-	while (high - low > 1)
-	{
-		int middle = low + (high - low) / 2;
-
-		if (era->stretches[middle].at <= at)
-			low = middle;
-		else
-			high = middle;
-	}
-	return era->stretches[low].base + smk_week_open(&calendar->week, at + era->stretches[low].offset);
+	while (i + 1 < era->count && era->stretches[i + 1].at <= at)
+		i++;
+	return era->stretches[i].base + smk_week_open(&calendar->week, at + era->stretches[i].offset);
 }
 
 /* The earliest instant of an era at which era_open says so many microseconds, 1 to its total. */
@@ -160,6 +150,29 @@ calendar_year(int year)
 	return (date2j(year, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
+/*
+ * Raises an error for an abbreviation: CET and EST have no summer, and some stand for several zones. That an
+ * office opens an hour late all summer shows in no figure.
+ */
+static void
+calendar_check_zone(const SmkZone *zone)
+{
+	if (zone->kind != SMK_ZONE_FULL && pg_strcasecmp(zone->name, "UTC") != 0 &&
+		pg_strcasecmp(zone->name, "GMT") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" is an abbreviation, which follows no daylight saving", zone->name),
+				 errhint("Give a full name, for example Europe/Paris: SELECT name FROM pg_timezone_names "
+						 "lists them.")));
+}
+
+/* Names the calendar that an error is about. */
+static void
+calendar_error_context(void *name)
+{
+	errcontext("calendar \"%s\"", (const char *) name);
+}
+
 /* A calendar in memory of the context, which must outlive it; raises an error for what define_calendar
  * refuses. */
 SmkCalendar *
@@ -170,16 +183,21 @@ smk_calendar_create(const char *name, const char *time_zone, Jsonb *hours, Array
 	SmkCalendar *calendar = palloc0(sizeof(SmkCalendar));
 	TimestampTz start = calendar_year(FIRST_YEAR);
 	TimestampTz end = calendar_year(END_YEAR);
-	SmkZone *zone = smk_zone_lookup(time_zone);
+	ErrorContextCallback error_context = {error_context_stack, calendar_error_context, (void *) name};
+	SmkZone *zone;
 
+	error_context_stack = &error_context;
+	zone = smk_zone_lookup(time_zone);
+	calendar_check_zone(zone);
 	calendar->context = context;
 	calendar->zone = *zone;
 	pfree(zone);
-	smk_week_init(&calendar->week, name, hours, holidays);
+	smk_week_init(&calendar->week, hours, holidays);
 	calendar->past = calendar_era(calendar, start - CYCLE, start);
 	calendar->main = calendar_era(calendar, start, end);
 	calendar->future = calendar_era(calendar, end, end + CYCLE);
 	calendar->start = -era_open(calendar, calendar_fill(calendar, calendar->main), 0);
+	error_context_stack = error_context.previous;
 	MemoryContextSwitchTo(old_context);
 	return calendar;
 }

@@ -97,7 +97,8 @@ smk_define_calendar(PG_FUNCTION_ARGS)
 	char *time_zone;
 
 	if (name[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("a calendar needs a name")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid name for a calendar: \"\""),
+						errhint("A name has at least one character.")));
 	values[0] = PG_GETARG_DATUM(0);
 	if (PG_ARGISNULL(2))
 	{
@@ -111,7 +112,10 @@ smk_define_calendar(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	}
 	time_zone = smk_text_argument(fcinfo, 1, "time_zone");
-	smk_argument_require(fcinfo, 3, "holidays");
+	if (PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"holidays\" must not be null"),
+				 errhint("Give '{}' for none; array_agg() over no rows is NULL.")));
 	for (int i = 1; i < 4; i++)
 		values[i] = PG_GETARG_DATUM(i);
 	(void) smk_calendar_create(name, time_zone, PG_GETARG_JSONB_P(2), PG_GETARG_ARRAYTYPE_P(3),
@@ -154,6 +158,7 @@ sight_now(void)
 
 typedef struct SiteCalendar
 {
+	MemoryContext context; /* of the site's; owns what follows */
 	int length;
 	char *name;
 	SmkCalendar *calendar;
@@ -174,16 +179,18 @@ static SmkCalendar *
 business_site_load(BusinessSite *site, text *name)
 {
 	int i = site->count < MAX_CALENDARS ? site->count : site->next++ % MAX_CALENDARS;
-	MemoryContext own;
 	SiteCalendar loaded;
 
-	own = AllocSetContextCreate(site->context, "smarketing calendar", ALLOCSET_SMALL_SIZES);
+	/* The site's only once it is whole. */
+	loaded.context =
+		AllocSetContextCreate(CurrentMemoryContext, "smarketing calendar", ALLOCSET_DEFAULT_SIZES);
 	loaded.length = VARSIZE_ANY_EXHDR(name);
-	loaded.name = MemoryContextAlloc(own, loaded.length + 1);
+	loaded.name = MemoryContextAlloc(loaded.context, loaded.length + 1);
 	text_to_cstring_buffer(name, loaded.name, loaded.length + 1);
-	loaded.calendar = smk_calendar_load(loaded.name, own);
+	loaded.calendar = smk_calendar_load(loaded.name, loaded.context);
+	MemoryContextSetParent(loaded.context, site->context);
 	if (i < site->count)
-		MemoryContextDelete(GetMemoryChunkContext(site->calendars[i].name));
+		MemoryContextDelete(site->calendars[i].context);
 	else
 		site->count++;
 	site->calendars[i] = loaded;

@@ -49,6 +49,13 @@ typedef struct SmkZoneSegment
 	TimestampTz until;			/* first instant after it, PG_INT64_MAX if it never ends */
 } SmkZoneSegment;
 
+/* From an instant on a zone has that offset, until the next change of it. */
+typedef struct SmkZoneChange
+{
+	TimestampTz at;
+	int64		offset;			/* microseconds east of Greenwich */
+} SmkZoneChange;
+
 /*
  * A block of 2^36 microseconds (19 hours) of UTC time, in which the answer changes at most once. Offsets are whole
  * seconds, and a second is a multiple of 64 microseconds, so the split in units of 64 microseconds is exact.
@@ -98,6 +105,7 @@ extern DateADT smk_period_of_number(SmkPeriod period, int number, int first_mont
 extern void smk_zone_init(SmkZone *zone, const char *name);
 extern SmkZone *smk_zone_lookup(const char *name);
 extern SmkZoneSegment smk_zone_segment(const SmkZone *zone, TimestampTz at);
+extern const SmkZoneChange *smk_zone_changes(const SmkZone *zone, TimestampTz start, TimestampTz end, int *count);
 extern DateADT smk_zone_local_date(const SmkZone *zone, TimestampTz at);
 extern TimestampTz smk_zone_first_instant(const SmkZone *zone, DateADT date);
 extern List *smk_zone_skipped_dates(const SmkZone *zone);

@@ -5,6 +5,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "calendar/week.h"
@@ -14,7 +15,7 @@
 #define FIRST_HOLIDAY_YEAR 1900
 #define LAST_HOLIDAY_YEAR 2199
 
-/* Date 5, 2000-01-06... counted back to the Monday before date 0, a Saturday. */
+/* Date 0 is a Saturday. */
 #define DAYS_SINCE_MONDAY 5
 
 static const char *const weekday_names[SMK_WEEKDAYS] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
@@ -24,18 +25,36 @@ static const char *const weekday_names[SMK_WEEKDAYS] = {"mon", "tue", "wed", "th
 
 #define SPAN_HINT "A span is written \"09:00-12:30\", its end up to \"24:00\"."
 
-/* Reads digits, at least one and at most most; false unless the number is at most limit. */
+/* Goes over the blanks at the start of a text. */
+static void
+week_blanks(const char **text)
+{
+	while (**text == ' ')
+		(*text)++;
+}
+
+/* Goes over that character; false, and stays, if another one stands there. */
 static bool
-week_number(const char **text, int most, int limit, int *number)
+week_character(const char **text, char character)
+{
+	if (**text != character)
+		return false;
+	(*text)++;
+	return true;
+}
+
+/* Reads a number of two digits, or of as few as least; false unless it is at most limit. */
+static bool
+week_number(const char **text, int least, int limit, int *number)
 {
 	int digits = 0;
 
-	for (*number = 0; digits < most && **text >= '0' && **text <= '9'; digits++)
+	for (*number = 0; digits < 2 && **text >= '0' && **text <= '9'; digits++)
 		*number = *number * 10 + *(*text)++ - '0';
-	return digits > 0 && *number <= limit;
+	return digits >= least && *number <= limit;
 }
 
-/* Reads a time of day, 9:00 or 09:00 or 09:00:00, as microseconds since midnight; false if it is none. */
+/* Reads a time of day with blanks around it, 9:00 or 09:00 or 09:00:00, as microseconds since midnight. */
 static bool
 week_time(const char **text, int64 *time)
 {
@@ -43,55 +62,34 @@ week_time(const char **text, int64 *time)
 	int minute;
 	int second = 0;
 
-	if (!week_number(text, 2, 24, &hour) || *(*text)++ != ':' || !week_number(text, 2, 59, &minute))
+	week_blanks(text);
+	if (!week_number(text, 1, HOURS_PER_DAY, &hour) || !week_character(text, ':') ||
+		!week_number(text, 2, MINS_PER_HOUR - 1, &minute))
 		return false;
-	if ((*text)[-2] == ':')
+	if (week_character(text, ':') && !week_number(text, 2, SECS_PER_MINUTE - 1, &second))
 		return false;
-	if (**text == ':')
-	{
-		(*text)++;
-		if (!week_number(text, 2, 59, &second) || (*text)[-2] == ':')
-			return false;
-	}
+	week_blanks(text);
 	*time = ((hour * MINS_PER_HOUR + minute) * SECS_PER_MINUTE + second) * USECS_PER_SEC;
 	return *time <= USECS_PER_DAY;
 }
 
-static void
-week_skip_blanks(const char **text)
-{
-	while (**text == ' ')
-		(*text)++;
-}
-
-/* Reads "09:00-12:30"; the day and the calendar are for messages. */
+/* Reads "09:00-12:30"; the day is for messages. */
 static SmkSpan
-week_span(const char *text, const char *day, const char *calendar)
+week_span(const char *text, const char *day)
 {
 	SmkSpan span;
 	const char *rest = text;
-	bool is_valid;
 
-	week_skip_blanks(&rest);
-	is_valid = week_time(&rest, &span.start);
-	week_skip_blanks(&rest);
-	is_valid = is_valid && *rest++ == '-';
-	if (is_valid)
-	{
-		week_skip_blanks(&rest);
-		is_valid = week_time(&rest, &span.end);
-		week_skip_blanks(&rest);
-	}
-	if (!is_valid || *rest != '\0')
-		WEEK_ERROR(errmsg("invalid span \"%s\" on \"%s\" in calendar \"%s\"", text, day, calendar),
-				   errhint(SPAN_HINT));
+	if (!week_time(&rest, &span.start) || !week_character(&rest, '-') || !week_time(&rest, &span.end) ||
+		*rest != '\0')
+		WEEK_ERROR(errmsg("invalid span \"%s\" on \"%s\"", text, day), errhint(SPAN_HINT));
 	if (span.start == span.end)
-		WEEK_ERROR(errmsg("span \"%s\" on \"%s\" in calendar \"%s\" is empty", text, day, calendar),
+		WEEK_ERROR(errmsg("span \"%s\" on \"%s\" is empty", text, day),
 				   errhint("Leave out a day on which it is closed; a day that is open throughout is written "
 						   "\"00:00-24:00\"."));
 	if (span.start > span.end)
 		WEEK_ERROR(
-			errmsg("span \"%s\" on \"%s\" in calendar \"%s\" ends before it begins", text, day, calendar),
+			errmsg("span \"%s\" on \"%s\" ends before it begins", text, day),
 			errhint("Of a span over midnight, write what is before it as \"22:00-24:00\", and what is after "
 					"it as \"00:00-06:00\" on the next weekday."));
 	return span;
@@ -108,7 +106,7 @@ week_compare_spans(const void *a, const void *b)
 
 /* Puts the spans of a day in order and joins those that touch; how many are left. */
 static int
-week_order(SmkSpan *spans, int count, const char *day, const char *calendar)
+week_order(SmkSpan *spans, int count, const char *day)
 {
 	int kept = 0;
 
@@ -116,7 +114,7 @@ week_order(SmkSpan *spans, int count, const char *day, const char *calendar)
 	for (int i = 0; i < count; i++)
 	{
 		if (kept > 0 && spans[i].start < spans[kept - 1].end)
-			WEEK_ERROR(errmsg("spans on \"%s\" in calendar \"%s\" overlap", day, calendar),
+			WEEK_ERROR(errmsg("spans on \"%s\" overlap", day),
 					   errdetail("One begins at %02d:%02d, before the one that ends at %02d:%02d.",
 								 (int) (spans[i].start / USECS_PER_HOUR),
 								 (int) (spans[i].start % USECS_PER_HOUR / USECS_PER_MINUTE),
@@ -133,7 +131,7 @@ week_order(SmkSpan *spans, int count, const char *day, const char *calendar)
 
 /* The spans of one weekday, in order, as a palloc'd array. */
 static SmkSpan *
-week_day(JsonbValue *list, const char *day, const char *calendar, int *count)
+week_day(JsonbValue *list, const char *day, int *count)
 {
 	JsonbIterator *iterator;
 	JsonbValue value;
@@ -143,7 +141,7 @@ week_day(JsonbValue *list, const char *day, const char *calendar, int *count)
 	if (list->type != jbvBinary || !JsonContainerIsArray(list->val.binary.data) ||
 		JsonContainerIsScalar(list->val.binary.data))
 		WEEK_ERROR(
-			errmsg("hours of \"%s\" in calendar \"%s\" must be a list of spans", day, calendar),
+			errmsg("hours of \"%s\" must be a list of spans", day),
 			errhint("Write {\"%s\": [\"09:00-12:30\", \"14:00-18:00\"]}; an empty list is a closed day.",
 					day));
 	spans = palloc(Max(JsonContainerSize(list->val.binary.data), 1) * sizeof(SmkSpan));
@@ -154,17 +152,16 @@ week_day(JsonbValue *list, const char *day, const char *calendar, int *count)
 		if (token != WJB_ELEM)
 			continue;
 		if (value.type != jbvString)
-			WEEK_ERROR(errmsg("a span on \"%s\" in calendar \"%s\" is not text", day, calendar),
-					   errhint(SPAN_HINT));
-		spans[(*count)++] = week_span(pnstrdup(value.val.string.val, value.val.string.len), day, calendar);
+			WEEK_ERROR(errmsg("a span on \"%s\" is not text", day), errhint(SPAN_HINT));
+		spans[(*count)++] = week_span(pnstrdup(value.val.string.val, value.val.string.len), day);
 	}
-	*count = week_order(spans, *count, day, calendar);
+	*count = week_order(spans, *count, day);
 	return spans;
 }
 
 /* Reads the hours: {"mon": ["09:00-12:30", "14:00-18:00"], ...}. */
 static void
-week_set_hours(SmkWeek *week, const char *calendar, Jsonb *hours)
+week_set_hours(SmkWeek *week, Jsonb *hours)
 {
 	SmkSpan *days[SMK_WEEKDAYS] = {NULL};
 	int counts[SMK_WEEKDAYS] = {0};
@@ -175,7 +172,7 @@ week_set_hours(SmkWeek *week, const char *calendar, Jsonb *hours)
 	int total = 0;
 
 	if (!JB_ROOT_IS_OBJECT(hours))
-		WEEK_ERROR(errmsg("hours of calendar \"%s\" must be a JSON object", calendar),
+		WEEK_ERROR(errmsg("hours of a calendar must be a JSON object"),
 				   errhint("Write {\"mon\": [\"09:00-12:30\", \"14:00-18:00\"], ...}."));
 	iterator = JsonbIteratorInit(&hours->root);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
@@ -187,17 +184,17 @@ week_set_hours(SmkWeek *week, const char *calendar, Jsonb *hours)
 			for (day = 0; day < SMK_WEEKDAYS && strcmp(name, weekday_names[day]) != 0; day++)
 				;
 			if (day == SMK_WEEKDAYS)
-				WEEK_ERROR(errmsg("weekday \"%s\" in calendar \"%s\" not recognized", name, calendar),
+				WEEK_ERROR(errmsg("weekday \"%s\" not recognized", name),
 						   errhint("Weekdays are mon, tue, wed, thu, fri, sat, sun."));
 		}
 		else if (token == WJB_VALUE)
 		{
-			days[day] = week_day(&value, weekday_names[day], calendar, &counts[day]);
+			days[day] = week_day(&value, weekday_names[day], &counts[day]);
 			total += counts[day];
 		}
 	}
 	if (total == 0)
-		WEEK_ERROR(errmsg("calendar \"%s\" has no hours", calendar),
+		WEEK_ERROR(errmsg("a calendar must have hours"),
 				   errhint("Give at least one day a span: {\"mon\": [\"09:00-18:00\"]}."));
 
 	week->spans = palloc(total * sizeof(SmkSpan));
@@ -232,9 +229,15 @@ week_weekday(int64 date, int64 *weeks)
 	return (int) (days - *weeks * SMK_WEEKDAYS);
 }
 
+static const char *
+week_date_text(Datum date)
+{
+	return DatumGetCString(DirectFunctionCall1(date_out, date));
+}
+
 /* Reads the holidays; one that is named twice is one. */
 static void
-week_set_holidays(SmkWeek *week, const char *calendar, ArrayType *holidays)
+week_set_holidays(SmkWeek *week, ArrayType *holidays)
 {
 	DateADT first = date2j(FIRST_HOLIDAY_YEAR, 1, 1) - POSTGRES_EPOCH_JDATE;
 	DateADT last = date2j(LAST_HOLIDAY_YEAR, 12, 31) - POSTGRES_EPOCH_JDATE;
@@ -249,12 +252,11 @@ week_set_holidays(SmkWeek *week, const char *calendar, ArrayType *holidays)
 	for (int i = 0; i < count; i++)
 	{
 		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("a holiday of calendar \"%s\" is null", calendar)));
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a holiday must not be null")));
 		week->holidays[i] = DatumGetDateADT(values[i]);
 		if (week->holidays[i] < first || week->holidays[i] > last)
 			ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-							errmsg("a holiday of calendar \"%s\" is out of range", calendar),
+							errmsg("holiday %s is out of range", week_date_text(values[i])),
 							errhint("Holidays are dates of the years %d to %d.", FIRST_HOLIDAY_YEAR,
 									LAST_HOLIDAY_YEAR)));
 	}
@@ -275,14 +277,14 @@ week_set_holidays(SmkWeek *week, const char *calendar, ArrayType *holidays)
 	}
 }
 
-/* Reads the hours and holidays of a calendar, whose name is for messages, into memory of the current context.
+/* Reads the hours and holidays of a calendar into memory of the current context.
  */
 void
-smk_week_init(SmkWeek *week, const char *calendar, Jsonb *hours, ArrayType *holidays)
+smk_week_init(SmkWeek *week, Jsonb *hours, ArrayType *holidays)
 {
 	memset(week, 0, sizeof(SmkWeek));
-	week_set_hours(week, calendar, hours);
-	week_set_holidays(week, calendar, holidays);
+	week_set_hours(week, hours);
+	week_set_holidays(week, holidays);
 }
 
 /* The open microseconds until a local time, counted from a Monday near 2000; less than 0 before it. */

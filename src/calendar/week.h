@@ -30,7 +30,7 @@ typedef struct SmkWeek
 	int64 *reached;	   /* open time when each begins, as smk_week_open counts */
 } SmkWeek;
 
-extern void smk_week_init(SmkWeek *week, const char *calendar, Jsonb *hours, ArrayType *holidays);
+extern void smk_week_init(SmkWeek *week, Jsonb *hours, ArrayType *holidays);
 extern int64 smk_week_open(const SmkWeek *week, int64 local);
 extern int64 smk_week_reach(const SmkWeek *week, int64 open);
 

@@ -5,6 +5,7 @@
 
 #include "parser/scansup.h"
 #include "utils/datetime.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "calendar/calendar.h"
@@ -177,6 +178,70 @@ smk_zone_segment(const SmkZone *zone, TimestampTz at)
 	}
 	segment.until = last;
 	return segment;
+}
+
+/* The changes of a zone's offset in a range of time, kept as long as the backend. */
+typedef struct ZoneChanges
+{
+	struct ZoneChanges *next;
+	SmkZone		zone;
+	TimestampTz start;
+	TimestampTz end;
+	int			count;
+	SmkZoneChange changes[FLEXIBLE_ARRAY_MEMBER];
+} ZoneChanges;
+
+/*
+ * The offset at the start of a range of time, as a change then, and every change of it before the end. They are looked
+ * up once in a backend: a zone has at most a few hundred in a century, and few ranges are asked for.
+ */
+const SmkZoneChange *
+smk_zone_changes(const SmkZone *zone, TimestampTz start, TimestampTz end, int *count)
+{
+	static ZoneChanges *all = NULL;
+	ZoneChanges *known;
+	TimestampTz at = start;
+	int			size = 64;
+
+	for (known = all; known != NULL; known = known->next)
+	{
+		if (known->start == start && known->end == end && memcmp(&known->zone, zone, sizeof(SmkZone)) == 0)
+		{
+			*count = known->count;
+			return known->changes;
+		}
+	}
+	known = (ZoneChanges *) palloc(offsetof(ZoneChanges, changes) + size * sizeof(SmkZoneChange));
+	known->count = 0;
+	while (at < end)
+	{
+		SmkZoneSegment segment = smk_zone_segment(zone, at);
+		int64		offset = segment.offset * USECS_PER_SEC;
+
+		if (known->count == 0 || known->changes[known->count - 1].offset != offset)
+		{
+			if (known->count == size)
+			{
+				size *= 2;
+				known = (ZoneChanges *) repalloc(known, offsetof(ZoneChanges, changes) + size * sizeof(SmkZoneChange));
+			}
+			known->changes[known->count].at = at;
+			known->changes[known->count].offset = offset;
+			known->count++;
+		}
+		at = segment.until;
+	}
+	known->zone = *zone;
+	known->start = start;
+	known->end = end;
+
+	/* Kept only now that nothing can fail any more. */
+	size = offsetof(ZoneChanges, changes) + known->count * sizeof(SmkZoneChange);
+	known = (ZoneChanges *) memcpy(MemoryContextAlloc(TopMemoryContext, size), known, size);
+	known->next = all;
+	all = known;
+	*count = known->count;
+	return known->changes;
 }
 
 /* The date that the clocks of the zone show at an instant. */

@@ -44,6 +44,7 @@ SELECT smarketing.kpi_sql('cost_per_lead', '2026-01-01', '2026-04-01', by => '{c
 SELECT count(*) > 0 FROM smarketing.kpi_explain('cost_per_lead', '2026-01-01', '2026-04-01');
 SELECT count(*) FROM smarketing.metrics;
 SELECT name, value FROM smarketing.settings ORDER BY name;
+SELECT smarketing.business_hours('2026-03-28 00:00+01', '2026-04-08 00:00+02', 'support'), smarketing.add_business_hours('2026-03-28 00:00+01', 40, 'support') AT TIME ZONE 'UTC';
 SELECT entity, column_name, expression, problem FROM smarketing.bindings ORDER BY 1, 2;
 };
 
@@ -77,6 +78,7 @@ SELECT smarketing.unbind('spend');
 SELECT smarketing.bind('touch', 'crm.gone', '{"channel": "''x''", "lead_id": "1"}');
 SELECT smarketing.define_dimension('region', '{"lead": "place"}', 'Region');
 SELECT smarketing.map_value('channel', 'google / cpc', 'Google Ads');
+SELECT smarketing.define_calendar('support', 'Europe/Paris', '{"sun": ["00:30-03:30"], "mon": ["09:00-12:30", "14:00-18:00"]}', '{2026-04-06}');
 SELECT smarketing.map_stage('Heiß', 'sql'), smarketing.map_stage('Kunde', 'won');
 SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spend_without_dimension', 'none'),
     smarketing.configure('currency', 'EUR'), smarketing.configure('gross_margin', '0.7'), smarketing.configure('customer_basis', 'opportunity'), smarketing.configure('on_missing_rate', 'null');
@@ -90,6 +92,7 @@ is(sql($database, q{CREATE SCHEMA reports; SELECT smarketing.create_view('report
 my $before = sql($database, $figures);
 like($before, qr/^2026-02-01\|f\|Google Ads\|Nord/m, 'it gives figures, by the names given');
 unlike($before, qr/ERROR/, 'and no error');
+like($before, qr/^12\.5\|/m, 'and open hours');
 like($before, qr/^time_zone\|Europe\/Paris$/m, 'the time zone of the database was recorded');
 
 # A role with SELECT on the CRM's tables runs every reading function.
@@ -100,7 +103,7 @@ like($before, qr/^currency\|EUR$/m, 'the currency is configured');
 is(sql($database, "REVOKE SELECT ON crm.deal FROM $role; SET ROLE $role; SELECT * FROM smarketing.opportunity_win_rate()"),
 	'ERROR:  42501: permission denied for table deal', 'a table needs one too');
 foreach my $call ("bind('lead', 'crm.person')", "unbind('lead')", "configure('time_zone', 'UTC')", "define_dimension('x', '{}')",
-	"map_stage('x', 'won')", "map_value('channel', 'x', 'y')")
+	"define_calendar('support', 'UTC', '{}')", "map_stage('x', 'won')", "map_value('channel', 'x', 'y')")
 {
 	like(sql($database, "SET ROLE $role; SELECT smarketing.$call"), qr/^ERROR:  42501: permission denied for function/,
 		"PUBLIC may not $call");
