@@ -54,10 +54,10 @@ struct SmkCalendar
 {
 	SmkZone zone;
 	SmkWeek week;
-	int64 start; /* the count when the era main begins: so that it is 0 at 2000-01-01, and fits for all
+	int64 start; /* the count when the era present begins: so that it is 0 at 2000-01-01, and fits for all
 					timestamps */
 	Era *past;	 /* one cycle, that all before it repeat */
-	Era *main;
+	Era *present;
 	Era *future; /* one cycle, that all after it repeat */
 	MemoryContext context;
 };
@@ -194,9 +194,9 @@ smk_calendar_create(const char *name, const char *time_zone, Jsonb *hours, Array
 	pfree(zone);
 	smk_week_init(&calendar->week, hours, holidays);
 	calendar->past = calendar_era(calendar, start - CYCLE, start);
-	calendar->main = calendar_era(calendar, start, end);
+	calendar->present = calendar_era(calendar, start, end);
 	calendar->future = calendar_era(calendar, end, end + CYCLE);
-	calendar->start = -era_open(calendar, calendar_fill(calendar, calendar->main), 0);
+	calendar->start = -era_open(calendar, calendar_fill(calendar, calendar->present), 0);
 	error_context_stack = error_context.previous;
 	MemoryContextSwitchTo(old_context);
 	return calendar;
@@ -213,25 +213,25 @@ calendar_floor_divide(int64 dividend, int64 divisor)
 static int64
 calendar_open(const SmkCalendar *calendar, TimestampTz at)
 {
-	const Era *main = calendar->main;
+	const Era *present = calendar->present;
 	const Era *era;
 	int64 cycles;
 
-	if (likely(at >= main->start && at < main->end))
-		return calendar->start + era_open(calendar, main, at);
+	if (likely(at >= present->start && at < present->end))
+		return calendar->start + era_open(calendar, present, at);
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 						errmsg("open hours of an infinite time cannot be counted"),
 						errhint("Leave such rows out, or put a time in their place.")));
-	if (at < main->start)
+	if (at < present->start)
 	{
 		era = calendar_fill(calendar, calendar->past);
-		cycles = calendar_floor_divide(at - main->start, CYCLE);
+		cycles = calendar_floor_divide(at - present->start, CYCLE);
 		return calendar->start + cycles * era->total + era_open(calendar, era, at - (cycles + 1) * CYCLE);
 	}
 	era = calendar_fill(calendar, calendar->future);
-	cycles = (at - main->end) / CYCLE;
-	return calendar->start + main->total + cycles * era->total + era_open(calendar, era, at - cycles * CYCLE);
+	cycles = (at - present->end) / CYCLE;
+	return calendar->start + present->total + cycles * era->total + era_open(calendar, era, at - cycles * CYCLE);
 }
 
 pg_noreturn static void
@@ -244,7 +244,7 @@ calendar_out_of_range(void)
 static TimestampTz
 calendar_reach(const SmkCalendar *calendar, int64 open)
 {
-	const Era *era = calendar->main;
+	const Era *era = calendar->present;
 	int64 cycles = 0;
 	int64 shift = 0;
 	TimestampTz at;

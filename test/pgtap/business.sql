@@ -5,7 +5,7 @@ SET TimeZone = 'Asia/Kolkata';
 SET DateStyle = 'ISO, YMD';
 SET jit = off;
 CREATE EXTENSION smarketing;
-SELECT plan(44);
+SELECT plan(51);
 SELECT random() AS seed \gset
 SELECT diag('business: seed ' || :'seed');
 SELECT setseed(:seed) AS seeded \gset
@@ -155,6 +155,26 @@ SELECT is(changing(), '{1,1,2,2,3,2,2}', 'so it does in a transaction with one s
 ROLLBACK;
 SELECT smarketing.define_calendar('changing', NULL, NULL) \g /dev/null
 SELECT throws_ok($$SELECT smarketing.business_hours(now(), now(), 'changing')$$, '42704', 'calendar "changing" does not exist', 'a forgotten calendar is gone');
+
+-- Rights: everybody counts; who defines needs rights on the function and on the table, with no more than those.
+CREATE ROLE business_reader;
+SET ROLE business_reader;
+SELECT is(smarketing.business_hours('2026-01-07 00:00+00', '2026-01-09 00:00+00', 'wednesdays'), 24::float8, 'any role counts hours');
+SELECT throws_ok($$SELECT smarketing.define_calendar('wednesdays', 'UTC', '{"wed": ["09:00-10:00"]}')$$, '42501', 'permission denied for function define_calendar', 'and defines no calendar');
+SELECT throws_ok($$DELETE FROM smarketing.calendar$$, '42501', 'permission denied for table calendar', 'nor writes the table');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION smarketing.define_calendar TO business_reader;
+SET ROLE business_reader;
+SELECT throws_ok($$SELECT smarketing.define_calendar('mine', 'UTC', '{"wed": ["09:00-10:00"]}')$$, '42501', 'permission denied for table calendar', 'the function alone gives no right on the table');
+RESET ROLE;
+GRANT INSERT, UPDATE, DELETE ON smarketing.calendar TO business_reader;
+SET ROLE business_reader;
+SELECT lives_ok($$SELECT smarketing.define_calendar('mine', 'UTC', '{"wed": ["09:00-10:00"]}'), smarketing.define_calendar('mine', 'UTC', '{"wed": ["09:00-11:00"]}')$$, 'with the rights on both a calendar is defined and replaced');
+SELECT is(smarketing.business_hours('2026-01-07 00:00+00', '2026-01-09 00:00+00', 'mine'), 2::float8, 'by the later hours');
+SELECT lives_ok($$SELECT smarketing.define_calendar('mine', NULL, NULL)$$, 'and forgotten');
+RESET ROLE;
+DROP OWNED BY business_reader;
+DROP ROLE business_reader;
 
 -- Any text is a span or an error. What is one, by a regular expression.
 CREATE TABLE texts AS
