@@ -128,6 +128,10 @@ SELECT throws_ok($$SELECT smarketing.add_business_hours('4713-01-01 00:00+00 BC'
 SELECT is(extract(epoch FROM smarketing.add_business_hours('4713-01-01 00:00+00 BC', 2.5e9, 'always')), extract(epoch FROM timestamptz '4713-01-01 00:00+00 BC') + 2500000000 * 3600::numeric, 'from the first timestamps to the last');
 
 -- A calendar changed in a transaction is seen by its next statement, also where PL/pgSQL keeps the expression.
+CREATE FUNCTION one_site() RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN smarketing.business_hours('2026-01-07 00:00+00', '2026-01-08 00:00+00', 'changing');
+END $$;
 CREATE FUNCTION changing() RETURNS float8[] LANGUAGE plpgsql AS $$
 DECLARE
     found float8[];
@@ -138,12 +142,12 @@ BEGIN
         ELSIF i = 5 THEN
             BEGIN
                 PERFORM smarketing.define_calendar('changing', 'UTC', '{"wed": ["09:00-12:00"]}');
-                found := found || smarketing.business_hours('2026-01-07 00:00+00', '2026-01-08 00:00+00', 'changing');
+                found := found || one_site();
                 RAISE division_by_zero;
             EXCEPTION WHEN division_by_zero THEN NULL;
             END;
         END IF;
-        found := found || smarketing.business_hours('2026-01-07 00:00+00', '2026-01-08 00:00+00', 'changing');
+        found := found || one_site();
     END LOOP;
     RETURN found;
 END $$;
