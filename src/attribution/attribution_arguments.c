@@ -9,9 +9,6 @@
 #include "attribution/attribution_arguments.h"
 #include "compat.h"
 
-/* A name and how long it is. */
-#define NAME(text) (text), (int) sizeof(text) - 1
-
 /* Raises the error for a sum of values that has no room. */
 void
 smk_attribution_overflow(void)
@@ -128,15 +125,15 @@ is_direct(const char *channel, int length)
 SmkAttributionCode
 smk_attribution_event(const text *event)
 {
-	if (likely(smk_text_is(event, NAME("touch"))))
+	if (likely(smk_text_is(event, SMK_NAME("touch"))))
 		return SMK_ATTRIBUTION_TOUCH;
-	if (smk_text_is(event, NAME("conversion")))
+	if (smk_text_is(event, SMK_NAME("conversion")))
 		return SMK_ATTRIBUTION_CONVERSION;
-	if (smk_text_is(event, NAME("lead")))
+	if (smk_text_is(event, SMK_NAME("lead")))
 		return SMK_ATTRIBUTION_LEAD;
-	if (smk_text_is(event, NAME("opportunity")))
+	if (smk_text_is(event, SMK_NAME("opportunity")))
 		return SMK_ATTRIBUTION_OPPORTUNITY;
-	if (smk_text_is(event, NAME("direct")))
+	if (smk_text_is(event, SMK_NAME("direct")))
 		return SMK_ATTRIBUTION_DIRECT;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("unknown event: \"%s\"", text_to_cstring(event)),

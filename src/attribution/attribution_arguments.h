@@ -78,11 +78,4 @@ smk_attribution_require_windows(const SmkAttributionState *state, const SmkAttri
 	smk_timeline_require_constant(state->half_life == call->half_life, "half_life");
 }
 
-/* True where a text is a name of that length. */
-static inline bool
-smk_text_is(const text *value, const char *name, int length)
-{
-	return (int) VARSIZE_ANY_EXHDR(value) == length && memcmp(VARDATA_ANY(value), name, length) == 0;
-}
-
 #endif

@@ -192,14 +192,6 @@ type_start(void *summary, const void *like)
 	smk_attribution_init(summary, other->lookback, other->half_life, other->scale);
 }
 
-static char *
-window_text(int64 window)
-{
-	Interval interval = {.time = window};
-
-	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&interval)));
-}
-
 static const char *
 type_difference(const void *a, const void *b, char **detail)
 {
@@ -208,14 +200,15 @@ type_difference(const void *a, const void *b, char **detail)
 
 	if (one->lookback != other->lookback)
 	{
-		*detail = psprintf("One looks back %s, the other %s.", window_text(one->lookback),
-						   window_text(other->lookback));
+		*detail = psprintf("One looks back %s, the other %s.", smk_timeline_window_text(one->lookback),
+						   smk_timeline_window_text(other->lookback));
 		return "lookbacks";
 	}
 	if (one->half_life != other->half_life)
 	{
-		*detail = psprintf("In one a touch counts half after %s, in the other after %s.",
-						   window_text(one->half_life), window_text(other->half_life));
+		*detail =
+			psprintf("In one a touch counts half after %s, in the other after %s.",
+					 smk_timeline_window_text(one->half_life), smk_timeline_window_text(other->half_life));
 		return "half-lives";
 	}
 	return NULL;

@@ -119,33 +119,6 @@ smk_durations_finalfn(PG_FUNCTION_ARGS)
 
 SMK_SUMMARY_FUNCTIONS(smk_duration, duration_summary)
 
-/* The time until which open visits count: not before the last event, which it is where it is NULL. */
-static int64
-as_of_argument(FunctionCallInfo fcinfo, const SmkDurationSummary *summary)
-{
-	TimestampTz as_of;
-
-	if (PG_ARGISNULL(1))
-		return summary->last;
-	as_of = PG_GETARG_TIMESTAMPTZ(1);
-	if (!summary->is_empty && as_of < summary->last)
-	{
-		char *last = pstrdup(timestamptz_to_str(summary->last));
-
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"as_of\" (%s) is earlier than the last event of the summary (%s)",
-					timestamptz_to_str(as_of), last),
-			 errhint("Leave later events out: durations(entity, stage, at) FILTER (WHERE at <= as_of).")));
-	}
-	if (as_of > SMK_WORD_MAX_TIME)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-						errmsg("argument \"as_of\" is out of range: %s", timestamptz_to_str(as_of)),
-						errdetail("Times lie within 4,500 years of 2000.")));
-	return as_of;
-}
-
 SMK_ROW_TYPE(durations_row, TEXTOID, INT8OID, INT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID);
 
 PG_FUNCTION_INFO_V1(smk_stage_durations);
@@ -163,7 +136,9 @@ smk_stage_durations(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	summary = smk_summary_argument(&duration_summary, fcinfo, 0);
-	as_of = as_of_argument(fcinfo, summary);
+	as_of =
+		smk_summary_as_of(fcinfo, 1, summary->is_empty, summary->last,
+						  "Leave later events out: durations(entity, stage, at) FILTER (WHERE at <= as_of).");
 	for (int i = 0; i < SMK_DURATIONS_STAGES; i++)
 	{
 		const SmkStageVisits *visits = &summary->stages[i];

@@ -205,14 +205,6 @@ modes_text(unsigned modes)
 	return psprintf("%s%s", order, modes & SMK_FUNNEL_FIRST_START ? ",first_start" : "");
 }
 
-static char *
-window_text(int64 within)
-{
-	Interval interval = {.time = within};
-
-	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&interval)));
-}
-
 static const char *
 type_difference(const void *a, const void *b, char **detail)
 {
@@ -232,8 +224,9 @@ type_difference(const void *a, const void *b, char **detail)
 	}
 	if (one->rules.within != other->rules.within)
 	{
-		*detail = psprintf("One has a window of %s, the other of %s.", window_text(one->rules.within),
-						   window_text(other->rules.within));
+		*detail =
+			psprintf("One has a window of %s, the other of %s.", smk_timeline_window_text(one->rules.within),
+					 smk_timeline_window_text(other->rules.within));
 		return "windows";
 	}
 	return NULL;

@@ -47,6 +47,34 @@ smk_summary_argument(const SmkSummaryType *type, FunctionCallInfo fcinfo, int ar
 	return summary;
 }
 
+/*
+ * The time until which what is open counts: not before the last event, which it is where it is NULL. The hint
+ * tells how to leave later events out.
+ */
+int64
+smk_summary_as_of(FunctionCallInfo fcinfo, int argument, bool is_empty, int64 last, const char *hint)
+{
+	TimestampTz as_of;
+
+	if (PG_ARGISNULL(argument))
+		return last;
+	as_of = PG_GETARG_TIMESTAMPTZ(argument);
+	if (!is_empty && as_of < last)
+	{
+		char *last_text = pstrdup(timestamptz_to_str(last));
+
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"as_of\" (%s) is earlier than the last event of the summary (%s)",
+							   timestamptz_to_str(as_of), last_text),
+						errhint("%s", hint)));
+	}
+	if (as_of > SMK_WORD_MAX_TIME)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("argument \"as_of\" is out of range: %s", timestamptz_to_str(as_of)),
+						errdetail("Times lie within 4,500 years of 2000.")));
+	return as_of;
+}
+
 /* Reads the text form. */
 Datum
 smk_summary_in(const SmkSummaryType *type, FunctionCallInfo fcinfo)

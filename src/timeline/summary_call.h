@@ -27,6 +27,8 @@ typedef struct SmkSummaryType
 
 extern Datum smk_summary_datum(const SmkSummaryType *type, const void *summary);
 extern void *smk_summary_argument(const SmkSummaryType *type, FunctionCallInfo fcinfo, int argument);
+extern int64 smk_summary_as_of(FunctionCallInfo fcinfo, int argument, bool is_empty, int64 last,
+							   const char *hint);
 extern Datum smk_summary_in(const SmkSummaryType *type, FunctionCallInfo fcinfo);
 extern Datum smk_summary_out(FunctionCallInfo fcinfo);
 extern Datum smk_summary_recv(const SmkSummaryType *type, FunctionCallInfo fcinfo);

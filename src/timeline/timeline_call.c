@@ -295,6 +295,15 @@ smk_timeline_window(const Interval *within, const char *name)
 	return length;
 }
 
+/* A window as a message tells it. */
+char *
+smk_timeline_window_text(int64 window)
+{
+	Interval interval = {.time = window};
+
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&interval)));
+}
+
 /* Reads an amount; NULL is none. */
 SmkMoney
 smk_timeline_amount(FunctionCallInfo fcinfo, int argument, const char *name)

@@ -54,6 +54,7 @@ extern Datum smk_timeline_deserialfn(const SmkTimelineAggregate *aggregate, Func
 extern Datum smk_timeline_combinefn(const SmkTimelineAggregate *aggregate, FunctionCallInfo fcinfo);
 extern void smk_timeline_add_other(SmkTimeline *timeline, Datum entity, uint64 word, uint64 value);
 extern int64 smk_timeline_window(const Interval *within, const char *name);
+extern char *smk_timeline_window_text(int64 window);
 extern SmkMoney smk_timeline_amount(FunctionCallInfo fcinfo, int argument, const char *name);
 extern void smk_timeline_require_not_null(FunctionCallInfo fcinfo, int argument, const char *name);
 pg_noreturn extern void smk_timeline_constant_error(const char *name);
@@ -95,6 +96,16 @@ smk_timeline_text(FunctionCallInfo fcinfo, int argument)
 		value = pg_detoast_datum_packed(value);
 	return (const text *) value;
 }
+
+/* True where a text is a name of that length. */
+static inline bool
+smk_text_is(const text *value, const char *name, int length)
+{
+	return (int) VARSIZE_ANY_EXHDR(value) == length && memcmp(VARDATA_ANY(value), name, length) == 0;
+}
+
+/* A name that is written down, and how long it is. */
+#define SMK_NAME(text) (text), (int) sizeof(text) - 1
 
 /* Adds an event of an entity. */
 static inline void

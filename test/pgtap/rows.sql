@@ -9,6 +9,7 @@ CREATE TABLE call AS SELECT * FROM (VALUES
     ('attribution_credit', $$SELECT unnest(smarketing.attribution_credits(account, event, at, channel, value, at::text, 'linear', '20 days', '5 days')) AS r FROM event$$),
     ('funnel_steps_row', $$SELECT smarketing.funnel_steps(smarketing.funnel(account, 1 + (value % 4)::int, at, interval '20 days', 'ordered')) AS r FROM event$$),
     ('stage_durations_row', $$SELECT smarketing.stage_durations(smarketing.durations(account, (ARRAY['lead', 'won'])[1 + (value % 2)::int]::smarketing.funnel_stage, at), timestamptz '2026-03-01') AS r FROM event$$),
+    ('responses_row', $$SELECT smarketing.responses(smarketing.response(account, (ARRAY['trigger', 'answer'])[1 + (value % 2)::int], at, interval '1 hour', NULL), timestamptz '2026-03-01') AS r FROM event$$),
     ('cohorts_row', $$SELECT smarketing.cohorts(smarketing.retention(account, 'product', at, value, 'month', 'UTC')) AS r FROM event$$),
     ('movements_row', $$SELECT smarketing.movements(smarketing.retention(account, 'product', at, value, 'month', 'UTC')) AS r FROM event$$),
     ('scorecard_row', $$SELECT smarketing.scorecard() AS r$$)) AS c (type, query);
