@@ -79,45 +79,48 @@ waiting(const SmkResponseSummary *summary)
 
 /* The hours from one time to another that count, in microseconds. */
 static inline int64
-elapsed(const SmkResponseSummary *summary, int64 from, int64 to)
+elapsed(const SmkResponseReader *reader, int64 from, int64 to)
 {
-	(void) summary;
-	return to - from;
+	return reader->hours ? smk_calendar_elapsed(reader->hours, from, to) : to - from;
 }
 
 /* The time by which an answer to a trigger is due. */
 static inline int64
-due_at(const SmkResponseSummary *summary, int64 from)
+due_at(const SmkResponseReader *reader, int64 from)
 {
-	return from + summary->within;
+	int64 within = reader->summary->within;
+
+	return reader->hours ? smk_calendar_add(reader->hours, from, within) : from + within;
 }
 
 /* A trigger is answered. */
 static inline void
-add_answer(SmkResponseSummary *summary, int64 from, int64 to)
+add_answer(SmkResponseReader *reader, int64 from, int64 to)
 {
-	int64 hours = elapsed(summary, from, to);
+	int64 hours = elapsed(reader, from, to);
 
-	smk_sketch_add(&summary->answered, hours);
-	summary->late += hours > summary->within;
+	smk_sketch_add(&reader->summary->answered, hours);
+	reader->summary->late += hours > reader->summary->within;
 }
 
 /* It is stopped. */
 static inline void
-add_stop(SmkResponseSummary *summary, int64 from, int64 to)
+add_stop(SmkResponseReader *reader, int64 from, int64 to)
 {
-	if (due_at(summary, from) < to)
-		summary->missed++;
+	if (due_at(reader, from) < to)
+		reader->summary->missed++;
 	else
-		summary->stopped++;
+		reader->summary->stopped++;
 }
 
 /* It waits. */
 static inline void
-add_due(SmkResponseSummary *summary, int64 from)
+add_due(SmkResponseReader *reader, int64 from)
 {
+	SmkResponseSummary *summary = reader->summary;
+
 	due_reserve(summary, 1);
-	summary->due[summary->due_count++] = (SmkResponseDue){(uint64) due_at(summary, from) ^ SMK_WORD_SIGN, 1};
+	summary->due[summary->due_count++] = (SmkResponseDue){(uint64) due_at(reader, from) ^ SMK_WORD_SIGN, 1};
 }
 
 /*
@@ -125,8 +128,9 @@ add_due(SmkResponseSummary *summary, int64 from)
  * next event that is none ends those of all triggers before it.
  */
 void
-smk_response_add(SmkResponseSummary *summary, const uint64 *words, int64 count)
+smk_response_add(SmkResponseReader *reader, const uint64 *words, int64 count)
 {
+	SmkResponseSummary *summary = reader->summary;
 	int64 last = smk_word_time(words[count - 1]);
 	int64 first = 0; /* of the triggers that wait */
 
@@ -139,13 +143,13 @@ smk_response_add(SmkResponseSummary *summary, const uint64 *words, int64 count)
 			continue;
 		for (; first < i; first++)
 			if (code == SMK_RESPONSE_ANSWER)
-				add_answer(summary, smk_word_time(words[first]), smk_word_time(words[i]));
+				add_answer(reader, smk_word_time(words[first]), smk_word_time(words[i]));
 			else
-				add_stop(summary, smk_word_time(words[first]), smk_word_time(words[i]));
+				add_stop(reader, smk_word_time(words[first]), smk_word_time(words[i]));
 		first = i + 1;
 	}
 	for (; first < count; first++)
-		add_due(summary, smk_word_time(words[first]));
+		add_due(reader, smk_word_time(words[first]));
 	summary->last = summary->is_empty ? last : Max(summary->last, last);
 	summary->is_empty = false;
 }

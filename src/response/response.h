@@ -7,6 +7,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "calendar/business.h"
 #include "timeline/sketch.h"
 #include "timeline/word.h"
 
@@ -43,6 +44,13 @@ typedef struct SmkResponseSummary
 	int64 due_size;
 } SmkResponseSummary;
 
+/* Adds entities to a summary; their hours are those of the calendar, NULL: every hour counts. */
+typedef struct SmkResponseReader
+{
+	SmkResponseSummary *summary;
+	const SmkCalendar *hours;
+} SmkResponseReader;
+
 /* What a summary says of triggers at a time. */
 typedef struct SmkResponseCounts
 {
@@ -56,7 +64,7 @@ typedef struct SmkResponseCounts
 
 extern void smk_response_init(SmkResponseSummary *summary, int64 within, const char *calendar,
 							  int calendar_length);
-extern void smk_response_add(SmkResponseSummary *summary, const uint64 *words, int64 count);
+extern void smk_response_add(SmkResponseReader *reader, const uint64 *words, int64 count);
 extern bool smk_response_same_calendar(const SmkResponseSummary *a, const SmkResponseSummary *b);
 extern bool smk_response_merge(SmkResponseSummary *into, const SmkResponseSummary *other);
 extern SmkResponseCounts smk_response_counts(const SmkResponseSummary *summary, int64 as_of);

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "calendar/business.h"
 #include "compat.h"
 #include "response/response.h"
 #include "row.h"
@@ -195,10 +196,10 @@ smk_response_transfn(PG_FUNCTION_ARGS)
 }
 
 static void
-visit_entity(void *summary, const SmkKey *key, uint64 *words, int64 count)
+visit_entity(void *reader, const SmkKey *key, uint64 *words, int64 count)
 {
 	(void) key;
-	smk_response_add(summary, words, count);
+	smk_response_add(reader, words, count);
 }
 
 static bool
@@ -266,6 +267,40 @@ static const SmkSummaryType response_summary = {
 	"response_summary", sizeof(SmkResponseSummary), type_read, type_write, type_start, type_difference,
 	type_merge};
 
+/* A calendar that a query has read. */
+typedef struct ResponseCalendar
+{
+	struct ResponseCalendar *next;
+	char *name;
+	int length;
+	SmkCalendar *hours;
+} ResponseCalendar;
+
+/* The hours of the calendar of a state, which is read once for a use of the function; NULL where it has none.
+ */
+static const SmkCalendar *
+state_hours(FunctionCallInfo fcinfo, const ResponseState *state)
+{
+	ResponseCalendar **known;
+	ResponseCalendar *calendar;
+
+	if (state->calendar == NULL)
+		return NULL;
+	known = smk_timeline_call_data(fcinfo, sizeof(ResponseCalendar *));
+	for (calendar = *known; calendar != NULL; calendar = calendar->next)
+		if (calendar->length == state->calendar_length &&
+			memcmp(calendar->name, state->calendar, calendar->length) == 0)
+			return calendar->hours;
+	calendar = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ResponseCalendar));
+	calendar->name = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, state->calendar_length + 1);
+	memcpy(calendar->name, state->calendar, state->calendar_length);
+	calendar->length = state->calendar_length;
+	calendar->hours = smk_calendar_load(calendar->name, fcinfo->flinfo->fn_mcxt);
+	calendar->next = *known;
+	*known = calendar;
+	return calendar->hours;
+}
+
 PG_FUNCTION_INFO_V1(smk_response_finalfn);
 
 /* The summary of a state, which stays as it is but for the order of its events. */
@@ -274,15 +309,15 @@ smk_response_finalfn(PG_FUNCTION_ARGS)
 {
 	ResponseState *state = PG_ARGISNULL(0) ? NULL : (ResponseState *) PG_GETARG_POINTER(0);
 	SmkResponseSummary *summary;
+	SmkResponseReader reader;
 
 	(void) smk_timeline_context(fcinfo);
 	if (state == NULL)
 		PG_RETURN_NULL();
-	if (state->calendar != NULL)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("calendars are not there yet")));
 	summary = palloc(sizeof(SmkResponseSummary));
 	smk_response_init(summary, state->within, state->calendar, state->calendar_length);
-	smk_timeline_read(&state->base.timeline, visit_entity, summary);
+	reader = (SmkResponseReader){summary, state_hours(fcinfo, state)};
+	smk_timeline_read(&state->base.timeline, visit_entity, &reader);
 	return smk_summary_datum(&response_summary, summary);
 }
 
