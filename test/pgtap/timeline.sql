@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(27);
+SELECT plan(31);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'UTC';
@@ -17,6 +17,7 @@ CREATE UNLOGGED TABLE event AS
 SELECT (random() * 1500000)::bigint AS entity, (1 + random() * 5)::int AS step, timestamptz '2026-01-01' + (random() * 7776000)::int * interval '1 second' AS at, (random() * 3)::int AS part
 FROM generate_series(1, 5000000);
 ANALYZE event;
+SELECT smarketing.define_calendar('office', 'Europe/Paris', '{"mon": ["09:00-18:00"], "thu": ["09:00-12:30", "14:00-18:00"], "sat": ["00:00-12:00"]}') \g /dev/null
 CREATE FUNCTION bytes(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE result text; BEGIN
     EXECUTE format('SELECT md5(string_agg(f, '' '' ORDER BY k)) FROM (%s) AS t (k, f)', query) INTO result; RETURN result; END $$;
 CREATE TABLE query AS SELECT * FROM (VALUES
@@ -24,10 +25,11 @@ CREATE TABLE query AS SELECT * FROM (VALUES
     ('funnel, text keys of all lengths', 'SELECT 1, smarketing.funnel(CASE WHEN entity < 1000 THEN repeat(''long'', 9) WHEN entity % 2 = 0 THEN ''sixteen or more bytes'' ELSE '''' END || entity, step, at, interval ''20 days'', ''reached'')::text FROM event'),
     ('funnel by group, uuid', 'SELECT part, smarketing.funnel(lpad(to_hex(entity), 32, ''0'')::uuid, step, at, interval ''20 days'', ''any_order'')::text FROM event GROUP BY part'),
     ('durations', 'SELECT 1, smarketing.durations(entity, (ARRAY[''visitor'', ''lead'', ''mql'', ''sql'', ''won'', ''lost''])[step]::smarketing.funnel_stage, at)::text FROM event'),
+    ('response', 'SELECT part, smarketing.response(entity, (ARRAY[''trigger'', ''trigger'', ''answer'', ''answer'', ''stop'', ''mail''])[step], at, interval ''8 hours'', ''office'')::text FROM event GROUP BY part'),
     ('window_funnel', 'SELECT entity / 100000, smarketing.window_funnel(at, interval ''10 minutes'', ''strict_once'', step = 1, step > 1, step > 2, step > 3)::text FROM event GROUP BY entity / 100000')) AS q (what, query);
 SET max_parallel_workers_per_gather = 0; SET work_mem = '1GB';
 CREATE TABLE expected AS SELECT what, query, bytes(query) AS b FROM query;
-SELECT is(count(DISTINCT b), 5::bigint, 'five answers') FROM expected;
+SELECT is(count(DISTINCT b), 6::bigint, 'six answers') FROM expected;
 SET work_mem = '64kB';
 SELECT is(bytes(query), b, what || ', moved out at 64 kB') FROM expected;
 SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
