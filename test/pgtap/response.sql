@@ -146,6 +146,50 @@ INSERT INTO divided SELECT * FROM event;
 SET enable_partitionwise_aggregate = on;
 SELECT is(whole('divided'), f, 'over partitions') FROM expected;
 
+-- Text and binary are read again; bytes that are cut short or changed are refused, or are a summary that is written as it was read and says what can be.
+CREATE TABLE seed AS SELECT row_number() OVER () - 1 AS n, s FROM (SELECT summary AS s FROM of_log UNION ALL SELECT summary FROM kept UNION ALL SELECT smarketing.response(entity, event, at, '1 hour', NULL) FROM log WHERE entity = 9
+    UNION ALL SELECT smarketing.response(entity, event, at, '3 hours', 'Europe/Paris') FROM event WHERE entity < 60 UNION ALL SELECT smarketing.response(entity, event, date_trunc('day', at), '3 hours', 'Europe/Paris') FROM event WHERE entity < 300) AS t;
+SELECT is_empty('SELECT s::text FROM seed WHERE s::text::smarketing.response_summary::text <> s::text', 'text is read again');
+SELECT current_setting('data_directory') || '/response.bin' AS file \gset
+COPY (SELECT n, s FROM seed UNION ALL SELECT -1, f FROM by_part) TO :'file' (FORMAT binary);
+CREATE TABLE again (n bigint, s smarketing.response_summary);
+COPY again FROM :'file' (FORMAT binary);
+SELECT set_eq('SELECT n, s::text FROM again', 'SELECT n, s::text FROM seed UNION ALL SELECT -1, f::text FROM by_part', 'binary is read again');
+CREATE FUNCTION mutated(h text) RETURNS text VOLATILE LANGUAGE plpgsql AS $$ DECLARE p int; q int; k int; BEGIN
+    FOR round IN 1 .. 1 + floor(random() * random() * 3)::int LOOP
+        p := 1 + 2 * floor(random() * length(h) / 2)::int; q := 1 + 2 * floor(random() * length(h) / 2)::int; k := 2 * (1 + floor(random() * random() * 8)::int);
+        h := CASE floor(random() * 10)::int WHEN 0 THEN left(h, p - 1) WHEN 1 THEN overlay(h PLACING repeat('f', k) FROM p) WHEN 2 THEN overlay(h PLACING repeat('0', k) FROM p) WHEN 3 THEN overlay(h PLACING '' FROM p FOR k) WHEN 4 THEN overlay(h PLACING substr(md5(random()::text), 1, k) FROM p FOR 0)
+            WHEN 5 THEN overlay(h PLACING substr(h, q, k) FROM p FOR 0) WHEN 6 THEN h || substr(h, q, k) ELSE overlay(h PLACING substr(md5(random()::text), 1, 2) FROM p) END;
+    END LOOP; RETURN h; END $$;
+CREATE FUNCTION read_it(s smarketing.response_summary) RETURNS text LANGUAGE plpgsql AS $$ DECLARE r smarketing.responses_row; BEGIN
+    SELECT * INTO r FROM smarketing.responses(s, NULL);
+    PERFORM smarketing.merge(part) FROM (VALUES (s), (s)) AS p (part);
+    RETURN CASE WHEN s::text::smarketing.response_summary::text <> s::text THEN 'is not written as it was read' WHEN r.answered <> r.in_time + r.late OR r.triggers < r.answered + r.unanswered + r.running OR least(r.in_time, r.late, r.unanswered, r.running, r.compliance, r.median_hours) < 0 OR r.compliance > 1 THEN r::text ELSE 'accepted' END; END $$;
+CREATE TABLE outcome (form text, bytes text, error text);
+CREATE TEMP TABLE received (s smarketing.response_summary);
+CREATE PROCEDURE mutate_text(tries int) LANGUAGE plpgsql AS $$ DECLARE t text; r text; BEGIN
+    FOR i IN 1 .. tries LOOP
+        SELECT CASE WHEN i % 50 > 0 THEN '\x' || mutated(substr(s::text, 3)) ELSE mutated(s::text) END INTO t FROM seed WHERE n = i % (SELECT count(*) FROM seed);
+        BEGIN r := read_it(t::smarketing.response_summary); EXCEPTION WHEN OTHERS THEN r := SQLSTATE || ' ' || SQLERRM; END;
+        INSERT INTO outcome VALUES ('text', t, r);
+    END LOOP; END $$;
+-- Each has a file of its own: to write one again may wait for the disk.
+CREATE PROCEDURE mutate_binary(tries int, file text) LANGUAGE plpgsql AS $$ DECLARE b bytea; r text; o oid; BEGIN
+    FOR i IN 1 .. tries LOOP
+        SELECT decode(mutated(encode(smarketing.response_summary_send(s), 'hex')), 'hex') INTO b FROM seed WHERE n = i % (SELECT count(*) FROM seed);
+        o := lo_from_bytea(0, '\x5047434f50590aff0d0a00'::bytea || '\x00000000000000000001' || int4send(length(b)) || b || '\xffff'); PERFORM lo_export(o, file || i); PERFORM lo_unlink(o);
+        BEGIN EXECUTE format('COPY received FROM %L (FORMAT binary)', file || i); SELECT read_it(s) INTO STRICT r FROM received; RAISE EXCEPTION '%', r;
+        EXCEPTION WHEN raise_exception THEN r := SQLERRM; WHEN OTHERS THEN r := SQLSTATE || ' ' || SQLERRM; END;
+        INSERT INTO outcome VALUES ('binary', b::text, r);
+        IF i % 200 = 0 THEN COMMIT; TRUNCATE received; END IF;
+    END LOOP; END $$;
+CALL mutate_text(10000);
+CALL mutate_binary(3000, :'file');
+SELECT diag(format('%s: %s x %s', form, count(*), e)) FROM (SELECT form, left(regexp_replace(error, '".*"', '""'), 60) AS e FROM outcome) AS o GROUP BY form, e ORDER BY form, count(*) DESC LIMIT 30;
+SELECT cmp_ok(count(*) FILTER (WHERE error = 'accepted'), '>', 100::bigint, 'some mutations are read: ' || form) FROM outcome GROUP BY form ORDER BY form;
+SELECT is_empty('SELECT left(bytes, 500), error FROM outcome WHERE error !~ ''^(accepted$|22|08P01)'' LIMIT 3', 'what is read is written the same and says what can be, the others are refused');
+SELECT throws_ok(format('SELECT %L::smarketing.response_summary', replace(summary::text, encode('office', 'hex'), bad)), '22P02') FROM kept, (VALUES ('6f6600696365'), ('ff6666696365')) AS b (bad);
+
 -- Bad input.
 SELECT throws_ok($$SELECT * FROM of_log, smarketing.responses(summary, '2026-01-01 16:29')$$, '22023',
     'argument "as_of" (2026-01-01 16:29:00+00) is earlier than the last event of the summary (2026-01-01 16:30:00+00)');
