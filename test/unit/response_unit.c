@@ -218,6 +218,58 @@ test_due(void)
 	ok(summary.due_count == 3 && bytes.len < 64, "where they are written as three");
 }
 
+/* True where a summary is read as it is written. */
+static bool
+is_read(const SmkResponseSummary *summary)
+{
+	SmkResponseSummary other;
+	StringInfoData bytes;
+	bool result;
+
+	initStringInfo(&bytes);
+	smk_response_write(summary, &bytes);
+	result = smk_response_read(&other, (unsigned char *) bytes.data, bytes.len);
+	pfree(bytes.data);
+	return result;
+}
+
+/* Numbers that no events give, with few durations, which are kept exactly, and with many. */
+static void
+test_refused(int answers)
+{
+	SmkResponseSummary summary;
+	SmkResponseReader reader = {&summary, NULL};
+	int wrong = 0;
+
+	smk_response_init(&summary, 1000000, NULL, 0);
+	for (int n = 0; n < answers; n++)
+	{
+		uint64 words[3] = {smk_word(0, 0), smk_word(n, 1), smk_word(n + 1, 0)};
+
+		smk_response_add(&reader, words, 3);
+	}
+	wrong += !is_read(&summary);
+	summary.late = answers + 1;
+	wrong += is_read(&summary);
+	summary.late = -1;
+	wrong += is_read(&summary);
+	summary.late = 0;
+	summary.stopped = -1;
+	wrong += is_read(&summary);
+	summary.stopped = 0;
+	summary.due[0].count = 0;
+	wrong += is_read(&summary);
+	summary.due[0].count = 1;
+	wrong += !is_read(&summary);
+	summary.last = SMK_WORD_MAX_TIME + 1;
+	wrong += is_read(&summary);
+	smk_response_init(&summary, 0, NULL, 0);
+	wrong += is_read(&summary);
+	smk_response_init(&summary, 2 * SMK_WORD_MAX_TIME + 1, NULL, 0);
+	wrong += is_read(&summary);
+	ok(wrong == 0, "numbers that no events give are refused");
+}
+
 /* Changed bytes are a summary or are none; what is one can be used. */
 static void
 test_mutations(int entities)
@@ -286,6 +338,9 @@ main(int argc, char **argv)
 	test_due();
 	/* Few values, which are kept exactly, and many. */
 	for (int n = 40; n <= 4000; n *= 100)
+	{
+		test_refused(n);
 		test_mutations(n);
+	}
 	return finish();
 }
