@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "crm/config.h"
 #include "crm/key.h"
+#include "crm/score_rule.h"
 #include "smarketing.h"
 
 const SmkSetting smk_settings[] = {
@@ -47,9 +48,9 @@ config_text(uint64 row, int column)
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 }
 
-/* Runs one of our own queries; its plan is kept for the session. */
-static void
-config_query(const char *sql, SPIPlanPtr *plan)
+/* Runs one of our own queries; its plan is kept for the session. Inside SPI_connect. */
+void
+smk_config_query(const char *sql, SPIPlanPtr *plan)
 {
 	if (*plan == NULL)
 	{
@@ -68,7 +69,7 @@ config_load_bindings(SmkConfig *config)
 {
 	static SPIPlanPtr plan = NULL;
 
-	config_query("SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression, b.query "
+	smk_config_query("SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression, b.query "
 				 "FROM smarketing.binding b LEFT JOIN smarketing.binding_column c "
 				 "ON c.entity OPERATOR(pg_catalog.=) b.entity",
 				 &plan);
@@ -105,7 +106,7 @@ config_load_dimensions(SmkConfig *config)
 	static SPIPlanPtr plan = NULL;
 	SmkDimension *dimension = NULL;
 
-	config_query("SELECT d.name, c.entity, c.expression FROM smarketing.dimension d "
+	smk_config_query("SELECT d.name, c.entity, c.expression FROM smarketing.dimension d "
 				 "LEFT JOIN smarketing.dimension_column c ON c.dimension OPERATOR(pg_catalog.=) d.name "
 				 "ORDER BY d.name",
 				 &plan);
@@ -133,7 +134,7 @@ config_load_map(const char *sql, SPIPlanPtr *plan)
 {
 	List *result = NIL;
 
-	config_query(sql, plan);
+	smk_config_query(sql, plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		SmkMapped *mapped = palloc(sizeof(SmkMapped));
@@ -166,7 +167,7 @@ config_load_settings(SmkConfig *config)
 	const char *missing_rate = NULL;
 
 	/* Configured rows first, then the oldest recorded default: the first row of a name holds. */
-	config_query("SELECT name, value FROM smarketing.setting ORDER BY is_default, recorded_at", &plan);
+	smk_config_query("SELECT name, value FROM smarketing.setting ORDER BY is_default, recorded_at", &plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		char *name = config_text(row, 1);
@@ -230,6 +231,8 @@ smk_config_load(void)
 		config_load_map("SELECT pipeline, label, stage FROM smarketing.stage_map", &stage_plan);
 	config->value_map =
 		config_load_map("SELECT dimension, label, value FROM smarketing.value_map", &value_plan);
+	config->score_rules = smk_score_rules_load();
+	config->score_thresholds = smk_score_thresholds_load();
 	return config;
 }
 

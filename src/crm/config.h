@@ -4,6 +4,7 @@
 #ifndef SMK_CONFIG_H
 #define SMK_CONFIG_H
 
+#include "executor/spi.h"
 #include "nodes/pg_list.h"
 
 #include "crm/entity.h"
@@ -46,6 +47,8 @@ typedef struct SmkConfig
 	List *dimensions;	   /* of SmkDimension */
 	List *stage_map;	   /* of SmkMapped */
 	List *value_map;	   /* of SmkMapped */
+	List *score_rules;	   /* of SmkScoreRule */
+	List *score_thresholds; /* of SmkScoreThreshold */
 	char *time_zone;
 	char *currency; /* NULL: amounts are not converted */
 	bool missing_rate_is_null;
@@ -57,6 +60,7 @@ typedef struct SmkConfig
 	int fiscal_year_start;
 } SmkConfig;
 
+extern void smk_config_query(const char *sql, SPIPlanPtr *plan);
 extern SmkConfig *smk_config_load(void);
 extern SmkBinding *smk_config_binding(const SmkConfig *config, const char *entity);
 extern void smk_binding_open(SmkBinding *binding);

@@ -1,7 +1,10 @@
 /*
  * lead_steps.c: how far a lead came, and when. The sources of a step, in their order: the lead's own column,
- * the stage change to it or beyond, the time of a later step, the conversion into an opportunity. A current
- * stage counts as reached, but tells no time.
+ * the stage change to it or beyond, the score's first crossing of its threshold, the time of a later step, the
+ * conversion into an opportunity. A current stage counts as reached, but tells no time.
+ *
+ * A crossing counts for leads that have come to the stage from which it qualifies: where they do so after it,
+ * when they do.
  *
  * A lead's opportunities are those that name it; beside them those that name no lead, of its account, created
  * at or after it.
@@ -18,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "kpi/lead_steps.h"
+#include "kpi/score.h"
 #include "kpi/source.h"
 
 typedef struct LeadStep
@@ -39,8 +43,9 @@ static const LeadStep lead_steps[] = {
 	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL},
 	{"own_mql", {"mql_at", NULL, NULL}, SMK_STAGE_MQL, false, NULL}};
 
-/* How many of them are the way, the lead itself not counted. */
+/* How many of them are the way, the lead itself not counted; to the first ones a score leads, too. */
 #define WAY_STEPS 5
+#define SCORED_STEPS 3
 
 /* Bits of SmkRecords.steps: the steps whose fact and whose time is asked for, and what tells of them. */
 #define STEP_IS(step) (1 << ((step) -lead_steps))
@@ -52,6 +57,7 @@ static const LeadStep lead_steps[] = {
 #define STEP_ON_WAY (1 << 19)	   /* the times of all steps of the way, one after the other */
 #define STEP_AS_EVENTS (1 << 20)   /* each step of the way as a row of its own */
 #define STEP_AS_HAPPENED (1 << 21) /* or all that happened, as it happened */
+#define STEP_BY_SCORE (1 << 22)
 
 /* What is derived of a step. */
 typedef enum LeadFact
@@ -200,6 +206,80 @@ by_last_conversion(const SmkRecords *records)
 	return records->binding->key_is_unique;
 }
 
+static char *lead_step(SmkRecords *records, const LeadStep *step, bool is_time);
+
+/* The threshold of the score that leads to a step; NULL: none does. */
+static const SmkScoreThreshold *
+step_threshold(const SmkRecords *records, const LeadStep *step)
+{
+	const SmkConfig *config = records->request->config;
+
+	return step - lead_steps < SCORED_STEPS && smk_score_activities(config) != NULL
+			   ? smk_score_threshold(config, step->stage)
+			   : NULL;
+}
+
+/* True where anything but a conversion tells that a lead came to a step: a CRM may not know it at all. */
+static bool
+is_told(const SmkRecords *records, const LeadStep *step)
+{
+	const SmkBinding *lead = records->binding;
+
+	if (step_threshold(records, step) != NULL ||
+		lead_step_source(records->request, "stage_change", "lead_id") != NULL ||
+		lead->columns[smk_entity_column(lead->entity, "stage")].text != NULL)
+		return true;
+	for (int i = 0; i < 3 && step->own_columns[i] != NULL; i++)
+		if (lead->columns[smk_entity_column(lead->entity, step->own_columns[i])].text != NULL)
+			return true;
+	return false;
+}
+
+/*
+ * SQL for when its score made a lead come to a step, or (is_time false) whether it did; NULL where it never
+ * does. From a stage of which nothing tells all leads come.
+ */
+static char *
+score_step(SmkRecords *records, const LeadStep *step, bool is_time)
+{
+	const SmkScoreThreshold *threshold = step_threshold(records, step);
+	const LeadStep *from = lead_steps;
+	char *is_from;
+	char *from_at;
+
+	if (threshold == NULL)
+		return NULL;
+	records->steps |= STEP_BY_SCORE;
+	while (from < step && from->stage != threshold->from_stage)
+		from++;
+	if (from == step || !is_told(records, from))
+		return psprintf(is_time ? "score.%s_at" : "score.%s_at IS NOT NULL", step->name);
+	is_from = lead_step(records, from, false);
+	if (is_from == NULL)
+		return NULL;
+	if (!is_time)
+		return psprintf("(score.%s_at IS NOT NULL AND %s)", step->name, is_from);
+	from_at = lead_step(records, from, true);
+	return psprintf("CASE WHEN score.%s_at IS NOT NULL AND %s THEN greatest(score.%s_at%s%s) END", step->name,
+					is_from, step->name, from_at ? ", " : "", from_at ? from_at : "");
+}
+
+/* Adds what the score tells of the steps after one: where it takes the lead there past this one. */
+static void
+add_later_scores(SmkRecords *records, const LeadStep *step, bool is_time, StringInfo parts)
+{
+	for (const LeadStep *later = step + 1; later - lead_steps < SCORED_STEPS; later++)
+	{
+		const SmkScoreThreshold *threshold = step_threshold(records, later);
+		char *part = threshold != NULL && threshold->from_stage < step->stage
+						 ? score_step(records, later, is_time)
+						 : NULL;
+
+		if (part)
+			add_part(parts, is_time ? ", " : " OR ", part);
+	}
+}
+
 /*
  * SQL for when a lead took a step, or (is_time false) whether; NULL where nothing that is bound can tell.
  */
@@ -229,12 +309,16 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 		add_part(&times, ", ", psprintf("change.%s_at", step->name));
 		add_part(&facts, " OR ", psprintf("coalesce(change.is_%s, false)", step->name));
 	}
+	at = score_step(records, step, is_time);
+	if (at != NULL)
+		add_part(is_time ? &times : &facts, is_time ? ", " : " OR ", at);
 	for (int i = 1; i < 3 && step->own_columns[i] != NULL; i++)
 	{
 		at = own_time(records, step->own_columns[i]);
 		if (at != NULL)
 			add_part(&times, ", ", at);
 	}
+	add_later_scores(records, step, is_time, is_time ? &times : &facts);
 	if (step->opportunity_at)
 	{
 		bool by_winning = strcmp(step->opportunity_at, "won_at") == 0;
@@ -364,7 +448,10 @@ lead_event(SmkRecords *records, const char *name)
 	if (request->mode)
 	{
 		for (int i = 0; i < 3; i++)
+		{
 			(void) own_time(records, lead_steps[i].own_columns[0]);
+			(void) score_step(records, &lead_steps[i], true);
+		}
 		if (lead_step_source(request, "stage_change", "lead_id"))
 			records->steps |= STEP_BY_CHANGE;
 		for (int i = 0; i < 2; i++)
@@ -473,6 +560,8 @@ join_changes(SmkRecords *records, StringInfo from)
 		asked += STEP_ASKED(records->steps, &lead_steps[i]);
 	if (records->steps & STEP_AS_HAPPENED)
 	{
+		/* Then there are rows of other steps than a single one that is asked for. */
+		asked++;
 		appendStringInfoString(&columns, ",\n        array_agg(CASE");
 		for (int i = WAY_STEPS - 1; i >= 0; i--)
 			appendStringInfo(&columns, " WHEN %s THEN %d",
@@ -658,6 +747,53 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 								  "lead.lead_id", lead_key));
 }
 
+/* The first crossing of each threshold by the scores of leads, and what these are where that is asked for. */
+static void
+join_scores(SmkRecords *records, StringInfo from)
+{
+	const SmkRequest *request = records->request;
+	SmkBinding *activity = smk_score_activities(request->config);
+	Oid type = smk_score_key_type(activity);
+	SmkScoreReading reading = {.as_of = records->score_as_of};
+
+	for (const LeadStep *step = lead_steps; step - lead_steps < SCORED_STEPS; step++)
+	{
+		const SmkScoreThreshold *threshold = step_threshold(records, step);
+
+		if (threshold == NULL)
+			continue;
+		reading.thresholds[reading.threshold_count] = threshold->score;
+		reading.names[reading.threshold_count++] = psprintf("%s_at", step->name);
+	}
+	reading.where = psprintf("%s%s", seen(request, smk_score_activity_at(activity, request->time_zone)),
+							 few_leads_only(records, "activity.lead_id", type));
+	appendStringInfo(
+		from, "\nLEFT JOIN %s AS score\n    ON %s",
+		smk_sql_indent(smk_score_sql(request->config, request->time_zone, &reading), 4),
+		smk_source_keys_equal(
+			"score.lead_id", type, "lead.lead_id",
+			smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, "lead_id"))));
+}
+
+/*
+ * SQL for the score of a lead as of an instant, and for the first crossing of the threshold of the furthest stage
+ * that it has reached (NULL: there is no threshold). There must be rules and activities.
+ */
+char *
+smk_lead_score(SmkRecords *records, const char *as_of, char **crossed_at)
+{
+	StringInfoData crossings;
+
+	records->steps |= STEP_BY_SCORE;
+	records->score_as_of = as_of;
+	initStringInfo(&crossings);
+	for (int i = SCORED_STEPS - 1; i >= 0; i--)
+		if (step_threshold(records, &lead_steps[i]))
+			add_part(&crossings, ", ", psprintf("score.%s_at", lead_steps[i].name));
+	*crossed_at = crossings.len ? psprintf("coalesce(%s)", crossings.data) : NULL;
+	return pstrdup("coalesce(score.score, 0)");
+}
+
 /* Computed once a lead, and not once more wherever it is read. */
 #define FENCE "OFFSET bigint '0'"
 
@@ -752,6 +888,9 @@ join_happened(SmkRecords *records, StringInfo from)
 
 		if (at)
 			appendStringInfo(from, "\n    UNION ALL\n    SELECT %d, %s", i + 2, at);
+		at = score_step(records, &lead_steps[i], true);
+		if (at)
+			appendStringInfo(from, "\n    UNION ALL\n    SELECT %d, %s", i + 2, at);
 	}
 	if (records->steps & STEP_BY_CHANGE)
 		appendStringInfoString(from,
@@ -769,7 +908,7 @@ join_happened(SmkRecords *records, StringInfo from)
 void
 smk_lead_steps_join(SmkRecords *records, StringInfo from)
 {
-	if (records->steps & (STEP_BY_CHANGE | STEP_BY_OPPORTUNITY | STEP_BY_ACCOUNT))
+	if (records->steps & (STEP_BY_CHANGE | STEP_BY_OPPORTUNITY | STEP_BY_ACCOUNT | STEP_BY_SCORE))
 		(void) smk_records_column(records, "lead_id");
 	if (records->steps & STEP_BY_CHANGE)
 		join_changes(records, from);
@@ -777,6 +916,8 @@ smk_lead_steps_join(SmkRecords *records, StringInfo from)
 		join_conversions(records, false, from);
 	if (records->steps & STEP_BY_ACCOUNT)
 		join_conversions(records, true, from);
+	if (records->steps & STEP_BY_SCORE)
+		join_scores(records, from);
 	if (records->steps & STEP_ON_WAY)
 		join_way(records, from);
 	if (records->steps & STEP_AS_EVENTS)

@@ -8,6 +8,7 @@
 
 extern bool smk_lead_step_is_column(const char *name);
 extern char *smk_lead_step(SmkRecords *records, const char *name);
+extern char *smk_lead_score(SmkRecords *records, const char *as_of, char **crossed_at);
 extern bool smk_lead_step_is_known(const SmkRequest *request, int position);
 extern void smk_lead_steps_join(SmkRecords *records, StringInfo from);
 

@@ -17,7 +17,7 @@ SELECT is_empty($$SELECT p.oid::regprocedure::text FROM pg_proc p JOIN member m 
     WHERE p.prosecdef$$, 'no function is SECURITY DEFINER');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
     WHERE NOT has_function_privilege('pg_monitor', p.oid, 'EXECUTE')$$,
-    '{bind,unbind,configure,define_calendar,define_dimension,map_stage,map_value,use_preset,create_view,create_rollup,refresh_rollup,refresh_rollups,drop_rollup,schedule_rollups,grant_read}'::text[], 'what configures is revoked from PUBLIC, and nothing else');
+    '{bind,unbind,configure,define_calendar,define_dimension,map_stage,map_value,use_preset,create_view,create_rollup,refresh_rollup,refresh_rollups,drop_rollup,schedule_rollups,grant_read,define_score,qualify_at_score}'::text[], 'what configures is revoked from PUBLIC, and nothing else');
 SELECT set_eq($$SELECT p.proname::text || ' ' || p.provolatile::text || p.proparallel::text FROM pg_proc p
     WHERE p.pronamespace = 'smarketing'::regnamespace AND p.proname IN ('cost_per_lead', 'cost_per_opportunity', 'opportunity_win_rate', 'customer_retention', 'customer_acquisition_cost', 'revenue_evolution', 'sales_qualified_leads', 'marketing_roi', 'lead_funnel', 'kpi_compare', 'kpi', 'kpi_sql', 'kpi_rows', 'rollup_kpi')$$,
     ARRAY['cost_per_lead sr', 'cost_per_opportunity sr', 'opportunity_win_rate sr', 'customer_retention sr', 'customer_acquisition_cost sr', 'revenue_evolution sr', 'sales_qualified_leads sr', 'marketing_roi sr', 'lead_funnel sr', 'kpi_compare sr', 'kpi sr', 'kpi_sql sr', 'kpi_rows sr', 'rollup_kpi sr'], 'KPI functions are STABLE and PARALLEL RESTRICTED');
