@@ -69,10 +69,11 @@ config_load_bindings(SmkConfig *config)
 {
 	static SPIPlanPtr plan = NULL;
 
-	smk_config_query("SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression, b.query "
-				 "FROM smarketing.binding b LEFT JOIN smarketing.binding_column c "
-				 "ON c.entity OPERATOR(pg_catalog.=) b.entity",
-				 &plan);
+	smk_config_query(
+		"SELECT b.entity, b.relation, b.filter, b.time_zone, c.column_name, c.expression, b.query "
+		"FROM smarketing.binding b LEFT JOIN smarketing.binding_column c "
+		"ON c.entity OPERATOR(pg_catalog.=) b.entity",
+		&plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		const SmkEntity *entity = smk_entity_find(config_text(row, 1));
@@ -107,9 +108,9 @@ config_load_dimensions(SmkConfig *config)
 	SmkDimension *dimension = NULL;
 
 	smk_config_query("SELECT d.name, c.entity, c.expression FROM smarketing.dimension d "
-				 "LEFT JOIN smarketing.dimension_column c ON c.dimension OPERATOR(pg_catalog.=) d.name "
-				 "ORDER BY d.name",
-				 &plan);
+					 "LEFT JOIN smarketing.dimension_column c ON c.dimension OPERATOR(pg_catalog.=) d.name "
+					 "ORDER BY d.name",
+					 &plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		char *name = config_text(row, 1);

@@ -43,11 +43,11 @@ typedef struct SmkMapped
 
 typedef struct SmkConfig
 {
-	SmkBinding **bindings; /* by entity; NULL: not bound */
-	List *dimensions;	   /* of SmkDimension */
-	List *stage_map;	   /* of SmkMapped */
-	List *value_map;	   /* of SmkMapped */
-	List *score_rules;	   /* of SmkScoreRule */
+	SmkBinding **bindings;	/* by entity; NULL: not bound */
+	List *dimensions;		/* of SmkDimension */
+	List *stage_map;		/* of SmkMapped */
+	List *value_map;		/* of SmkMapped */
+	List *score_rules;		/* of SmkScoreRule */
 	List *score_thresholds; /* of SmkScoreThreshold */
 	char *time_zone;
 	char *currency; /* NULL: amounts are not converted */

@@ -16,8 +16,8 @@ smk_score_rules_load(void)
 	static SPIPlanPtr plan = NULL;
 	List *rules = NIL;
 
-	smk_config_query("SELECT activity, points, half_life FROM smarketing.score_rule ORDER BY name COLLATE \"C\"",
-					 &plan);
+	smk_config_query(
+		"SELECT activity, points, half_life FROM smarketing.score_rule ORDER BY name COLLATE \"C\"", &plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		SmkScoreRule *rule = palloc(sizeof(SmkScoreRule));
@@ -41,7 +41,8 @@ smk_score_thresholds_load(void)
 	static SPIPlanPtr plan = NULL;
 	List *thresholds = NIL;
 
-	smk_config_query("SELECT score, becomes, from_stage FROM smarketing.score_threshold ORDER BY becomes", &plan);
+	smk_config_query("SELECT score, becomes, from_stage FROM smarketing.score_threshold ORDER BY becomes",
+					 &plan);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		SmkScoreThreshold *threshold = palloc(sizeof(SmkScoreThreshold));

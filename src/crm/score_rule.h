@@ -1,6 +1,6 @@
 /*
- * score_rule.h: what activities are worth, and what a lead becomes whose score reaches a threshold: the rows of
- * score_rule and score_threshold.
+ * score_rule.h: what activities are worth, and what a lead becomes whose score reaches a threshold: the rows
+ * of score_rule and score_threshold.
  */
 #ifndef SMK_SCORE_RULE_H
 #define SMK_SCORE_RULE_H

@@ -1,7 +1,7 @@
 /*
  * lead_steps.c: how far a lead came, and when. The sources of a step, in their order: the lead's own column,
- * the stage change to it or beyond, the score's first crossing of its threshold, the time of a later step, the
- * conversion into an opportunity. A current stage counts as reached, but tells no time.
+ * the stage change to it or beyond, the score's first crossing of its threshold, the time of a later step,
+ * the conversion into an opportunity. A current stage counts as reached, but tells no time.
  *
  * A crossing counts for leads that have come to the stage from which it qualifies: where they do so after it,
  * when they do.
@@ -235,33 +235,44 @@ is_told(const SmkRecords *records, const LeadStep *step)
 	return false;
 }
 
+/* The step that a lead must have taken for its score to count; NULL: none, as from a stage of which nothing
+ * tells all leads come. */
+static const LeadStep *
+score_from(const SmkRecords *records, const SmkScoreThreshold *threshold)
+{
+	for (const LeadStep *from = lead_steps; from - lead_steps < SCORED_STEPS; from++)
+		if (from->stage == threshold->from_stage)
+			return is_told(records, from) ? from : NULL;
+	return NULL;
+}
+
 /*
  * SQL for when its score made a lead come to a step, or (is_time false) whether it did; NULL where it never
- * does. From a stage of which nothing tells all leads come.
+ * does.
  */
 static char *
 score_step(SmkRecords *records, const LeadStep *step, bool is_time)
 {
 	const SmkScoreThreshold *threshold = step_threshold(records, step);
-	const LeadStep *from = lead_steps;
+	char *crossed = psprintf("score.%s_at", step->name);
+	const LeadStep *from;
 	char *is_from;
 	char *from_at;
 
 	if (threshold == NULL)
 		return NULL;
 	records->steps |= STEP_BY_SCORE;
-	while (from < step && from->stage != threshold->from_stage)
-		from++;
-	if (from == step || !is_told(records, from))
-		return psprintf(is_time ? "score.%s_at" : "score.%s_at IS NOT NULL", step->name);
+	from = score_from(records, threshold);
+	if (from == NULL)
+		return is_time ? crossed : psprintf("%s IS NOT NULL", crossed);
 	is_from = lead_step(records, from, false);
 	if (is_from == NULL)
 		return NULL;
 	if (!is_time)
-		return psprintf("(score.%s_at IS NOT NULL AND %s)", step->name, is_from);
+		return psprintf("(%s IS NOT NULL AND %s)", crossed, is_from);
 	from_at = lead_step(records, from, true);
-	return psprintf("CASE WHEN score.%s_at IS NOT NULL AND %s THEN greatest(score.%s_at%s%s) END", step->name,
-					is_from, step->name, from_at ? ", " : "", from_at ? from_at : "");
+	return psprintf("CASE WHEN %s IS NOT NULL AND %s THEN %s END", crossed, is_from,
+					from_at ? psprintf("greatest(%s, %s)", crossed, from_at) : crossed);
 }
 
 /* Adds what the score tells of the steps after one: where it takes the lead there past this one. */
@@ -271,9 +282,9 @@ add_later_scores(SmkRecords *records, const LeadStep *step, bool is_time, String
 	for (const LeadStep *later = step + 1; later - lead_steps < SCORED_STEPS; later++)
 	{
 		const SmkScoreThreshold *threshold = step_threshold(records, later);
-		char *part = threshold != NULL && threshold->from_stage < step->stage
-						 ? score_step(records, later, is_time)
-						 : NULL;
+		const LeadStep *from = threshold ? score_from(records, threshold) : NULL;
+		char *part =
+			threshold != NULL && (from == NULL || from < step) ? score_step(records, later, is_time) : NULL;
 
 		if (part)
 			add_part(parts, is_time ? ", " : " OR ", part);
@@ -776,8 +787,8 @@ join_scores(SmkRecords *records, StringInfo from)
 }
 
 /*
- * SQL for the score of a lead as of an instant, and for the first crossing of the threshold of the furthest stage
- * that it has reached (NULL: there is no threshold). There must be rules and activities.
+ * SQL for the score of a lead as of an instant, and for the first crossing of the threshold of the furthest
+ * stage that it has reached (NULL: there is no threshold). There must be rules and activities.
  */
 char *
 smk_lead_score(SmkRecords *records, const char *as_of, char **crossed_at)

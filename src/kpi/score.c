@@ -1,6 +1,7 @@
 /*
- * score.c: the scores of leads as SQL. All activities are read once, whatever their kind and whoever did them:
- * a rule names the kind, and what a lead is worth is what it does, which much of the time a machine records.
+ * score.c: the scores of leads as SQL. All activities are read once, whatever their kind and whoever did
+ * them: a rule names the kind, and what a lead is worth is what it does, which much of the time a machine
+ * records.
  */
 #include "postgres.h"
 
@@ -69,13 +70,13 @@ append_rules(const SmkConfig *config, StringInfo sql, StringInfo kinds)
 						 rule->half_life ? smk_hours_literal(rule->half_life) : "NULL");
 		separator = ", ";
 	}
-	appendStringInfo(sql, "ARRAY[%s]::text[],\n            '{%s}'::integer[], ARRAY[%s]::interval[]", kinds->data,
-					 points.data, half_lives.data);
+	appendStringInfo(sql, "ARRAY[%s]::text[],\n            '{%s}'::integer[], ARRAY[%s]::interval[]",
+					 kinds->data, points.data, half_lives.data);
 }
 
 /*
- * A subselect of (lead_id, score, and when each threshold was first reached); a lead without scored activities
- * is not in it. There must be rules and activities. palloc'd.
+ * A subselect of (lead_id, score, and when each threshold was first reached); a lead without scored
+ * activities is not in it. There must be rules and activities. palloc'd.
  */
 char *
 smk_score_sql(const SmkConfig *config, const char *time_zone, const SmkScoreReading *reading)
@@ -95,10 +96,10 @@ smk_score_sql(const SmkConfig *config, const char *time_zone, const SmkScoreRead
 		appendStringInfoString(&sql, ",\n        unnest((held.scores).scores) AS score");
 	for (int i = 0; i < reading->threshold_count; i++)
 		appendStringInfo(&sql, ",\n        unnest((held.scores).crossed_%d) AS %s", i + 1, reading->names[i]);
-	appendStringInfo(&sql,
-					 "\n FROM (\n    SELECT smarketing.scores(activity.lead_id%s, activity.kind, %s,\n            ",
-					 smk_score_key_type(activity) == INT8OID ? "::bigint" : "",
-					 smk_score_activity_at(activity, time_zone));
+	appendStringInfo(
+		&sql, "\n FROM (\n    SELECT smarketing.scores(activity.lead_id%s, activity.kind, %s,\n            ",
+		smk_score_key_type(activity) == INT8OID ? "::bigint" : "",
+		smk_score_activity_at(activity, time_zone));
 	append_rules(config, &sql, &kinds);
 	appendStringInfoString(&sql, ",\n            '{");
 	for (int i = 0; i < reading->threshold_count; i++)
@@ -115,8 +116,8 @@ smk_score_sql(const SmkConfig *config, const char *time_zone, const SmkScoreRead
 }
 
 /*
- * A subselect of (lead_id, at): the first instant at which the score of a lead reached the threshold, up to now.
- * NULL where there is no rule, or activities are not bound. palloc'd.
+ * A subselect of (lead_id, at): the first instant at which the score of a lead reached the threshold, up to
+ * now. NULL where there is no rule, or activities are not bound. palloc'd.
  */
 char *
 smk_score_crossings_sql(SmkConfig *config, double threshold, const char *time_zone)

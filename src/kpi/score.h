@@ -12,7 +12,8 @@
 typedef struct SmkScoreReading
 {
 	const char *where; /* a condition over entity activity; NULL: all are read */
-	const char *as_of; /* SQL for the instant as of which score is given; NULL: only leads that crossed are listed */
+	const char
+		*as_of; /* SQL for the instant as of which score is given; NULL: only leads that crossed are listed */
 	int threshold_count;
 	double thresholds[SMK_SCORE_THRESHOLDS];
 	const char *names[SMK_SCORE_THRESHOLDS]; /* of the columns that give the first crossings */

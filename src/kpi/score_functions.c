@@ -5,7 +5,6 @@
 
 #include <math.h>
 
-#include "access/xact.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -47,10 +46,11 @@ look_for_activity(void *state)
 		activity->is_bound = true;
 		smk_binding_open(binding);
 		needed[smk_entity_column(binding->entity, "kind")] = true;
-		smk_statement_run(psprintf("SELECT 1 FROM %s AS activity WHERE activity.kind = %s LIMIT 1",
-								   smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL),
-								   quote_literal_cstr(activity->kind)),
-						  NULL, "define_score");
+		smk_statement_run(
+			psprintf("SELECT 1 FROM %s AS activity WHERE activity.kind = %s LIMIT 1",
+					 smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL),
+					 quote_literal_cstr(activity->kind)),
+			NULL, "define_score");
 		activity->is_seen = SPI_processed > 0;
 	}
 	smk_statement_end(level);
@@ -70,31 +70,26 @@ warn_of_unseen(const char *kind)
 		ereport(WARNING, (errmsg("could not look for activities of kind \"%s\": %s", kind, error->message)));
 	}
 	else if (!activity.is_bound)
-		ereport(WARNING, (errmsg("activity \"%s\": none seen yet, as entity \"activity\" is not bound", kind),
-						  errhint("Bind it with smarketing.bind('activity', ...): until then no lead is scored.")));
+		ereport(WARNING,
+				(errmsg("activity \"%s\": none seen yet, as entity \"activity\" is not bound", kind),
+				 errhint("Bind it with smarketing.bind('activity', ...): until then no lead is scored.")));
 	else if (!activity.is_seen)
-		ereport(WARNING, (errmsg("activity \"%s\": none seen yet", kind),
-						  errhint("The rule counts them as they come. Compare the kinds that there are, as column "
-								  "\"kind\" of entity \"activity\" gives them.")));
+		ereport(WARNING,
+				(errmsg("activity \"%s\": none seen yet", kind),
+				 errhint("The rule counts them as they come. Compare the kinds that there are, as column "
+						 "\"kind\" of entity \"activity\" gives them.")));
 }
 
 /* Raises an error where the rules have more different rates than one reading can tell apart. */
 static void
 require_few_rates(void)
 {
-	SmkScoreRates rates = {0};
-	ListCell *cell;
-
-	foreach (cell, smk_score_rules_load())
-	{
-		SmkScoreRule *rule = lfirst(cell);
-
-		if (smk_score_rate(&rates, rule->points, rule->half_life) < 0)
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("score rules have more than %d different pairs of points and half-life",
-								   SMK_SCORE_MAX_RATES),
-							errhint("Give activities that are alike the same points and half-life.")));
-	}
+	if (smk_binding_write("SELECT DISTINCT points, half_life FROM smarketing.score_rule", 0, NULL) >
+		SMK_SCORE_MAX_RATES)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("score rules have more than %d different pairs of points and half-life",
+							   SMK_SCORE_MAX_RATES),
+						errhint("Give activities that are alike the same points and half-life.")));
 }
 
 PG_FUNCTION_INFO_V1(smk_define_score);
@@ -109,8 +104,8 @@ smk_define_score(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(2))
 	{
 		SPI_connect();
-		if (smk_binding_write("DELETE FROM smarketing.score_rule WHERE name OPERATOR(pg_catalog.=) $1", 1, args) ==
-			0)
+		if (smk_binding_write("DELETE FROM smarketing.score_rule WHERE name OPERATOR(pg_catalog.=) $1", 1,
+							  args) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("score rule \"%s\" does not exist", args[0])));
 		SPI_finish();
@@ -118,8 +113,9 @@ smk_define_score(PG_FUNCTION_ARGS)
 	}
 	args[1] = smk_text_argument(fcinfo, 1, "activity");
 	if (args[0][0] == '\0' || args[1][0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must not be empty", args[0][0] == '\0' ? "name" : "activity")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must not be empty", args[0][0] == '\0' ? "name" : "activity")));
 	if (PG_GETARG_INT32(2) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"points\" must not be 0"),
 						errhint("NULL drops the rule.")));
@@ -130,12 +126,12 @@ smk_define_score(PG_FUNCTION_ARGS)
 		args[3] = DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(3)));
 	}
 	SPI_connect();
-	smk_binding_write("INSERT INTO smarketing.score_rule (name, activity, points, half_life) "
-					  "VALUES ($1, $2, $3::pg_catalog.int4, $4::pg_catalog.interval) "
-					  "ON CONFLICT (name) DO UPDATE SET activity = excluded.activity, points = excluded.points, "
-					  "half_life = excluded.half_life",
-					  4, args);
-	CommandCounterIncrement();
+	smk_binding_write(
+		"INSERT INTO smarketing.score_rule (name, activity, points, half_life) "
+		"VALUES ($1, $2, $3::pg_catalog.int4, $4::pg_catalog.interval) "
+		"ON CONFLICT (name) DO UPDATE SET activity = excluded.activity, points = excluded.points, "
+		"half_life = excluded.half_life",
+		4, args);
 	require_few_rates();
 	SPI_finish();
 	warn_of_unseen(args[1]);
@@ -171,26 +167,32 @@ smk_qualify_at_score(PG_FUNCTION_ARGS)
 		if (smk_binding_write("DELETE FROM smarketing.score_threshold WHERE becomes OPERATOR(smarketing.=) "
 							  "$1::smarketing.funnel_stage",
 							  1, args) == 0)
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no score leads to stage \"%s\"", args[0])));
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no score leads to stage \"%s\"", args[0])));
 		SPI_finish();
 		PG_RETURN_VOID();
 	}
 	score = PG_GETARG_FLOAT8(0);
-	if (!(score > 0) || isinf(score))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"score\" must be above 0"),
-						errdetail("A lead without activities has a score of 0."), errhint("NULL drops the threshold.")));
-	if (from_stage < SMK_STAGE_LEAD || from_stage >= becomes)
+	if (!(score > 0))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"from_stage\" must be a stage before \"%s\"", args[0]),
-				 errhint("Give \"lead\" for all leads: smarketing.qualify_at_score(%g, '%s', 'lead').", score,
-						 args[0])));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"score\" must be above 0"),
+				 errdetail("A lead without activities has a score of 0."),
+				 errhint("NULL drops the threshold.")));
+	if (isinf(score))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"score\" must be finite"),
+						errhint("NULL drops the threshold.")));
+	if (from_stage < SMK_STAGE_LEAD || from_stage >= becomes)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"from_stage\" must be a stage before \"%s\"", args[0]),
+						errhint("Give \"lead\" for all leads: smarketing.qualify_at_score(%g, '%s', 'lead').",
+								score, args[0])));
 	args[2] = DatumGetCString(DirectFunctionCall1(float8out, PG_GETARG_DATUM(0)));
 	SPI_connect();
-	smk_binding_write("INSERT INTO smarketing.score_threshold (becomes, from_stage, score) VALUES "
-					  "($1::smarketing.funnel_stage, $2::smarketing.funnel_stage, $3::pg_catalog.float8) "
-					  "ON CONFLICT (becomes) DO UPDATE SET score = excluded.score, from_stage = excluded.from_stage",
-					  3, args);
+	smk_binding_write(
+		"INSERT INTO smarketing.score_threshold (becomes, from_stage, score) VALUES "
+		"($1::smarketing.funnel_stage, $2::smarketing.funnel_stage, $3::pg_catalog.float8) "
+		"ON CONFLICT (becomes) DO UPDATE SET score = excluded.score, from_stage = excluded.from_stage",
+		3, args);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -203,9 +205,12 @@ stage_of(SmkRecords *records)
 	{
 		const char *fact;
 		FunnelStage stage;
-	} stages[] = {{"is_customer", SMK_STAGE_WON},		  {"is_disqualified", SMK_STAGE_DISQUALIFIED},
-				  {"is_opportunity", SMK_STAGE_OPPORTUNITY}, {"is_sql", SMK_STAGE_SQL},
-				  {"is_sal", SMK_STAGE_SAL},				  {"is_mql", SMK_STAGE_MQL}};
+	} stages[] = {{"is_customer", SMK_STAGE_WON},
+				  {"is_disqualified", SMK_STAGE_DISQUALIFIED},
+				  {"is_opportunity", SMK_STAGE_OPPORTUNITY},
+				  {"is_sql", SMK_STAGE_SQL},
+				  {"is_sal", SMK_STAGE_SAL},
+				  {"is_mql", SMK_STAGE_MQL}};
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -236,8 +241,9 @@ compile_lead_scores(SmkConfig *config, TimestampTz as_of)
 	char *created;
 
 	if (binding == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("entity \"lead\" is not bound"),
-						errhint("Bind it with smarketing.bind('lead', ...) or smarketing.use_preset(...).")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("entity \"lead\" is not bound"),
+				 errhint("Bind it with smarketing.bind('lead', ...) or smarketing.use_preset(...).")));
 	/* What was then: all that is not later. */
 	request->has_as_of = as_of < request->now;
 	request->as_of = as_of + 1;
@@ -248,21 +254,26 @@ compile_lead_scores(SmkConfig *config, TimestampTz as_of)
 	if (smk_score_activities(config))
 		score = smk_lead_score(records, smk_timestamp_literal(as_of), &crossed_at);
 	else if (config->score_rules != NIL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("entity \"activity\" is not bound"),
-						errhint("Score rules count activities: bind them with smarketing.bind('activity', ...).")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("entity \"activity\" is not bound"),
+				 errhint("Score rules count activities: bind them with smarketing.bind('activity', ...).")));
 	else if (smk_records_column(records, "score"))
 		/* The CRM knows what the score is, not what it was. */
 		score = request->has_as_of ? "NULL::double precision" : smk_records_column(records, "score");
 	else
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("nothing tells the score of a lead"),
-						errhint("Say what activities are worth with smarketing.define_score(), or bind column \"score\" "
-								"of entity \"lead\".")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("nothing tells the score of a lead"),
+			 errhint("Say what activities are worth with smarketing.define_score(), or bind column \"score\" "
+					 "of entity \"lead\".")));
 	stage = stage_of(records);
-	return psprintf("SELECT %s::text AS lead_id, %s::text AS label, (%s)::double precision AS score,\n"
-					"       %s AS stage, %s AS crossed_at\n%s",
-					key, label ? label : "NULL", score, stage, crossed_at ? crossed_at : "NULL::timestamptz",
-					smk_records_from(records, "lead_scores", true,
-									 request->has_as_of ? NULL : psprintf("(%s <= now()) IS NOT FALSE", created)));
+	return psprintf(
+		"SELECT %s::text AS lead_id, %s::text AS label, (%s)::double precision AS score,\n"
+		"       %s AS stage, %s AS crossed_at\n%s",
+		key, label ? label : "NULL", score, stage, crossed_at ? crossed_at : "NULL::timestamptz",
+		smk_records_from(records, "lead_scores", true,
+						 request->has_as_of ? NULL : psprintf("(%s <= now()) IS NOT FALSE", created)));
 }
 
 PG_FUNCTION_INFO_V1(smk_lead_scores);
@@ -284,8 +295,8 @@ smk_lead_scores(PG_FUNCTION_ARGS)
 						errdetail("Times lie within 4,500 years of 2000.")));
 	InitMaterializedSRF(fcinfo, 0);
 	level = smk_statement_begin();
-	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, compile_lead_scores(smk_config_load(), as_of),
-						   "lead_scores");
+	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo,
+						   compile_lead_scores(smk_config_load(), as_of), "lead_scores");
 	smk_statement_end(level);
 	return (Datum) 0;
 }

@@ -46,8 +46,8 @@ typedef struct Fading
 } Fading;
 
 /*
- * Reads a lead by its activities, sorted; none is later than as_of. What it is worth then is told where that is
- * wanted; else reading ends when all thresholds were reached.
+ * Reads a lead by its activities, sorted; none is later than as_of. What it is worth then is told where that
+ * is wanted; else reading ends when all thresholds were reached.
  */
 void
 smk_score_read(const SmkScoreRates *rates, const uint64 *words, int64 count, bool wants_score, int64 as_of,
@@ -74,8 +74,8 @@ smk_score_read(const SmkScoreRates *rates, const uint64 *words, int64 count, boo
 				steady += rates->rates[code].points;
 			else
 			{
-				fading[fade].points =
-					faded(fading[fade].points, at - fading[fade].at, rates->fades[fade]) + rates->rates[code].points;
+				fading[fade].points = faded(fading[fade].points, at - fading[fade].at, rates->fades[fade]) +
+									  rates->rates[code].points;
 				fading[fade].at = at;
 			}
 			i++;

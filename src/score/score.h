@@ -2,8 +2,8 @@
  * score.h: what the activities of a lead are worth at an instant, and when their worth first reached a
  * threshold.
  *
- * The score at t is the sum over the activities up to t of points * 2^(-(t - at) / half_life). What happened at
- * one instant counts together.
+ * The score at t is the sum over the activities up to t of points * 2^(-(t - at) / half_life). What happened
+ * at one instant counts together.
  */
 #ifndef SMK_SCORE_H
 #define SMK_SCORE_H
@@ -32,7 +32,7 @@ typedef struct SmkScoreRates
 	int threshold_count;
 	double thresholds[SMK_SCORE_MAX_THRESHOLDS];
 	int fade_count;
-	int64 fades[SMK_SCORE_MAX_RATES];	/* the different half-lives, */
+	int64 fades[SMK_SCORE_MAX_RATES]; /* the different half-lives, */
 	int fade_of[SMK_SCORE_MAX_RATES]; /* and which one a rate has; -1: none */
 } SmkScoreRates;
 

@@ -36,7 +36,8 @@ enum
 
 #define RULE_ARGUMENTS 4
 
-static const char *const rule_arguments[RULE_ARGUMENTS] = {"activities", "points", "half_lives", "thresholds"};
+static const char *const rule_arguments[RULE_ARGUMENTS] = {"activities", "points", "half_lives",
+														   "thresholds"};
 
 /* What a state is made for. */
 typedef struct ScoreSettings
@@ -67,7 +68,7 @@ typedef struct ScoreRule
 typedef struct ScoreCall
 {
 	bool is_known;
-	bool is_constant;				/* the rules are written down in the query */
+	bool is_constant;				  /* the rules are written down in the query */
 	ArrayType *given[RULE_ARGUMENTS]; /* as they were given with the first row */
 	SmkScoreRates rates;
 	ScoreRule *rules;
@@ -189,8 +190,9 @@ read_rules(ScoreCall *call)
 
 	if (read_list(call->given[1], INT4OID, 1, &points, &nulls) != count ||
 		read_list(call->given[2], INTERVALOID, 2, &half_lives, &nulls) != count)
-		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("arguments \"activities\", \"points\" and \"half_lives\" must be of one length")));
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("arguments \"activities\", \"points\" and \"half_lives\" must be of one length")));
 	while (slots < 2 * count)
 		slots *= 2;
 	call->slot_mask = (uint32) slots - 1;
@@ -205,9 +207,9 @@ read_rules(ScoreCall *call)
 		rule->activity = VARDATA_ANY(activity);
 		rule->length = (int) VARSIZE_ANY_EXHDR(activity);
 		rule->hash = hash_bytes((const unsigned char *) rule->activity, rule->length);
-		rule->code = smk_score_rate(&call->rates, DatumGetInt32(points[i]),
-									nulls[i] ? 0
-											 : smk_timeline_window(DatumGetIntervalP(half_lives[i]), "half_lives"));
+		rule->code = smk_score_rate(
+			&call->rates, DatumGetInt32(points[i]),
+			nulls[i] ? 0 : smk_timeline_window(DatumGetIntervalP(half_lives[i]), "half_lives"));
 		if (rule->code < 0)
 			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 							errmsg("scores have more than %d different pairs of points and half-life",
@@ -252,7 +254,8 @@ require_same_rules(FunctionCallInfo fcinfo, const ScoreCall *call)
 {
 	for (int i = 0; i < RULE_ARGUMENTS; i++)
 	{
-		ArrayType *given = PG_ARGISNULL(ARGUMENT_ACTIVITIES + i) ? NULL : PG_GETARG_ARRAYTYPE_P(ARGUMENT_ACTIVITIES + i);
+		ArrayType *given =
+			PG_ARGISNULL(ARGUMENT_ACTIVITIES + i) ? NULL : PG_GETARG_ARRAYTYPE_P(ARGUMENT_ACTIVITIES + i);
 
 		smk_timeline_require_constant(given != NULL && VARSIZE(given) == VARSIZE(call->given[i]) &&
 										  memcmp(given, call->given[i], VARSIZE(given)) == 0,
@@ -286,7 +289,8 @@ smk_scores_transfn(PG_FUNCTION_ARGS)
 	if (unlikely(state == NULL))
 	{
 		if (wants_score && TIMESTAMP_NOT_FINITE(as_of))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite")));
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite")));
 		state = smk_timeline_state(&scores_aggregate, fcinfo, smk_timeline_kind(fcinfo, ARGUMENT_LEAD));
 		state->settings.rates = call->rates;
 		state->settings.wants_score = wants_score;
@@ -344,8 +348,8 @@ list_next(ScoreList *list, int64 bytes)
 
 		while (size < list->used + bytes)
 			size *= 2;
-		list->data = list->size ? repalloc_huge(list->data, size)
-								: MemoryContextAllocHuge(CurrentMemoryContext, size);
+		list->data =
+			list->size ? repalloc_huge(list->data, size) : MemoryContextAllocHuge(CurrentMemoryContext, size);
 		list->size = size;
 	}
 	list->used += bytes;
@@ -460,10 +464,11 @@ require_room(const Lists *lists)
 	for (int i = 0; i < SMK_SCORE_MAX_THRESHOLDS; i++)
 		bytes += lists->crossings[i].used + lists->count / 8;
 	if (bytes > (int64) MaxAllocSize - 1024)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("the scores of %lld leads have no room in one value", (long long) lists->count),
-						errdetail("They would take more than 1 GB."),
-						errhint("Bind leads and activities with a filter, so that fewer are scored.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the scores of %lld leads have no room in one value", (long long) lists->count),
+				 errdetail("They would take more than 1 GB."),
+				 errhint("Bind leads and activities with a filter, so that fewer are scored.")));
 }
 
 #define SCORES_ROW(name, type)                                                                               \
