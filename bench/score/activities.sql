@@ -1,11 +1,11 @@
 -- :leads leads with five activities each, of eight kinds, over two years, as they come in: in the order of time.
 CREATE TABLE lead (lead_id bigint PRIMARY KEY, label text, created_at timestamptz NOT NULL);
-INSERT INTO lead SELECT n, 'lead ' || n, timestamptz '2024-11-01' + n * interval '700 days' / :leads FROM generate_series(1, :leads) AS n;
+INSERT INTO lead SELECT n, 'lead ' || n, timestamptz '2024-11-01' + n / :leads::float8 * interval '700 days' FROM generate_series(1, :leads) AS n;
 SELECT setseed(0.5);
 CREATE TABLE activity AS
 SELECT 1 + trunc(random() * :leads)::bigint AS lead_id,
     (ARRAY['email_open', 'email_open', 'email_click', 'page_view', 'form', 'webinar', 'demo_request', 'call', 'bounce', 'note'])[1 + trunc(random() * 10)::int] AS kind,
-    date_trunc('second', timestamptz '2024-11-01' + n * interval '730 days' / (5 * :leads::bigint)) AS at
+    date_trunc('second', timestamptz '2024-11-01' + n / (5 * :leads::float8) * interval '730 days') AS at
 FROM generate_series(1, 5 * :leads::bigint) AS n;
 VACUUM ANALYZE lead, activity;
 CREATE EXTENSION smarketing;

@@ -46,6 +46,8 @@ SELECT count(*) FROM smarketing.metrics;
 SELECT name, value FROM smarketing.settings ORDER BY name;
 SELECT smarketing.business_hours('2026-03-28 00:00+01', '2026-04-08 00:00+02', 'support'), smarketing.add_business_hours('2026-03-28 00:00+01', 40, 'support') AT TIME ZONE 'UTC';
 SELECT entity, column_name, expression, problem FROM smarketing.bindings ORDER BY 1, 2;
+SELECT lead_id, score, stage, crossed_at AT TIME ZONE 'UTC' FROM smarketing.lead_scores('2026-03-01 00:00+01') WHERE score > 0 ORDER BY lead_id;
+SELECT * FROM smarketing.score_rule, smarketing.score_threshold;
 };
 
 # What was made of the figures, and whether it can still be refreshed.
@@ -65,6 +67,7 @@ CREATE EXTENSION smarketing;
 CREATE SCHEMA crm;
 CREATE TABLE crm.person (id int PRIMARY KEY, born timestamptz, source text, status text, place text);
 CREATE TABLE crm.deal (id int PRIMARY KEY, person int, opened timestamptz, closed timestamptz, won boolean, value numeric, rep text);
+CREATE TABLE crm.doing (person int, kind text, at timestamptz);
 CREATE TABLE crm.gone (at date, amount numeric);
 -- The last hour of January in UTC is February in Paris.
 INSERT INTO crm.person SELECT n, timestamptz '2026-01-31 23:30+00' + n * interval '7 hours', (ARRAY['google / cpc', 'O''Brien', NULL])[1 + n % 3],
@@ -73,6 +76,10 @@ INSERT INTO crm.deal SELECT n, n, timestamptz '2026-01-20 12:00+00' + n * interv
     n % 3 = 0, n * 10.5, 'rep ' || n % 2 FROM generate_series(0, 30) n;
 SELECT smarketing.bind('lead', 'crm.person', '{"lead_id": "id", "created_at": "born", "channel": "source", "stage": "status"}');
 SELECT smarketing.bind('opportunity', 'crm.deal', '{"opportunity_id": "id", "lead_id": "person", "created_at": "opened", "closed_at": "closed", "amount": "value", "owner": "rep"}');
+INSERT INTO crm.doing SELECT n % 10, 'call', timestamptz '2026-02-10 12:00+00' + n * interval '1 day' FROM generate_series(0, 29) n;
+SELECT smarketing.bind('activity', 'crm.doing', '{"lead_id": "person"}');
+SELECT smarketing.define_score('it''s a call', 'call', 30, '14 days 12:00');
+SELECT smarketing.qualify_at_score(45.5, 'sal', 'lead');
 SELECT smarketing.bind('spend', 'crm.gone');
 SELECT smarketing.unbind('spend');
 SELECT smarketing.bind('touch', 'crm.gone', '{"channel": "''x''", "lead_id": "1"}');
@@ -85,7 +92,7 @@ SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spe
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '2026-02-01', 'month', 500);
 INSERT INTO smarketing.exchange_rate_entry VALUES ('USD', '2026-01-15', 0.9), ('GBP', '2026-01-15', 1.2);
 INSERT INTO smarketing.spend_entry (at, ends_at, amount, currency, channel) VALUES ('2026-02-01', NULL, 100.10, NULL, 'Google Ads'), ('2026-03-01', '2026-05-01', 7, 'usd', 'O''Brien');
-} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
+} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, crm.doing, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
 	'', 'a database is bound and configured');
 is(sql($database, q{CREATE SCHEMA reports; SELECT smarketing.create_view('reports.leads', 'cost_per_lead', by => '{channel}', last => NULL);
 	SELECT smarketing.create_rollup('reports."won by rep"', 'opportunity_win_rate', 'day', '{owner}')}), qq(reports.leads\nreports."won by rep"), 'a view and a rollup are made');
@@ -93,6 +100,8 @@ my $before = sql($database, $figures);
 like($before, qr/^2026-02-01\|f\|Google Ads\|Nord/m, 'it gives figures, by the names given');
 unlike($before, qr/ERROR/, 'and no error');
 like($before, qr/^12\.5\|/m, 'and open hours');
+like($before, qr/^it's a call\|call\|30\|14 days 12:00:00\|sal\|45.5\|lead$/m, 'scores are configured');
+like($before, qr/^0\|32\.4\d+\|won\|2026-02-20 12:00:00$/m, 'and given');
 like($before, qr/^time_zone\|Europe\/Paris$/m, 'the time zone of the database was recorded');
 
 # A role with SELECT on the CRM's tables runs every reading function.
@@ -103,7 +112,7 @@ like($before, qr/^currency\|EUR$/m, 'the currency is configured');
 is(sql($database, "REVOKE SELECT ON crm.deal FROM $role; SET ROLE $role; SELECT * FROM smarketing.opportunity_win_rate()"),
 	'ERROR:  42501: permission denied for table deal', 'a table needs one too');
 foreach my $call ("bind('lead', 'crm.person')", "unbind('lead')", "configure('time_zone', 'UTC')", "define_dimension('x', '{}')",
-	"define_calendar('support', 'UTC', '{}')", "map_stage('x', 'won')", "map_value('channel', 'x', 'y')")
+	"define_calendar('support', 'UTC', '{}')", "map_stage('x', 'won')", "map_value('channel', 'x', 'y')", "define_score('x', 'call', 5)", "qualify_at_score(5)")
 {
 	like(sql($database, "SET ROLE $role; SELECT smarketing.$call"), qr/^ERROR:  42501: permission denied for function/,
 		"PUBLIC may not $call");
