@@ -34,6 +34,7 @@ my %units = (
 	attribution_unit => [[qw(attribution/attribution attribution/attribution_model attribution/attribution_summary attribution/wide timeline/money timeline/sketch timeline/sort)], []],
 	retention_unit => [[qw(retention/retention timeline/money timeline/sort)], []],
 	response_unit => [[qw(response/response timeline/sketch timeline/sort)], []],
+	score_unit => [[qw(score/score)], []],
 	funnel_unit => [[qw(funnel/funnel funnel/funnel_summary funnel/window_funnel funnel/durations timeline/sketch timeline/sort)], []]);
 # What they allocate goes with them.
 $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
