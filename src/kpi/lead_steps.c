@@ -320,7 +320,8 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 		add_part(&times, ", ", psprintf("change.%s_at", step->name));
 		add_part(&facts, " OR ", psprintf("coalesce(change.is_%s, false)", step->name));
 	}
-	at = score_step(records, step, is_time);
+	/* A lead that its score made an MQL is one itself. */
+	at = score_step(records, step->stage == SMK_STAGE_MQL ? lead_steps : step, is_time);
 	if (at != NULL)
 		add_part(is_time ? &times : &facts, is_time ? ", " : " OR ", at);
 	for (int i = 1; i < 3 && step->own_columns[i] != NULL; i++)

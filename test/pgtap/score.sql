@@ -225,6 +225,9 @@ BEGIN
         format($q$SELECT count(mql), count(sql) FROM steps(%L, %L, now())$q$, mql_from, sql_from), what || ': in cost_per_lead');
     RETURN NEXT results_eq($q$SELECT step, entities FROM smarketing.lead_funnel('2026-01-01', '2026-02-01', 'all', options => '{"as_of": "2026-01-31 12:00"}') WHERE step IN (2, 4) ORDER BY step$q$,
         format($q$SELECT v.* FROM (SELECT count(mql) AS mql, count(sql) AS sql FROM steps(%L, %L, '2026-01-31 12:00:00.000001') JOIN lead USING (lead_id) WHERE created_at < '2026-01-31 12:00:00.000001') AS s, LATERAL (VALUES (2, mql), (4, sql)) AS v$q$, mql_from, sql_from), what || ': as of an earlier day');
+    RETURN NEXT is((SELECT skipped_mqls FROM smarketing.sales_qualified_leads('2026-01-01', '2026-03-01', 'all')),
+        (SELECT count(*) FROM steps(mql_from, sql_from, now()) AS s JOIN lead AS l USING (lead_id) WHERE s.sal IS NOT NULL AND l.mql_at IS NULL
+            AND NOT EXISTS (SELECT FROM stage_change AS c WHERE c.lead_id = l.lead_id AND c.stage = 'mql') AND NOT EXISTS (SELECT FROM crossing AS c WHERE c.lead_id = l.lead_id AND threshold = 12 AND mql_from = 'lead')), what || ': who skipped MQL');
     RETURN NEXT is((SELECT median_hours_to_sql FROM smarketing.sales_qualified_leads('2026-01-01', '2026-03-01', 'all')),
         (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM greatest(s.sql, s.sal, s.mql, l.created_at) - l.created_at) / 3600) FROM steps(mql_from, sql_from, now()) AS s JOIN lead AS l USING (lead_id) WHERE s.sql IS NOT NULL), what || ': the median way to an SQL');
 END $$;
@@ -240,6 +243,8 @@ SELECT smarketing.qualify_at_score(NULL, 'mql');
 SELECT same_steps('none', 'lead', 'SQL from lead');
 SELECT smarketing.create_view('public.sqls', 'sales_qualified_leads', 'month');
 SELECT results_eq($$SELECT period_start, mqls, sqls FROM sqls WHERE leads > 0 ORDER BY 1$$, $$SELECT period_start, mqls, sqls FROM smarketing.sales_qualified_leads(NULL, NULL) WHERE leads > 0 ORDER BY 1$$, 'a view has the rules that it was made with');
+SELECT smarketing.create_rollup('public.cost', 'cost_per_lead', 'month');
+SELECT results_eq($$SELECT sum(mqls), sum(sqls) FROM cost WHERE leads > 0$$, $$SELECT count(mql)::numeric, count(sql)::numeric FROM steps('none', 'lead', now())$$, 'so has a rollup');
 SELECT smarketing.define_score('a', 'a', 500);
 SELECT isnt((SELECT sqls FROM smarketing.sales_qualified_leads('2026-01-01', '2026-03-01', 'all')), (SELECT sum(sqls)::bigint FROM sqls WHERE period_start BETWEEN '2026-01-01' AND '2026-02-28'), 'and the function those that hold now');
 SELECT * FROM finish();
