@@ -237,6 +237,13 @@ SELECT smarketing.qualify_at_score(33.5);
 SELECT same_steps('none', 'mql', 'SQL from MQL');
 SELECT smarketing.qualify_at_score(12, 'mql', 'lead');
 SELECT same_steps('lead', 'mql', 'both, each from the one before');
+SELECT set_eq($$SELECT lead_id, crossed_at FROM smarketing.lead_scores('2026-06-01')$$,
+    $$SELECT lead_id::text, coalesce((SELECT at FROM crossing AS c WHERE c.lead_id = l.lead_id AND threshold = 33.5), (SELECT at FROM crossing AS c WHERE c.lead_id = l.lead_id AND threshold = 12)) FROM lead AS l$$, 'of two thresholds the crossing of the furthest stage');
+SELECT set_eq($$SELECT lead_id, crossed_at, stage FROM smarketing.lead_scores('2026-02-10') WHERE stage <> 'disqualified'$$,
+    $$SELECT s.lead_id::text, coalesce((SELECT at FROM crossing AS c WHERE c.lead_id = s.lead_id AND threshold = 33.5 AND at <= '2026-02-10'), (SELECT at FROM crossing AS c WHERE c.lead_id = s.lead_id AND threshold = 12 AND at <= '2026-02-10')),
+        CASE WHEN EXISTS (SELECT FROM opportunity AS o WHERE o.lead_id = s.lead_id AND created_at <= '2026-02-10') THEN 'opportunity' WHEN s.sql IS NOT NULL THEN 'sql' WHEN s.sal IS NOT NULL THEN 'sal' WHEN s.mql IS NOT NULL THEN 'mql' ELSE 'lead' END
+    FROM steps('lead', 'mql', '2026-02-10 00:00:00.000001') AS s JOIN lead USING (lead_id) WHERE created_at <= '2026-02-10'
+        AND NOT EXISTS (SELECT FROM stage_change AS c WHERE c.lead_id = s.lead_id AND stage = 'disqualified' AND at <= '2026-02-10')$$, 'and the stage, as of a day');
 SELECT smarketing.qualify_at_score(33.5, 'sql', 'lead');
 SELECT same_steps('lead', 'lead', 'both from lead');
 SELECT smarketing.qualify_at_score(NULL, 'mql');
@@ -247,4 +254,20 @@ SELECT smarketing.create_rollup('public.cost', 'cost_per_lead', 'month');
 SELECT results_eq($$SELECT sum(mqls), sum(sqls) FROM cost WHERE leads > 0$$, $$SELECT count(mql)::numeric, count(sql)::numeric FROM steps('none', 'lead', now())$$, 'so has a rollup');
 SELECT smarketing.define_score('a', 'a', 500);
 SELECT isnt((SELECT sqls FROM smarketing.sales_qualified_leads('2026-01-01', '2026-03-01', 'all')), (SELECT sum(sqls)::bigint FROM sqls WHERE period_start BETWEEN '2026-01-01' AND '2026-02-28'), 'and the function those that hold now');
+
+-- Whatever the CRM's types are: days of the reporting zone, times without a zone, keys as text.
+CREATE TABLE day (lead_id varchar, kind varchar(10), on_day date, at timestamp);
+INSERT INTO day VALUES ('1', 'a', '2026-03-07', '2026-03-07 12:00'), ('1', 'a', '2026-03-09', '2026-03-09 12:00'), ('2', 'a', '-infinity', '-infinity'), ('3', 'a', 'infinity', 'infinity');
+DELETE FROM smarketing.score_rule;
+SELECT smarketing.define_score('a', 'a', 60, '1 day');
+SELECT smarketing.qualify_at_score(75, 'sql', 'lead');
+SELECT smarketing.configure('time_zone', 'America/New_York');
+SELECT smarketing.bind('activity', 'day', '{"at": "on_day"}');
+SELECT results_eq($$SELECT lead_id, round(score::numeric, 6), crossed_at FROM smarketing.lead_scores('2026-03-09 04:00+00') WHERE lead_id::int <= 3 ORDER BY lead_id$$,
+    $$VALUES ('1', round((60 + 60 * 2 ^ (-47 / 24::float8))::numeric, 6), timestamptz '2026-03-09 04:00+00'), ('2', 0, NULL), ('3', 0, NULL)$$, 'days: from midnight in the reporting zone, across a change of clocks');
+SELECT smarketing.bind('activity', 'day', '{"at": "at"}', time_zone => 'Europe/Paris');
+SELECT results_eq($$SELECT lead_id, crossed_at FROM smarketing.lead_scores() WHERE crossed_at IS NOT NULL$$, $$VALUES ('1', timestamptz '2026-03-09 11:00+00')$$, 'times of the source''s zone');
+SELECT is((SELECT provolatile::text || proparallel::text FROM pg_proc WHERE oid = 'smarketing.lead_scores(timestamptz)'::regprocedure), 'sr', 'lead_scores is STABLE and PARALLEL RESTRICTED');
+SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.lead_scores_row'::regclass),
+    'lead_id text, label text, score double precision, stage text, crossed_at timestamp with time zone', 'columns of lead_scores');
 SELECT * FROM finish();
