@@ -21,6 +21,14 @@ SELECT * FROM smarketing.score_threshold ORDER BY becomes;
 SELECT smarketing.qualify_at_score(NULL);
 SELECT smarketing.qualify_at_score(NULL);
 SELECT * FROM smarketing.lead_scores();
+-- Nothing tells of MQLs, then a column does.
+CREATE TABLE lead (lead_id int, created_at timestamptz);
+SELECT smarketing.bind('lead', 'lead');
+SELECT smarketing.qualify_at_score(NULL, 'mql');
+SELECT smarketing.qualify_at_score(60);
+ALTER TABLE lead ADD mql_at timestamptz;
+SELECT smarketing.bind('lead', 'lead');
+SELECT smarketing.qualify_at_score(60);
 -- A table that is gone is told of, and stands in no rule's way.
 DROP TABLE activity;
 SELECT smarketing.define_score('later', 'later', 5);

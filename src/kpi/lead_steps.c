@@ -516,15 +516,26 @@ smk_lead_step(SmkRecords *records, const char *name)
 			   : lead_duration(records, step);
 }
 
+static const SmkRecordSet any_leads = {"leads", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
+
 /* True where a lead's taking this step can be told; nothing is noted. */
 bool
 smk_lead_step_is_known(const SmkRequest *request, int position)
 {
-	static const SmkRecordSet any = {"leads", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
-	SmkRecords *records = smk_records(request, &any, smk_config_binding(request->config, "lead"));
+	SmkRecords *records = smk_records(request, &any_leads, smk_config_binding(request->config, "lead"));
 
 	return request->mode ? lead_step(records, &lead_steps[position], true) != NULL
 						 : lead_took(records, &lead_steps[position]) != NULL;
+}
+
+/* True where a score that leads on from a stage asks for leads that have come there. Leads are bound. */
+bool
+smk_lead_score_asks_for(const SmkRequest *request, FunnelStage from_stage)
+{
+	SmkScoreThreshold threshold = {.from_stage = from_stage};
+
+	return score_from(smk_records(request, &any_leads, smk_config_binding(request->config, "lead")),
+					  &threshold) != NULL;
 }
 
 /*

@@ -5,10 +5,12 @@
 #define SMK_LEAD_STEPS_H
 
 #include "kpi/records.h"
+#include "stage/stage.h"
 
 extern bool smk_lead_step_is_column(const char *name);
 extern char *smk_lead_step(SmkRecords *records, const char *name);
 extern char *smk_lead_score(SmkRecords *records, const char *as_of, char **crossed_at);
+extern bool smk_lead_score_asks_for(const SmkRequest *request, FunnelStage from_stage);
 extern bool smk_lead_step_is_known(const SmkRequest *request, int position);
 extern void smk_lead_steps_join(SmkRecords *records, StringInfo from);
 

@@ -138,6 +138,47 @@ smk_define_score(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* A stage from which a score leads on, and whether what is bound tells of it. */
+typedef struct FromStage
+{
+	FunnelStage stage;
+	bool is_told;
+} FromStage;
+
+/* Looks whether anything that is bound tells which leads have come to the stage. */
+static void
+look_for_stage(void *state)
+{
+	FromStage *from = state;
+	SmkArguments arguments = {.period = "all"};
+	int level = smk_statement_begin();
+	SmkConfig *config = smk_config_load();
+
+	from->is_told =
+		smk_config_binding(config, "lead") == NULL ||
+		smk_lead_score_asks_for(smk_request(config, &smk_lead_funnel_kpi, &arguments), from->stage);
+	smk_statement_end(level);
+}
+
+/* Tells that a threshold asks for a stage of which the CRM knows nothing. */
+static void
+notice_untold(FunnelStage stage, const char *becomes)
+{
+	FromStage from = {.stage = stage};
+	ErrorData *error = stage > SMK_STAGE_LEAD ? smk_attempt(look_for_stage, &from) : NULL;
+
+	if (error != NULL && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	if (error == NULL && stage > SMK_STAGE_LEAD && !from.is_told)
+		ereport(NOTICE, (errmsg("nothing that is bound tells which leads came to stage \"%s\": the score "
+								"makes any lead \"%s\"",
+								smk_stage_name(stage), becomes),
+						 errhint("Bind \"stage\", \"%s_at\" or entity \"stage_change\"; from_stage => 'lead' "
+								 "says that all are "
+								 "meant.",
+								 smk_stage_name(stage))));
+}
+
 PG_FUNCTION_INFO_V1(smk_qualify_at_score);
 
 /* qualify_at_score(score, becomes, from_stage): replaces the threshold; a NULL score drops it. */
@@ -194,6 +235,7 @@ smk_qualify_at_score(PG_FUNCTION_ARGS)
 		"ON CONFLICT (becomes) DO UPDATE SET score = excluded.score, from_stage = excluded.from_stage",
 		3, args);
 	SPI_finish();
+	notice_untold((FunnelStage) from_stage, args[0]);
 	PG_RETURN_VOID();
 }
 
