@@ -143,6 +143,10 @@ static const SmkRecordSet credits_of_open = {"credits of opportunities open at t
 	{                                                                                                        \
 		name, basis, SMK_LEVEL, SMK_UNIT_MONEY, better, false, &(records), value, NULL, NULL, NULL           \
 	}
+#define HIDDEN_MODE_OF(name, records, value, condition)                                                      \
+	{                                                                                                        \
+		name, ANY, SMK_MODE, SMK_UNIT_TEXT, true, true, &(records), value, condition, NULL, NULL             \
+	}
 /* Ratios. */
 #define MONEY_PER(name, better, numerator, denominator)                                                      \
 	{                                                                                                        \
@@ -376,6 +380,32 @@ static const SmkColumn lead_funnel_columns[] = {
 			  "[event_entity], [event_step], [event_at], [event_within], [event_mode]", "[event_is_timed]"),
 	END_OF_COLUMNS};
 
+/* What marketing handed over in the period, and what sales made of it; each lead is in one of the five. */
+static const SmkColumn handover_columns[] = {
+	COUNT_OF("mqls", ANY, true, leads_mql, NULL), COUNT_OF("accepted", ANY, true, leads_mql, "[is_sal]"),
+	COUNT_OF("rejected", ANY, false, leads_mql, "[is_rejected]"),
+	COUNT_OF("recycled", ANY, false, leads_mql, "[is_returned]"),
+	COUNT_OF("ignored", ANY, false, leads_mql, "[is_ignored]"),
+	COUNT_OF("late", ANY, false, leads_mql, "[is_late]"),
+	COUNT_OF("accepted_not_converted", ANY, false, leads_mql, "[is_sal] AND [is_left] AND NOT [is_customer]"),
+	COUNT_OF("won", ANY, true, leads_mql, "[is_customer]"),
+	RATE_OF("acceptance_rate", true, "accepted", "mqls"), RATE_OF("ignored_rate", false, "ignored", "mqls"),
+	MEDIAN_HOURS_OF("median_hours_to_assigned", ANY, false, leads_mql, "[assigned_duration]",
+					"[assigned_at] IS NOT NULL"),
+	MEDIAN_HOURS_OF("median_hours_to_touch", ANY, false, leads_mql, "[touch_duration]", NULL),
+	MEDIAN_HOURS_OF("median_hours_to_sql", ANY, false, leads_mql, "[sql_duration]", "[is_sql]"),
+	HIDDEN_MODE_OF("top_reject_reason", leads_mql, "[disqualified_reason]", "[is_rejected]"),
+	COUNT_OF("waiting", ANY, false, leads_mql, "[is_waiting]"),
+	RATE_OF("rejection_rate", false, "rejected", "mqls"), RATE_OF("late_rate", false, "late", "mqls"),
+	RATE_OF("conversion_rate", true, "won", "decided"),
+	COMPUTED("decided", SMK_UNIT_COUNT, true, "[won] + [accepted_not_converted]", NULL, NULL),
+	/* What its two sides are judged by. */
+	HIDDEN_COUNT_OF("unqualified", ANY, leads_mql, "[is_disqualified]"),
+	HIDDEN_COUNT_OF(
+		"lost_in_time", ANY, leads_mql,
+		"[is_sal] AND NOT [is_disqualified] AND [is_left] AND NOT [is_customer] AND NOT [is_late]"),
+	HIDDEN_COUNT_OF("won_in_time", ANY, leads_mql, "[is_customer] AND NOT [is_late]"), END_OF_COLUMNS};
+
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const flow_or_cohort[] = {FLOW, COHORT, NULL};
 static const char *const closed_or_created[] = {CLOSED, CREATED, NULL};
@@ -434,6 +464,11 @@ const SmkKpi smk_retention_cohorts_kpi = {"retention_cohorts",
 const SmkKpi smk_lead_funnel_kpi = {"lead_funnel",		 6,	   "passed", "lead",
 									lead_funnel_columns, NULL, NULL,	 lead_funnel_options};
 
+/* No KPI of its own: the step between the two teams. */
+static const char *const handover_options[] = {"respond_within", "calendar", "time_zone", NULL};
+const SmkKpi smk_handover_kpi = {"handover", 0,	   "acceptance_rate", "lead", handover_columns,
+								 NULL,		 NULL, handover_options};
+
 /* The KPI of that name, or NULL. */
 const SmkKpi *
 smk_kpi_find(const char *name)
@@ -470,6 +505,13 @@ smk_column_is_of_amounts(const SmkColumn *column)
 										   (column->unit == SMK_UNIT_MONEY || column->condition != NULL));
 }
 
+/* True for a measure that orders its records: it is neither added up nor read with those that are. */
+bool
+smk_column_is_ordered(const SmkColumn *column)
+{
+	return column->aggregate == SMK_MEDIAN || column->aggregate == SMK_MODE;
+}
+
 /* True for a measure of what is there at the period's end. */
 bool
 smk_column_is_at_close(const SmkColumn *column)
@@ -495,6 +537,27 @@ smk_column_is_additive(const SmkColumn *column)
 	return (column->aggregate == SMK_COUNT || column->aggregate == SMK_SUM ||
 			column->aggregate == SMK_SHARE) &&
 		   strcmp(column->records->entity, "open_credit") != 0;
+}
+
+/* How many there are whose columns are metrics: the KPIs, and the handover between the teams. */
+int
+smk_metric_kpi_count(void)
+{
+	return smk_kpi_count + 1;
+}
+
+/* One of them. */
+const SmkKpi *
+smk_metric_kpi(int i)
+{
+	return i < smk_kpi_count ? &smk_kpis[i] : &smk_handover_kpi;
+}
+
+/* The one of that name, or NULL. */
+static const SmkKpi *
+metric_kpi_find(const char *name)
+{
+	return strcmp(name, smk_handover_kpi.name) == 0 ? &smk_handover_kpi : smk_kpi_find(name);
 }
 
 /* The names of the KPIs, palloc'd, for an error that lists them. */
@@ -523,14 +586,16 @@ catalogue_list(const SmkKpi *only, bool measures_only)
 	StringInfoData list;
 
 	initStringInfo(&list);
-	for (int i = 0; i < smk_kpi_count; i++)
+	for (int i = 0; i < smk_metric_kpi_count(); i++)
 	{
-		if (only != NULL && only != &smk_kpis[i])
+		const SmkKpi *kpi = smk_metric_kpi(i);
+
+		if (only != NULL && only != kpi)
 			continue;
-		for (const SmkColumn *column = smk_kpis[i].columns; column->name != NULL; column++)
-			if (catalogue_is_metric(&smk_kpis[i], column) &&
-				!(measures_only && (column->aggregate == SMK_RATIO || column->aggregate == SMK_MEDIAN)))
-				appendStringInfo(&list, "%s%s.%s", list.len ? ", " : "", smk_kpis[i].name, column->name);
+		for (const SmkColumn *column = kpi->columns; column->name != NULL; column++)
+			if (catalogue_is_metric(kpi, column) &&
+				!(measures_only && (column->aggregate == SMK_RATIO || smk_column_is_ordered(column))))
+				appendStringInfo(&list, "%s%s.%s", list.len ? ", " : "", kpi->name, column->name);
 	}
 	return list.data;
 }
@@ -548,9 +613,9 @@ smk_metric_is_known(const char *metric)
 {
 	const char *dot = strchr(metric, '.');
 
-	for (int i = 0; i < smk_kpi_count; i++)
+	for (int i = 0; i < smk_metric_kpi_count(); i++)
 	{
-		const SmkKpi *kpi = &smk_kpis[i];
+		const SmkKpi *kpi = smk_metric_kpi(i);
 		const SmkColumn *column;
 
 		if (dot && strcmp(kpi->name, pnstrdup(metric, dot - metric)) != 0)
@@ -577,7 +642,7 @@ smk_metric_resolve(const char *metric, const SmkColumn **column)
 
 	if (dot != NULL)
 	{
-		const SmkKpi *kpi = smk_kpi_find(pnstrdup(metric, dot - metric));
+		const SmkKpi *kpi = metric_kpi_find(pnstrdup(metric, dot - metric));
 
 		*column = kpi ? smk_kpi_column(kpi, dot + 1, NULL) : NULL;
 		if (*column != NULL && !(*column)->is_hidden)
@@ -586,7 +651,7 @@ smk_metric_resolve(const char *metric, const SmkColumn **column)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("metric \"%s\" does not exist", metric),
 				 errhint("Metrics: %s.", catalogue_list(kpi, false))));
 	}
-	found = smk_kpi_find(metric);
+	found = metric_kpi_find(metric);
 	if (found != NULL)
 	{
 		*column = smk_kpi_column(found, metric, NULL);
@@ -595,16 +660,18 @@ smk_metric_resolve(const char *metric, const SmkColumn **column)
 		return found;
 	}
 	initStringInfo(&candidates);
-	for (int i = 0; i < smk_kpi_count; i++)
+	for (int i = 0; i < smk_metric_kpi_count(); i++)
 	{
-		const SmkColumn *here = smk_kpi_column(&smk_kpis[i], metric, NULL);
+		const SmkKpi *kpi = smk_metric_kpi(i);
+		const SmkColumn *here = smk_kpi_column(kpi, metric, NULL);
 
-		if (here == NULL || here->is_hidden)
+		/* A bare name is first of all a KPI's. */
+		if (here == NULL || here->is_hidden || (found != NULL && kpi->number == 0))
 			continue;
-		appendStringInfo(&candidates, "%s%s.%s", candidates.len ? ", " : "", smk_kpis[i].name, metric);
+		appendStringInfo(&candidates, "%s%s.%s", candidates.len ? ", " : "", kpi->name, metric);
 		if (found != NULL)
 			continue;
-		found = &smk_kpis[i];
+		found = kpi;
 		*column = here;
 	}
 	if (found == NULL)
@@ -655,6 +722,8 @@ smk_unit_type(SmkUnit unit)
 			return "boolean";
 		case SMK_UNIT_SUMMARY:
 			return "smarketing.funnel_summary";
+		case SMK_UNIT_TEXT:
+			return "text";
 	}
 	return "text";
 }

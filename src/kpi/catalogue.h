@@ -37,6 +37,7 @@ typedef enum SmkAggregate
 	SMK_SUM,	  /* the sum of value over them */
 	SMK_SHARE,	  /* likewise, of shares of records */
 	SMK_MEDIAN,	  /* its median; not additive */
+	SMK_MODE,	  /* its most frequent value; neither */
 	SMK_SUMMARY,  /* a funnel of events: value is the arguments of smarketing.funnel */
 	SMK_STOCK,	  /* how many are there at the period's end: from value until the set's ends */
 	SMK_LEVEL,	  /* the sum of value over those that are: from the set's time until its ends */
@@ -54,7 +55,8 @@ typedef enum SmkUnit
 	SMK_UNIT_QUOTIENT, /* double precision */
 	SMK_UNIT_HOURS,	   /* double precision */
 	SMK_UNIT_TRUTH,	   /* boolean; of columns that are no metrics */
-	SMK_UNIT_SUMMARY   /* smarketing.funnel_summary; likewise */
+	SMK_UNIT_SUMMARY,  /* smarketing.funnel_summary; likewise */
+	SMK_UNIT_TEXT	   /* text; likewise */
 } SmkUnit;
 
 /* A column of a KPI: a measure or a ratio. */
@@ -89,8 +91,11 @@ typedef struct SmkKpi
 extern const SmkKpi smk_kpis[];
 extern const SmkKpi smk_lead_funnel_kpi;
 extern const SmkKpi smk_retention_cohorts_kpi;
+extern const SmkKpi smk_handover_kpi;
 extern const int smk_kpi_count;
 
+extern int smk_metric_kpi_count(void);
+extern const SmkKpi *smk_metric_kpi(int i);
 extern const SmkKpi *smk_kpi_find(const char *name);
 extern const SmkColumn *smk_kpi_column(const SmkKpi *kpi, const char *name, const char *basis);
 extern const char *smk_kpi_list(void);
@@ -100,6 +105,7 @@ extern const char *smk_measure_list(const SmkKpi *kpi);
 extern const char *smk_unit_type(SmkUnit unit);
 extern bool smk_column_is_money(const SmkColumn *column);
 extern bool smk_column_is_of_amounts(const SmkColumn *column);
+extern bool smk_column_is_ordered(const SmkColumn *column);
 extern bool smk_column_is_at_close(const SmkColumn *column);
 extern bool smk_column_is_by_period(const SmkColumn *column);
 extern bool smk_column_is_additive(const SmkColumn *column);

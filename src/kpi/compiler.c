@@ -51,7 +51,7 @@ can_be_at_once(const SmkRequest *request, const SmkMeasure *measure)
 	/* Where a rate may be missing, it is to a range. */
 	if (column->aggregate == SMK_MOVEMENT)
 		return !(request->config->currency && request->config->missing_rate_is_null);
-	return !smk_column_is_at_close(column) && column->aggregate != SMK_MEDIAN &&
+	return !smk_column_is_at_close(column) && !smk_column_is_ordered(column) &&
 		   !smk_column_is_by_period(column);
 }
 
@@ -129,7 +129,7 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 			continue;
 		if (smk_column_is_at_close(measure->column))
 			stock = lappend(stock, measure);
-		else if (measure->column->aggregate == SMK_MEDIAN)
+		else if (smk_column_is_ordered(measure->column))
 			median = lappend(median, measure);
 		else if (measure->column->aggregate == SMK_MOVEMENT)
 			movements = lappend(movements, measure);
@@ -442,7 +442,7 @@ compile_cells(const SmkStatement *statement)
 			continue;
 		if (measure->shift == SMK_SHIFT_GOAL)
 			appendStringInfo(&sql, ",\n       sum(part.%s) AS %s", name, name);
-		else if (measure->column->aggregate == SMK_MEDIAN)
+		else if (smk_column_is_ordered(measure->column))
 			appendStringInfo(&sql, ",\n       max(part.%s) AS %s", name, name);
 		else if (measure->column->aggregate == SMK_SUMMARY)
 			appendStringInfo(&sql, ",\n       smarketing.merge(part.%s) AS %s", name, name);

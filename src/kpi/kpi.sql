@@ -391,6 +391,45 @@ AS 'MODULE_PATHNAME', 'smk_lead_funnel';
 COMMENT ON FUNCTION smarketing.lead_funnel(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
     'the leads created in each period step by step: how many came how far, and how long each step took, also as of an earlier day';
 
+CREATE TYPE smarketing.handover_row AS (
+    period_start pg_catalog.date,
+    is_partial pg_catalog.bool,
+    by_1 pg_catalog.text,
+    by_2 pg_catalog.text,
+    by_3 pg_catalog.text,
+    mqls pg_catalog.int8,
+    accepted pg_catalog.int8,
+    rejected pg_catalog.int8,
+    recycled pg_catalog.int8,
+    ignored pg_catalog.int8,
+    late pg_catalog.int8,
+    accepted_not_converted pg_catalog.int8,
+    won pg_catalog.int8,
+    acceptance_rate pg_catalog.float8,
+    ignored_rate pg_catalog.float8,
+    median_hours_to_assigned pg_catalog.float8,
+    median_hours_to_touch pg_catalog.float8,
+    median_hours_to_sql pg_catalog.float8,
+    top_reject_reason pg_catalog.text,
+    weak_side pg_catalog.text,
+    waiting pg_catalog.int8,
+    rejection_rate pg_catalog.float8,
+    late_rate pg_catalog.float8,
+    conversion_rate pg_catalog.float8
+);
+
+COMMENT ON TYPE smarketing.handover_row IS 'a row of smarketing.handover()';
+
+CREATE FUNCTION smarketing.handover(since pg_catalog.timestamptz DEFAULT NULL, until pg_catalog.timestamptz DEFAULT NULL,
+    period pg_catalog.text DEFAULT 'month'::pg_catalog.text, by pg_catalog.text[] DEFAULT '{}'::pg_catalog.text[],
+    filter pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb, options pg_catalog.jsonb DEFAULT '{}'::pg_catalog.jsonb)
+RETURNS SETOF smarketing.handover_row
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'smk_handover';
+
+COMMENT ON FUNCTION smarketing.handover(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[], pg_catalog.jsonb, pg_catalog.jsonb) IS
+    'the leads that became MQL in each period: how many sales accepted, rejected, sent back, ignored or answered late, what became of those accepted, how long it took, and whose side is weak';
+
 CREATE TYPE smarketing.marketing_roi_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

@@ -18,6 +18,7 @@
 #include "crm/config.h"
 #include "kpi/catalogue.h"
 #include "kpi/compiler.h"
+#include "kpi/handover.h"
 #include "kpi/request.h"
 #include "kpi/scorecard.h"
 #include "kpi/shift.h"
@@ -64,10 +65,11 @@ run_into_result(FunctionCallInfo fcinfo, const char *sql)
 	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, function_name(fcinfo));
 }
 
-/* The statement that fills a KPI function's row type: every attribute after the dimensions is a column of the
- * KPI. */
-static char *
-compile_for_row(const SmkRequest *request, TupleDesc row)
+/* What fills a KPI function's row type: every attribute after the dimensions is a column of the KPI.
+ * palloc'd.
+ */
+static SmkOutput *
+outputs_for_row(const SmkRequest *request, TupleDesc row, int *outputs_count)
 {
 	SmkOutput *outputs = palloc0(row->natts * sizeof(SmkOutput));
 	int count = 0;
@@ -83,6 +85,17 @@ compile_for_row(const SmkRequest *request, TupleDesc row)
 			outputs[count++] =
 				smk_compile_output(request, NameStr(attribute->attname), format_type_be(attribute->atttypid));
 	}
+	*outputs_count = count;
+	return outputs;
+}
+
+/* The statement that fills it. */
+static char *
+compile_for_row(const SmkRequest *request, TupleDesc row)
+{
+	int count;
+	SmkOutput *outputs = outputs_for_row(request, row, &count);
+
 	return smk_compile(request, outputs, count, false);
 }
 
@@ -94,6 +107,20 @@ compile_for_reading(const SmkRequest *request)
 	SmkOutput *outputs = smk_compile_outputs(request, &count);
 
 	return smk_compile(request, outputs, count, true);
+}
+
+/* The same of the handover. */
+static char *
+compile_handover_for_reading(const SmkRequest *request)
+{
+	int count;
+	SmkOutput *metrics = smk_compile_outputs(request, &count);
+	SmkOutput *outputs = palloc((count + 2) * sizeof(SmkOutput));
+
+	memcpy(outputs, metrics, count * sizeof(SmkOutput));
+	outputs[count++] = smk_compile_output(request, "top_reject_reason", "text");
+	outputs[count++] = (SmkOutput){"weak_side", NULL, "text"};
+	return smk_compile_handover(request, outputs, count, true);
 }
 
 /* The statement of kpi(): a metric with what it was divided from. */
@@ -109,8 +136,9 @@ compile_metric(const SmkRequest *request, const SmkColumn *named, bool own_names
 static int
 hint_statements(void)
 {
-	return errhint("KPIs: %s, %s, %s. SELECT metric FROM smarketing.metrics lists the metrics.",
-				   smk_kpi_list(), smk_lead_funnel_kpi.name, smk_retention_cohorts_kpi.name);
+	return errhint("KPIs: %s, %s, %s, %s. SELECT metric FROM smarketing.metrics lists the metrics.",
+				   smk_kpi_list(), smk_lead_funnel_kpi.name, smk_retention_cohorts_kpi.name,
+				   smk_handover_kpi.name);
 }
 
 /* The KPI of that name: an error that lists all where there is none. */
@@ -158,6 +186,28 @@ smk_lead_funnel(PG_FUNCTION_ARGS)
 	level = smk_statement_begin();
 	run_into_result(fcinfo, smk_compile_lead_funnel(
 								smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments), false));
+	smk_statement_end(level);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(smk_handover);
+
+/* handover(...): a row a cell, each judged beside all. */
+Datum
+smk_handover(PG_FUNCTION_ARGS)
+{
+	SmkArguments arguments;
+	SmkRequest *request;
+	SmkOutput *outputs;
+	int count;
+	int level;
+
+	InitMaterializedSRF(fcinfo, 0);
+	read_arguments(fcinfo, 0, &arguments);
+	level = smk_statement_begin();
+	request = smk_request(smk_config_load(), &smk_handover_kpi, &arguments);
+	outputs = outputs_for_row(request, ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, &count);
+	run_into_result(fcinfo, smk_compile_handover(request, outputs, count, false));
 	smk_statement_end(level);
 	return (Datum) 0;
 }
@@ -334,6 +384,8 @@ compile_named(FunctionCallInfo fcinfo)
 	if (strcmp(name, smk_retention_cohorts_kpi.name) == 0)
 		return smk_compile_retention_cohorts(
 			smk_request(smk_config_load(), &smk_retention_cohorts_kpi, &arguments), true);
+	if (strcmp(name, smk_handover_kpi.name) == 0)
+		return compile_handover_for_reading(smk_request(smk_config_load(), &smk_handover_kpi, &arguments));
 	kpi = smk_kpi_find(name);
 	if (kpi != NULL)
 		return compile_for_reading(smk_request(smk_config_load(), kpi, &arguments));
@@ -526,7 +578,7 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 	request = smk_request(smk_config_load(), kpi, &arguments);
 	request->lists_records = true;
 	column = smk_kpi_column(kpi, column->name, request->basis);
-	if (column->aggregate == SMK_RATIO || column->aggregate == SMK_MEDIAN)
+	if (column->aggregate == SMK_RATIO || smk_column_is_ordered(column))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" of %s is no measure: it has no records of its own", column->name, kpi->name),
@@ -580,9 +632,9 @@ smk_metric_catalogue(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int k = 0; k < smk_kpi_count; k++)
+	for (int k = 0; k < smk_metric_kpi_count(); k++)
 	{
-		const SmkKpi *kpi = &smk_kpis[k];
+		const SmkKpi *kpi = smk_metric_kpi(k);
 
 		for (const SmkColumn *column = kpi->columns; column->name != NULL; column++)
 		{
@@ -596,6 +648,7 @@ smk_metric_catalogue(PG_FUNCTION_ARGS)
 			if (en == NULL || fr == NULL)
 				elog(ERROR, "metric %s.%s has no words", kpi->name, column->name);
 			values[0] = CStringGetTextDatum(psprintf("%s.%s", kpi->name, column->name));
+			nulls[1] = kpi->number == 0;
 			values[1] = Int32GetDatum(kpi->number);
 			values[2] = CStringGetTextDatum(column->aggregate == SMK_RATIO ? "ratio" : "measure");
 			values[3] = CStringGetTextDatum(en->label);

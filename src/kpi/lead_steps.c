@@ -31,17 +31,21 @@ typedef struct LeadStep
 	FunnelStage stage;
 	bool or_beyond;
 	const char *opportunity_at; /* which time of the lead's opportunities dates it, or NULL */
+	bool no_stage_tells;		/* only these do */
 } LeadStep;
 
 /* The steps of the way to a customer in their order, then what stands beside it. */
 static const LeadStep lead_steps[] = {
-	{"mql", {"mql_at", "sal_at", "sql_at"}, SMK_STAGE_MQL, true, "opportunity_at"},
-	{"sal", {"sal_at", "sql_at", NULL}, SMK_STAGE_SAL, true, "opportunity_at"},
-	{"sql", {"sql_at", NULL, NULL}, SMK_STAGE_SQL, true, "opportunity_at"},
-	{"opportunity", {NULL, NULL, NULL}, SMK_STAGE_OPPORTUNITY, true, "opportunity_at"},
-	{"customer", {NULL, NULL, NULL}, SMK_STAGE_WON, true, "won_at"},
-	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL},
-	{"own_mql", {"mql_at", NULL, NULL}, SMK_STAGE_MQL, false, NULL}};
+	{"mql", {"mql_at", "sal_at", "sql_at"}, SMK_STAGE_MQL, true, "opportunity_at", false},
+	{"sal", {"sal_at", "sql_at", NULL}, SMK_STAGE_SAL, true, "opportunity_at", false},
+	{"sql", {"sql_at", NULL, NULL}, SMK_STAGE_SQL, true, "opportunity_at", false},
+	{"opportunity", {NULL, NULL, NULL}, SMK_STAGE_OPPORTUNITY, true, "opportunity_at", false},
+	{"customer", {NULL, NULL, NULL}, SMK_STAGE_WON, true, "won_at", false},
+	{"disqualified", {"disqualified_at", NULL, NULL}, SMK_STAGE_DISQUALIFIED, false, NULL, false},
+	{"own_mql", {"mql_at", NULL, NULL}, SMK_STAGE_MQL, false, NULL, false},
+	{"conversion", {NULL, NULL, NULL}, SMK_STAGE_OPPORTUNITY, true, "opportunity_at", true},
+	{"recycled", {NULL, NULL, NULL}, SMK_STAGE_RECYCLED, false, NULL, false},
+	{"lost", {NULL, NULL, NULL}, SMK_STAGE_LOST, false, NULL, false}};
 
 /* How many of them are the way, the lead itself not counted; to the first ones a score leads, too. */
 #define WAY_STEPS 5
@@ -49,15 +53,16 @@ static const LeadStep lead_steps[] = {
 
 /* Bits of SmkRecords.steps: the steps whose fact and whose time is asked for, and what tells of them. */
 #define STEP_IS(step) (1 << ((step) -lead_steps))
-#define STEP_TIME(step) (1 << (8 + ((step) -lead_steps)))
+#define STEP_TIME(step) (1 << (10 + ((step) -lead_steps)))
 #define STEP_ASKED(steps, step) (((steps) & (STEP_IS(step) | STEP_TIME(step))) != 0)
-#define STEP_BY_CHANGE (1 << 16)
-#define STEP_BY_OPPORTUNITY (1 << 17)
-#define STEP_BY_ACCOUNT (1 << 18)
-#define STEP_ON_WAY (1 << 19)	   /* the times of all steps of the way, one after the other */
-#define STEP_AS_EVENTS (1 << 20)   /* each step of the way as a row of its own */
-#define STEP_AS_HAPPENED (1 << 21) /* or all that happened, as it happened */
-#define STEP_BY_SCORE (1 << 22)
+#define STEP_BY_CHANGE (1 << 20)
+#define STEP_BY_OPPORTUNITY (1 << 21)
+#define STEP_BY_ACCOUNT (1 << 22)
+#define STEP_ON_WAY (1 << 23)	   /* the times of all steps of the way, one after the other */
+#define STEP_AS_EVENTS (1 << 24)   /* each step of the way as a row of its own */
+#define STEP_AS_HAPPENED (1 << 25) /* or all that happened, as it happened */
+#define STEP_OPEN (1 << 26)		   /* whether one of its opportunities is still open */
+#define STEP_BY_SCORE (1 << 27)
 
 /* What is derived of a step. */
 typedef enum LeadFact
@@ -101,7 +106,7 @@ smk_lead_step_is_column(const char *name)
 {
 	LeadFact fact;
 
-	return is_event_column(name) || lead_step_find(name, &fact) != NULL;
+	return is_event_column(name) || strcmp(name, "has_open") == 0 || lead_step_find(name, &fact) != NULL;
 }
 
 /* The condition that what happened at a time is seen. A view of the statement is to move on: now is no
@@ -314,7 +319,7 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 					 psprintf("(%s) IS TRUE",
 							  seen(records->request, smk_records_instant(records, step->own_columns[i]))));
 	}
-	if (lead_step_source(records->request, "stage_change", "lead_id"))
+	if (!step->no_stage_tells && lead_step_source(records->request, "stage_change", "lead_id"))
 	{
 		records->steps |= STEP_BY_CHANGE;
 		add_part(&times, ", ", psprintf("change.%s_at", step->name));
@@ -356,7 +361,7 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 	}
 	if (is_time)
 		return times.len ? psprintf("coalesce(%s)", times.data) : NULL;
-	if (!records->request->has_as_of && smk_records_column(records, "stage") != NULL)
+	if (!records->request->has_as_of && !step->no_stage_tells && smk_records_column(records, "stage") != NULL)
 	{
 		(void) smk_records_column(records, "pipeline");
 		add_part(&facts, " OR ",
@@ -495,6 +500,29 @@ lead_event(SmkRecords *records, const char *name)
 				   "event.at < timestamptz '6500-01-01 00:00:00+00')");
 }
 
+/* SQL for whether one of the lead's opportunities is open; NULL where nothing that is bound can tell. */
+static char *
+lead_has_open(SmkRecords *records)
+{
+	StringInfoData facts;
+
+	initStringInfo(&facts);
+	records->steps |= STEP_OPEN;
+	for (int i = 0; i < 2; i++)
+	{
+		if (!has_conversions(records, i, NULL))
+			continue;
+		records->steps |= i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT;
+		add_part(&facts, " OR ",
+				 i == 1 && by_last_conversion(records)
+					 ? psprintf("coalesce(account_conversion.open_until >= %s, false)",
+								created_to_compare(records->request, records->binding,
+												   smk_records_column(records, "created_at")))
+					 : psprintf("coalesce(%s.is_open, false)", conversion_aliases[i]));
+	}
+	return facts.len ? psprintf("(%s)", facts.data) : NULL;
+}
+
 /*
  * SQL for a column that is derived here; NULL where nothing that is bound can tell.
  */
@@ -504,6 +532,8 @@ smk_lead_step(SmkRecords *records, const char *name)
 	LeadFact fact;
 	const LeadStep *step;
 
+	if (strcmp(name, "has_open") == 0)
+		return lead_has_open(records);
 	if (is_event_column(name))
 		return lead_event(records, name);
 	step = lead_step_find(name, &fact);
@@ -542,8 +572,8 @@ smk_lead_score_asks_for(const SmkRequest *request, FunnelStage from_stage)
  * A condition that keeps the rows of the leads in the range, where these are few of all: folding the history
  * of every lead that there ever was would be for nothing. Empty where it would not pay.
  */
-static char *
-few_leads_only(SmkRecords *records, const char *reference, Oid type)
+char *
+smk_lead_few_only(SmkRecords *records, const char *reference, Oid type)
 {
 	const SmkEntity *entity = records->binding->entity;
 	int key = smk_entity_column(entity, entity->key);
@@ -580,7 +610,7 @@ join_changes(SmkRecords *records, StringInfo from)
 	initStringInfo(&columns);
 	initStringInfo(&where);
 	for (size_t i = 0; i < lengthof(lead_steps); i++)
-		asked += STEP_ASKED(records->steps, &lead_steps[i]);
+		asked += !lead_steps[i].no_stage_tells && STEP_ASKED(records->steps, &lead_steps[i]);
 	if (records->steps & STEP_AS_HAPPENED)
 	{
 		/* Then there are rows of other steps than a single one that is asked for. */
@@ -601,7 +631,7 @@ join_changes(SmkRecords *records, StringInfo from)
 		const LeadStep *step = &lead_steps[i];
 		char *condition;
 
-		if (!STEP_ASKED(records->steps, step))
+		if (step->no_stage_tells || !STEP_ASKED(records->steps, step))
 			continue;
 		condition =
 			smk_source_stage(records->request->config, change, "stage_change", step->stage, step->or_beyond);
@@ -626,7 +656,7 @@ join_changes(SmkRecords *records, StringInfo from)
 		columns.data,
 		smk_sql_indent(smk_source_select(change, needed, NIL, change->entity - smk_entities, NULL), 9),
 		seen(records->request, instant), where.data,
-		few_leads_only(records, "stage_change.lead_id", smk_source_key_type(change, lead_id)),
+		smk_lead_few_only(records, "stage_change.lead_id", smk_source_key_type(change, lead_id)),
 		smk_source_keys_equal(
 			"change.lead_id", smk_source_key_type(change, lead_id), "lead.lead_id",
 			smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, "lead_id"))));
@@ -671,6 +701,8 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	bool wants_won_at = is_asked_of_opportunities(records, "won_at", true);
 	bool wants_all = (records->steps & STEP_AS_HAPPENED) != 0;
 	bool dates_wins = has_won && has_closed && (wants_won_at || wants_all);
+	bool wants_open = (records->steps & STEP_OPEN) != 0;
+	const char *is_open = has_won ? "opportunity.won IS NULL" : "true";
 	bool by_last = by_account && by_last_conversion(records);
 	/* When it first did the last one does not tell. */
 	bool by_lead = !by_last || wants_created || wants_won_at || wants_all;
@@ -700,13 +732,18 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 		appendStringInfo(&columns, ",\n        max(%s) FILTER (WHERE %s) AS won_until", created_then, is_won);
 	else if (wants_won)
 		appendStringInfo(&columns, ",\n        bool_or(%s) AS is_won", is_won);
+	if (by_last && wants_open)
+		appendStringInfo(&columns, ",\n        max(%s) FILTER (WHERE %s) AS open_until", created_then,
+						 is_open);
+	else if (wants_open)
+		appendStringInfo(&columns, ",\n        bool_or(%s) AS is_open", is_open);
 	if (wants_all)
 		appendStringInfo(&columns, ",\n        array_agg(%s) AS created_times,\n        %s AS won_times",
 						 created_at,
 						 dates_wins ? psprintf("array_agg(%s) FILTER (WHERE %s)", closed_at, is_won)
 									: "NULL::timestamptz[]");
 	needed[created] = true;
-	needed[won] = wants_won || dates_wins;
+	needed[won] = wants_won || dates_wins || (wants_open && has_won);
 	needed[closed] = dates_wins || (wants_won && has_closed);
 	needed[lead_id] = opportunity->columns[lead_id].text != NULL;
 	needed[account_id] = by_account;
@@ -765,7 +802,7 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 			"    GROUP BY opportunity.lead_id) AS conversion\n"
 			"    ON %s",
 			columns.data, select, is_created,
-			few_leads_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
+			smk_lead_few_only(records, "opportunity.lead_id", smk_source_key_type(opportunity, lead_id)),
 			smk_source_keys_equal("conversion.lead_id", smk_source_key_type(opportunity, lead_id),
 								  "lead.lead_id", lead_key));
 }
@@ -789,7 +826,7 @@ join_scores(SmkRecords *records, StringInfo from)
 		reading.names[reading.threshold_count++] = psprintf("%s_at", step->name);
 	}
 	reading.where = psprintf("%s%s", seen(request, smk_score_activity_at(activity, request->time_zone)),
-							 few_leads_only(records, "activity.lead_id", type));
+							 smk_lead_few_only(records, "activity.lead_id", type));
 	appendStringInfo(
 		from, "\nLEFT JOIN %s AS score\n    ON %s",
 		smk_sql_indent(smk_score_sql(request->config, request->time_zone, &reading), 4),

@@ -12,6 +12,7 @@ extern char *smk_lead_step(SmkRecords *records, const char *name);
 extern char *smk_lead_score(SmkRecords *records, const char *as_of, char **crossed_at);
 extern bool smk_lead_score_asks_for(const SmkRequest *request, FunnelStage from_stage);
 extern bool smk_lead_step_is_known(const SmkRequest *request, int position);
+extern char *smk_lead_few_only(SmkRecords *records, const char *reference, Oid type);
 extern void smk_lead_steps_join(SmkRecords *records, StringInfo from);
 
 #endif

@@ -123,9 +123,13 @@ write_additive(const SmkMeasure *given)
 					filter, given->entity, (char *) linitial(smk_template_names(NIL, measure->value)));
 }
 
+/* What does not add up: a median of hours, or the most frequent value, the first in byte order of several. */
 static char *
-write_median(const SmkMeasure *given)
+write_ordered(const SmkMeasure *given)
 {
+	if (given->column->aggregate == SMK_MODE)
+		return psprintf("mode() WITHIN GROUP (ORDER BY (%s)::text COLLATE \"C\")%s",
+						record_template(given->column->value), write_filter(given));
 	return psprintf(
 		"percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM (%s))::double precision / 3600)%s",
 		record_template(given->column->value), write_filter(given));
@@ -343,7 +347,7 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 	const SmkRequest *request = records->request;
 	const SmkColumn *first = ((SmkMeasure *) linitial(given))->column;
 	const char *first_at = smk_part_wants_first(request) ? FIRST_AT : "NULL::timestamptz";
-	bool is_median = first->aggregate == SMK_MEDIAN;
+	bool is_ordered = smk_column_is_ordered(first);
 	bool with_currency = statement->has_currencies && smk_part_has_currency(records, given);
 	char *condition = NULL;
 	StringInfoData sql;
@@ -352,8 +356,8 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 	condition = any_condition(records, given);
 	appendStringInfo(&sql, "-- %s%s\n", first->records->name,
 					 records->lumps == SMK_LUMPS_ONLY ? ", lumps" : "");
-	smk_part_append_head(request, "record", is_median, &sql);
-	smk_part_append_measures(statement, given, is_median ? write_median : write_additive, &sql);
+	smk_part_append_head(request, "record", is_ordered, &sql);
+	smk_part_append_measures(statement, given, is_ordered ? write_ordered : write_additive, &sql);
 	if (with_currency)
 	{
 		if (smk_part_wants_first(statement->request))
@@ -365,7 +369,7 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 	else
 		smk_part_append_tail(statement, first_at, &sql);
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS record",
-					 smk_sql_indent(part_records(records, given, is_median, with_currency, condition), 4));
+					 smk_sql_indent(part_records(records, given, is_ordered, with_currency, condition), 4));
 	smk_part_append_group_by(request, "record", with_currency ? "record.rate_on, record.currency" : NULL,
 							 &sql);
 	statement->parts = lappend(statement->parts, sql.data);

@@ -17,6 +17,7 @@
 #include "kpi/credit.h"
 #include "kpi/customer.h"
 #include "kpi/dimension.h"
+#include "kpi/lead_handover.h"
 #include "kpi/lead_steps.h"
 #include "kpi/lump.h"
 #include "kpi/moment.h"
@@ -65,6 +66,8 @@ smk_records_column(SmkRecords *records, const char *name)
 
 	if (strcmp(records->binding->entity->name, "lead") == 0 && smk_lead_step_is_column(name))
 		return smk_lead_step(records, name);
+	if (strcmp(records->binding->entity->name, "lead") == 0 && smk_lead_handover_is_column(name))
+		return smk_lead_handover(records, name);
 	if (strcmp(name, "is_ripe") == 0)
 		return smk_customer_is_ripe(records);
 	if (strcmp(name, "is_attributed") == 0)
@@ -497,6 +500,7 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 
 		/* Lead steps need columns of the lead: joins before the subselect is written. */
 		initStringInfo(&joins);
+		smk_lead_handover_join(records, &joins);
 		smk_lead_steps_join(records, &joins);
 		foreach (cell, records->joins)
 			smk_dimension_join(lfirst(cell), &joins);

@@ -28,6 +28,7 @@
 /* How long a touch counts for a conversion, and after which time half, unless options say otherwise. */
 #define DEFAULT_LOOKBACK (90 * USECS_PER_DAY)
 #define DEFAULT_HALF_LIFE (7 * USECS_PER_DAY)
+#define DEFAULT_RESPOND_WITHIN (24 * USECS_PER_HOUR)
 
 /* The interval from one period's start to the next. */
 const char *
@@ -372,6 +373,20 @@ option_model(SmkRequest *request, const JsonbValue *value)
 	(void) smk_attribution_model_argument(request->model);
 }
 
+/* How long sales may take to answer. */
+static void
+option_respond_within(SmkRequest *request, const JsonbValue *value)
+{
+	const char *text = option_time_text("respond_within", value);
+	Interval *within = option_interval("respond_within", text);
+
+	request->respond_within = within->day * USECS_PER_DAY + within->time;
+	if (request->respond_within <= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"respond_within\" must be positive: \"%s\"", text),
+						errhint("For example \"24 hours\".")));
+}
+
 /* The time as of which is looked: request_settle_as_of reads on when the zone is known. */
 static void
 option_as_of(SmkRequest *request, const JsonbValue *value)
@@ -525,6 +540,10 @@ request_visit_option(SmkRequest *request, char *key, JsonbValue *value)
 		option_lag(request, value);
 	else if (strcmp(key, "within") == 0)
 		option_within(request, value);
+	else if (strcmp(key, "respond_within") == 0)
+		option_respond_within(request, value);
+	else if (strcmp(key, "calendar") == 0)
+		request->calendar = value->type == jbvNull ? NULL : option_text(key, value);
 	else if (strcmp(key, "as_of") == 0)
 		option_as_of(request, value);
 	else if (strcmp(key, "mode") == 0)
@@ -739,6 +758,7 @@ smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments)
 	request->model = "linear";
 	request->lookback = DEFAULT_LOOKBACK;
 	request->half_life = DEFAULT_HALF_LIFE;
+	request->respond_within = DEFAULT_RESPOND_WITHIN;
 	request->now = GetCurrentTransactionStartTimestamp();
 	request_each(request, arguments->options, "options", request_visit_option);
 	request->zone = smk_zone_lookup(request->time_zone);

@@ -81,17 +81,19 @@ typedef struct SmkRequest
 	const char *basis;	   /* NULL where the KPI has none */
 	bool has_lag;
 	Interval lag;
-	const char *margin; /* the share of revenue that is margin, as SQL; NULL: all of it */
-	bool has_within;	/* options.within was given */
-	int64 within;		/* in microseconds: how long after its creation a lead's step may come */
-	bool has_as_of;		/* options.as_of was given */
-	TimestampTz as_of;	/* nothing that happened at this instant or later is seen */
-	bool is_same_age;	/* as_of is now, and what is compared is seen at the age that the range has by now */
-	bool is_rolling;	/* options.rolling: who is active then or later counts */
-	const char *mode;	/* of a funnel; NULL: reached */
-	const char *model;	/* of attribution */
-	int64 lookback;		/* in microseconds: how long before its closing a touch counts for an opportunity */
-	int64 half_life;	/* after which one counts half under the model time_decay */
+	const char *margin;	  /* the share of revenue that is margin, as SQL; NULL: all of it */
+	bool has_within;	  /* options.within was given */
+	int64 within;		  /* in microseconds: how long after its creation a lead's step may come */
+	int64 respond_within; /* in microseconds: how long sales may take to answer, */
+	const char *calendar; /* in open hours of this one; NULL: of the clock */
+	bool has_as_of;		  /* options.as_of was given */
+	TimestampTz as_of;	  /* nothing that happened at this instant or later is seen */
+	bool is_same_age;  /* as_of is now, and what is compared is seen at the age that the range has by now */
+	bool is_rolling;   /* options.rolling: who is active then or later counts */
+	const char *mode;  /* of a funnel; NULL: reached */
+	const char *model; /* of attribution */
+	int64 lookback;	   /* in microseconds: how long before its closing a touch counts for an opportunity */
+	int64 half_life;   /* after which one counts half under the model time_decay */
 	SmkSharedRows *shared_credits; /* NULL: each part reads its own */
 	SmkSharedRows *shared_customers;
 	bool has_kind; /* options.kind was given */

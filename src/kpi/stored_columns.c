@@ -35,6 +35,7 @@ unit_words(const SmkRequest *request, SmkUnit unit)
 			return "in hours";
 		case SMK_UNIT_TRUTH:
 			return "true or false";
+		case SMK_UNIT_TEXT:
 		case SMK_UNIT_SUMMARY:
 			break;
 	}

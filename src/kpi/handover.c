@@ -1,0 +1,104 @@
+/*
+ * handover.c: the step between marketing and sales: what became of the leads that were handed over, and whose
+ * side is weak. The statement of a KPI whose cells are judged beside all of them.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "kpi/compiler.h"
+#include "kpi/handover.h"
+#include "kpi/source.h"
+
+/* Columns of the function that are made here of others, which come first. */
+#define JUDGED "weak_side"
+
+/* What the judgement reads. */
+static const char *const judged_by[] = {"unqualified", "lost_in_time", "won_in_time"};
+
+/* SQL for a count of a cell, 0 where nothing that is bound tells. */
+static char *
+count_of(const char *name)
+{
+	return psprintf("coalesce(cell.%s, 0)", name);
+}
+
+/*
+ * SQL for a share of a cell that is higher than the one of all cells by more than chance: by three standard
+ * errors, since a report has many cells.
+ */
+static char *
+is_above_all(const char *some, const char *all)
+{
+	char *expected = psprintf("(sum(%s) OVER () / nullif(sum(%s) OVER (), 0))", some, all);
+
+	return psprintf("coalesce((%s - %s * %s)::double precision >\n"
+					"                3 * sqrt((%s * %s * (1 - %s))::double precision), false)",
+					some, all, expected, all, expected, expected);
+}
+
+/*
+ * SQL for whose side is weak: badly qualified is what sales disqualifies more of, badly closed what was
+ * accepted and answered in time and is lost more often, each than in the whole of the range and the filter.
+ */
+static char *
+weak_side(void)
+{
+	char *judged = psprintf("(%s - %s - %s)", count_of("mqls"), count_of("waiting"), count_of("ignored"));
+	char *closed = psprintf("(%s + %s)", count_of("lost_in_time"), count_of("won_in_time"));
+	char *unqualified = is_above_all(count_of("unqualified"), judged);
+	char *unclosed = is_above_all(count_of("lost_in_time"), closed);
+
+	return psprintf("CASE WHEN %s < %d THEN 'too few'\n"
+					"            WHEN %s\n                AND %s THEN 'both'\n"
+					"            WHEN %s THEN 'marketing'\n"
+					"            WHEN %s THEN 'sales'\n"
+					"            ELSE 'none' END",
+					judged, SMK_HANDOVER_FEW, unqualified, unclosed, unqualified, unclosed);
+}
+
+/*
+ * The statement of handover(): period_start, is_partial, the dimensions (by_1 to by_3, or with own_names only
+ * those asked for, under their names), then the columns that are named, of their types.
+ */
+char *
+smk_compile_handover(const SmkRequest *request, const SmkOutput *columns, int count, bool own_names)
+{
+	SmkOutput *outputs = palloc((count + lengthof(judged_by)) * sizeof(SmkOutput));
+	int outputs_count = 0;
+	StringInfoData sql;
+	StringInfoData order;
+	char *cells;
+
+	for (int i = 0; i < count; i++)
+		if (strcmp(columns[i].name, JUDGED) != 0)
+			outputs[outputs_count++] = columns[i];
+	for (size_t i = 0; i < lengthof(judged_by); i++)
+		outputs[outputs_count++] = smk_compile_output(request, judged_by[i], "bigint");
+	cells = smk_compile(request, outputs, outputs_count, own_names);
+
+	initStringInfo(&sql);
+	initStringInfo(&order);
+	appendStringInfoString(&sql, "SELECT cell.period_start, cell.is_partial");
+	for (int i = 0; i < SMK_MAX_BY; i++)
+	{
+		bool is_there = i < list_length(request->by);
+		const char *name = own_names && is_there
+							   ? quote_identifier(((SmkBy *) list_nth(request->by, i))->name)
+							   : psprintf("by_%d", i + 1);
+
+		if (is_there)
+			appendStringInfo(&order, ", cell.%s COLLATE \"C\"", name);
+		if (is_there || !own_names)
+			appendStringInfo(&sql, ", cell.%s", name);
+	}
+	for (int i = 0; i < count; i++)
+		if (strcmp(columns[i].name, JUDGED) == 0)
+			appendStringInfo(&sql, ",\n       %s AS " JUDGED, weak_side());
+		else
+			appendStringInfo(&sql, ",\n       cell.%s", columns[i].name);
+	appendStringInfo(&sql, "\nFROM (\n    %s) AS cell\nORDER BY cell.period_start%s",
+					 smk_sql_indent(cells, 4), order.data);
+	return sql.data;
+}
