@@ -3,7 +3,7 @@
 SMK_ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
 
 # The modules in the order in which they build on each other: a module may use only what stands above it.
-SMK_MODULES = calendar ratio stage timeline funnel response retention attribution score crm kpi doctor rollup
+SMK_MODULES = calendar ratio stage timeline funnel response retention attribution score crm kpi doctor handover rollup
 
 SMK_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(SMK_ROOT)/smarketing.control)
 

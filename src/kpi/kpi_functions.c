@@ -25,27 +25,6 @@
 #include "kpi/statement.h"
 #include "kpi/template.h"
 
-/* The six arguments from the position of since on. */
-static void
-read_arguments(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
-{
-	memset(arguments, 0, sizeof(*arguments));
-	arguments->has_since = !PG_ARGISNULL(first);
-	if (arguments->has_since)
-		arguments->since = PG_GETARG_TIMESTAMPTZ(first);
-	arguments->has_until = !PG_ARGISNULL(first + 1);
-	if (arguments->has_until)
-		arguments->until = PG_GETARG_TIMESTAMPTZ(first + 1);
-	if (PG_ARGISNULL(first + 2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"period\" must not be null"),
-				 errhint("Periods: %s, all.", smk_period_names())));
-	arguments->period = text_to_cstring(PG_GETARG_TEXT_PP(first + 2));
-	arguments->by = PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_ARRAYTYPE_P(first + 3);
-	arguments->filter = PG_ARGISNULL(first + 4) ? NULL : PG_GETARG_JSONB_P(first + 4);
-	arguments->options = PG_ARGISNULL(first + 5) ? NULL : PG_GETARG_JSONB_P(first + 5);
-}
-
 /* The name of the function that is called: it may have been dropped since a cursor over it was opened. */
 static const char *
 function_name(FunctionCallInfo fcinfo)
@@ -164,7 +143,7 @@ smk_kpi_function(PG_FUNCTION_ARGS)
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	read_arguments(fcinfo, 0, &arguments);
+	smk_arguments_read(fcinfo, 0, &arguments);
 	level = smk_statement_begin();
 	run_into_result(fcinfo, compile_for_row(smk_request(smk_config_load(), kpi, &arguments),
 											((ReturnSetInfo *) fcinfo->resultinfo)->setDesc));
@@ -182,7 +161,7 @@ smk_lead_funnel(PG_FUNCTION_ARGS)
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	read_arguments(fcinfo, 0, &arguments);
+	smk_arguments_read(fcinfo, 0, &arguments);
 	level = smk_statement_begin();
 	run_into_result(fcinfo, smk_compile_lead_funnel(
 								smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments), false));
@@ -203,7 +182,7 @@ smk_handover(PG_FUNCTION_ARGS)
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	read_arguments(fcinfo, 0, &arguments);
+	smk_arguments_read(fcinfo, 0, &arguments);
 	level = smk_statement_begin();
 	request = smk_request(smk_config_load(), &smk_handover_kpi, &arguments);
 	outputs = outputs_for_row(request, ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, &count);
@@ -222,7 +201,7 @@ smk_retention_cohorts(PG_FUNCTION_ARGS)
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	read_arguments(fcinfo, 0, &arguments);
+	smk_arguments_read(fcinfo, 0, &arguments);
 	level = smk_statement_begin();
 	run_into_result(fcinfo,
 					smk_compile_retention_cohorts(
@@ -355,7 +334,7 @@ smk_kpi(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"metric\" must not be null")));
 	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
 	InitMaterializedSRF(fcinfo, 0);
-	read_arguments(fcinfo, 1, &arguments);
+	smk_arguments_read(fcinfo, 1, &arguments);
 	level = smk_statement_begin();
 	run_into_result(fcinfo, compile_metric(smk_request(smk_config_load(), kpi, &arguments), column, false));
 	smk_statement_end(level);
@@ -377,7 +356,7 @@ compile_named(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"kpi\" must not be null"),
 						hint_statements()));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	read_arguments(fcinfo, 1, &arguments);
+	smk_arguments_read(fcinfo, 1, &arguments);
 	if (strcmp(name, smk_lead_funnel_kpi.name) == 0)
 		return smk_compile_lead_funnel(smk_request(smk_config_load(), &smk_lead_funnel_kpi, &arguments),
 									   true);
@@ -484,7 +463,7 @@ smk_kpi_compare(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"metric\" must not be null"),
 				 errhint("SELECT metric FROM smarketing.metrics lists them.")));
 	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
-	read_arguments(fcinfo, 1, &arguments);
+	smk_arguments_read(fcinfo, 1, &arguments);
 	arguments.own_option = "against";
 	shift = read_against(arguments.options);
 	InitMaterializedSRF(fcinfo, 0);

@@ -4,6 +4,7 @@
 #ifndef SMK_REQUEST_H
 #define SMK_REQUEST_H
 
+#include "fmgr.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -103,6 +104,7 @@ typedef struct SmkRequest
 
 #define SMK_MAX_BY 3
 
+extern void smk_arguments_read(FunctionCallInfo fcinfo, int first, SmkArguments *arguments);
 extern SmkRequest *smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments);
 extern JsonbValue *smk_option_value(const Jsonb *options, const char *name);
 extern void smk_request_lay(SmkRequest *request);

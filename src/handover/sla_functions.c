@@ -1,0 +1,338 @@
+/*
+ * sla_functions.c: what tells of the clocks: response_times, sla_queue, notify_breaches.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+
+#include "crm/binding.h"
+#include "handover/sla.h"
+#include "kpi/compiler.h"
+#include "kpi/moment.h"
+#include "kpi/source.h"
+#include "kpi/statement.h"
+
+/* The statements, joined. */
+static void
+add_statement(StringInfo sql, const char *statement)
+{
+	appendStringInfo(sql, "%s%s", sql->len ? "\nUNION ALL\n" : "", statement);
+}
+
+/*
+ * The statement of sla_queue(): the open clocks of all rules. NULL where there is no rule.
+ */
+static char *
+queue_statement(SmkConfig *config, TimestampTz as_of)
+{
+	const SmkRequest *request = smk_sla_request(config, &as_of);
+	SmkSlaShape shape = {.is_open = true, .has_lead = true};
+	char *now = smk_timestamp_literal(as_of);
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, smk_sla_rules())
+	{
+		const SmkSlaRule *rule = lfirst(cell);
+		char *clocks = smk_sla_clocks(request, rule, &shape);
+
+		add_statement(
+			&sql,
+			psprintf("SELECT %s AS rule,\n"
+					 "       CASE WHEN clock.due_at < %s THEN 'late'\n"
+					 "            WHEN %s <= %s THEN 'warning' ELSE 'running' END AS state,\n"
+					 "       clock.lead_id::text AS lead_id, clock.label, clock.owner, clock.manager, "
+					 "clock.team, clock.triggered_at, clock.due_at,\n"
+					 "       CASE WHEN clock.due_at < %s THEN -%s ELSE %s END AS remaining_hours\n"
+					 "FROM (\n    %s) AS clock",
+					 quote_literal_cstr(rule->name), now,
+					 smk_sla_due(rule, "clock.triggered_at", (int64) rint(rule->within * rule->warn_at)), now,
+					 now, smk_sla_hours(rule, "clock.due_at", now), smk_sla_hours(rule, now, "clock.due_at"),
+					 smk_sql_indent(clocks, 4)));
+	}
+	if (sql.len == 0)
+		return NULL;
+	return psprintf("SELECT queue.rule, queue.state, queue.lead_id, queue.label, queue.owner, queue.manager, "
+					"queue.team,\n       queue.triggered_at, queue.due_at, queue.remaining_hours\n"
+					"FROM (\n    %s) AS queue\n"
+					"ORDER BY queue.due_at, queue.rule COLLATE \"C\", queue.lead_id COLLATE \"C\", "
+					"queue.triggered_at",
+					smk_sql_indent(sql.data, 4));
+}
+
+PG_FUNCTION_INFO_V1(smk_sla_queue);
+
+/* sla_queue(as_of): a row a clock that runs. */
+Datum
+smk_sla_queue(PG_FUNCTION_ARGS)
+{
+	TimestampTz as_of;
+	char *sql;
+	int level;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"as_of\" must not be null")));
+	as_of = PG_GETARG_TIMESTAMPTZ(0);
+	if (TIMESTAMP_NOT_FINITE(as_of))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite")));
+	InitMaterializedSRF(fcinfo, 0);
+	level = smk_statement_begin();
+	sql = queue_statement(smk_config_load(), as_of);
+	if (sql != NULL)
+		smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "sla_queue");
+	smk_statement_end(level);
+	return (Datum) 0;
+}
+
+/* A payload is below 8,000 bytes, whatever the texts hold: a character may take six. */
+#define SHOWN_CHARACTERS 180
+#define SHOWN_KEY_CHARACTERS 500
+
+/*
+ * The statement that logs the breaches, in one order so that sessions wait for each other instead of being
+ * deadlocked, and gives the payload of each that was not logged before. NULL where there is no rule.
+ */
+static char *
+breach_statement(SmkConfig *config)
+{
+	const SmkRequest *request = smk_sla_request(config, NULL);
+	SmkSlaShape shape = {.is_open = true, .has_lead = true};
+	StringInfoData sql;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	foreach (cell, smk_sla_rules())
+	{
+		const SmkSlaRule *rule = lfirst(cell);
+
+		add_statement(&sql, psprintf("SELECT %s AS rule, clock.lead_id::text AS lead_id, clock.label, "
+									 "clock.owner, clock.manager,\n       clock.triggered_at, clock.due_at\n"
+									 "FROM (\n    %s) AS clock\nWHERE clock.due_at < %s",
+									 quote_literal_cstr(rule->name),
+									 smk_sql_indent(smk_sla_clocks(request, rule, &shape), 4),
+									 smk_timestamp_literal(request->now)));
+	}
+	if (sql.len == 0)
+		return NULL;
+	return psprintf(
+		"WITH breach AS MATERIALIZED (\n"
+		"    SELECT open.*\n"
+		"    FROM (\n        %s) AS open\n"
+		"    WHERE NOT EXISTS (\n"
+		"        SELECT 1\n"
+		"        FROM smarketing.breach_log\n"
+		"        WHERE breach_log.rule = open.rule AND breach_log.lead_id = open.lead_id\n"
+		"          AND breach_log.triggered_at = open.triggered_at)),\n"
+		"logged AS (\n"
+		"    INSERT INTO smarketing.breach_log (rule, lead_id, owner, triggered_at, due_at)\n"
+		"    SELECT breach.rule, breach.lead_id, breach.owner, breach.triggered_at, breach.due_at\n"
+		"    FROM breach\n"
+		"    ORDER BY breach.rule COLLATE \"C\", breach.lead_id COLLATE \"C\", breach.triggered_at\n"
+		"    ON CONFLICT (rule, lead_id, triggered_at) DO NOTHING\n"
+		"    RETURNING rule, lead_id, triggered_at)\n"
+		"SELECT count(pg_notify($1, json_build_object(\n"
+		"           'rule', breach.rule, 'lead', left(breach.lead_id, %d), 'label', left(breach.label, %d),\n"
+		"           'owner', left(breach.owner, %d), 'manager', left(breach.manager, %d),\n"
+		"           'triggered', breach.triggered_at, 'due', breach.due_at)::text)::text)\n"
+		"FROM logged\n"
+		"JOIN breach ON breach.rule = logged.rule AND breach.lead_id = logged.lead_id\n"
+		"    AND breach.triggered_at = logged.triggered_at",
+		smk_sql_indent(sql.data, 8), SHOWN_KEY_CHARACTERS, SHOWN_CHARACTERS, SHOWN_CHARACTERS,
+		SHOWN_CHARACTERS);
+}
+
+PG_FUNCTION_INFO_V1(smk_notify_breaches);
+
+/* notify_breaches(channel): how many breaches it logged and told of. */
+Datum
+smk_notify_breaches(PG_FUNCTION_ARGS)
+{
+	char *channel = smk_text_argument(fcinfo, 0, "channel");
+	Oid type = TEXTOID;
+	Datum value = CStringGetTextDatum(channel);
+	int64 count = 0;
+	char *sql;
+	int level;
+
+	PreventCommandIfReadOnly("smarketing.notify_breaches()");
+	if (channel[0] == '\0' || strlen(channel) >= NAMEDATALEN)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid name for a channel: \"%s\"", channel),
+						errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
+	level = smk_statement_begin();
+	sql = breach_statement(smk_config_load());
+	if (sql != NULL)
+	{
+		bool is_null;
+
+		if (SPI_execute_with_args(sql, 1, &type, &value, NULL, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not log the breaches");
+		count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+	}
+	smk_statement_end(level);
+	PG_RETURN_INT64(count);
+}
+
+/* How response_times is called, for errors and options. */
+static const char *const response_options[] = {"time_zone", "as_of", NULL};
+
+static const SmkColumn no_columns[] = {{0}};
+
+static const SmkKpi response_times_kpi = {"response_times", 6,	  NULL, "lead",
+										  no_columns,		NULL, NULL, response_options};
+
+/* The rules that options.rule names: all where it is not given. */
+static List *
+chosen_rules(const Jsonb *options)
+{
+	JsonbValue *value = smk_option_value(options, "rule");
+	List *rules = smk_sla_rules();
+	StringInfoData list;
+	char *name;
+	ListCell *cell;
+
+	if (value == NULL || value->type == jbvNull)
+		return rules;
+	if (value->type != jbvString)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", "rule")));
+	name = pnstrdup(value->val.string.val, value->val.string.len);
+	initStringInfo(&list);
+	foreach (cell, rules)
+	{
+		SmkSlaRule *rule = lfirst(cell);
+
+		if (strcmp(rule->name, name) == 0)
+			return list_make1(rule);
+		appendStringInfo(&list, "%s%s", list.len ? ", " : "", rule->name);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("SLA rule \"%s\" does not exist", name),
+			 list.len ? errhint("Rules: %s.", list.data) : errhint("Make it with smarketing.define_sla().")));
+}
+
+/* The dimensions of a request's cells, each after a prefix. */
+static char *
+cell_keys(const SmkRequest *request, const char *prefix, const char *suffix)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < list_length(request->by); i++)
+		appendStringInfo(&sql, ", %sby_%d%s", prefix, i + 1, suffix);
+	return sql.data;
+}
+
+/* The cells of one rule: a row a period and dimensions; without dimensions a row a period of the range. */
+static char *
+rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
+{
+	SmkSlaShape shape = {0};
+	bool all_periods = !request->is_all && request->by == NIL;
+	char *as_of = smk_timestamp_literal(smk_sla_as_of(request));
+	char *period = request->is_all
+					   ? ""
+					   : psprintf(", smarketing.period_start('%s', clock.triggered_at, %s%s) AS period_start",
+								  smk_period_name(request->period), quote_literal_cstr(request->time_zone),
+								  smk_request_first_month(request));
+	char *keys =
+		psprintf("%s%s", request->is_all ? "" : ", clock.period_start", cell_keys(request, "clock.", ""));
+	char *cells =
+		psprintf("SELECT count(*) AS triggers, count(clock.answered_at) AS answered,\n"
+				 "       count(*) FILTER (WHERE clock.answered_at <= clock.due_at) AS in_time,\n"
+				 "       count(*) FILTER (WHERE clock.answered_at IS NULL AND clock.due_at < "
+				 "coalesce(clock.stopped_at, %s)) AS unanswered,\n"
+				 "       count(*) FILTER (WHERE clock.answered_at IS NULL AND clock.stopped_at IS NULL AND "
+				 "clock.due_at "
+				 ">= %s) AS running,\n"
+				 "       percentile_cont(0.5) WITHIN GROUP (ORDER BY clock.hours) AS median_hours,\n"
+				 "       percentile_cont(0.9) WITHIN GROUP (ORDER BY clock.hours) AS p90_hours,\n"
+				 "       min(clock.triggered_at) AS first_at%s\n"
+				 "FROM (\n"
+				 "    SELECT clock.*, %s AS hours%s\n"
+				 "    FROM (\n        %s) AS clock) AS clock%s%s",
+				 as_of, as_of, keys, smk_sla_hours(rule, "clock.triggered_at", "clock.answered_at"), period,
+				 smk_sql_indent(smk_sla_clocks(request, rule, &shape), 8), keys[0] ? "\nGROUP BY " : "",
+				 keys[0] ? keys + 2 : "");
+
+	return psprintf(
+		"SELECT %s AS rule%s%s, coalesce(cell.triggers, 0) AS triggers, coalesce(cell.answered, 0) AS "
+		"answered,\n"
+		"       coalesce(cell.in_time, 0) AS in_time, coalesce(cell.unanswered, 0) AS unanswered,\n"
+		"       coalesce(cell.running, 0) AS running, cell.median_hours, cell.p90_hours, cell.first_at\n"
+		"FROM %s(\n    %s) AS cell%s",
+		quote_literal_cstr(rule->name),
+		request->is_all ? ""
+		: all_periods	? ", period.period_start"
+						: ", cell.period_start",
+		cell_keys(request, "cell.", ""),
+		all_periods ? psprintf("%s\nLEFT JOIN ", smk_sql_indent(smk_compile_periods(request), 5)) : "",
+		smk_sql_indent(cells, 4), all_periods ? " ON cell.period_start = period.period_start" : "");
+}
+
+/* The statement of response_times(); NULL where there is no rule. */
+static char *
+response_statement(const SmkRequest *request, List *rules)
+{
+	StringInfoData sql;
+	StringInfoData by;
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	initStringInfo(&by);
+	foreach (cell, rules)
+		add_statement(&sql, rule_cells(request, lfirst(cell)));
+	if (sql.len == 0)
+		return NULL;
+	for (int i = 0; i < SMK_MAX_BY; i++)
+		appendStringInfo(&by, i < list_length(request->by) ? ", cell.by_%d" : ", NULL::text AS by_%d", i + 1);
+	return psprintf(
+		"SELECT %s, %s AS is_partial%s, cell.rule,\n"
+		"       cell.triggers, cell.answered, cell.in_time, cell.answered - cell.in_time AS late, "
+		"cell.unanswered, cell.running,\n"
+		"       cell.in_time::double precision / nullif(cell.answered + cell.unanswered, 0) AS compliance,\n"
+		"       cell.median_hours, cell.p90_hours\n"
+		"FROM (\n    %s) AS cell\n"
+		"ORDER BY %s%scell.rule COLLATE \"C\"",
+		!request->is_all	 ? "cell.period_start"
+		: request->has_since ? psprintf("%s AS period_start", smk_date_literal(request->first))
+							 : psprintf("(min(cell.first_at) OVER () AT TIME ZONE %s)::date AS period_start",
+										quote_literal_cstr(request->time_zone)),
+		smk_compile_is_partial(request, "cell.period_start"), by.data, smk_sql_indent(sql.data, 4),
+		request->is_all ? "" : "cell.period_start, ",
+		request->by ? psprintf("%s, ", cell_keys(request, "cell.", " COLLATE \"C\"") + 2) : "");
+}
+
+PG_FUNCTION_INFO_V1(smk_response_times);
+
+/* response_times(...): a row a period, cell and rule. */
+Datum
+smk_response_times(PG_FUNCTION_ARGS)
+{
+	SmkArguments arguments;
+	SmkRequest *request;
+	char *sql;
+	int level;
+
+	InitMaterializedSRF(fcinfo, 0);
+	smk_arguments_read(fcinfo, 0, &arguments);
+	arguments.own_option = "rule";
+	level = smk_statement_begin();
+	request = smk_request(smk_config_load(), &response_times_kpi, &arguments);
+	sql = response_statement(request, chosen_rules(arguments.options));
+	if (sql != NULL)
+		smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "response_times");
+	smk_statement_end(level);
+	return (Datum) 0;
+}

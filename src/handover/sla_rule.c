@@ -1,0 +1,365 @@
+/*
+ * sla_rule.c: the rules: their words read, checked, kept and looked up.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "compat.h"
+#include "crm/binding.h"
+#include "crm/expression.h"
+#include "handover/sla.h"
+#include "stage/stage.h"
+
+/* Unless options say otherwise, a clock is warned of when so much of its time has gone. */
+#define DEFAULT_WARN_AT 0.8
+
+/* The text without blanks around it; palloc'd. */
+static char *
+trimmed(const char *text, size_t length)
+{
+	while (length > 0 && isspace((unsigned char) *text))
+		text++, length--;
+	while (length > 0 && isspace((unsigned char) text[length - 1]))
+		length--;
+	return pnstrdup(text, length);
+}
+
+/* The parts of a text between a separator, trimmed: an error for an empty one or one that is there twice. */
+static List *
+split(const char *text, const char *separator, const char *argument)
+{
+	List *parts = NIL;
+	const char *end;
+
+	do
+	{
+		char *part;
+		ListCell *cell;
+
+		end = strstr(text, separator);
+		part = trimmed(text, end ? (size_t) (end - text) : strlen(text));
+		if (part[0] == '\0')
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("argument \"%s\" has an empty part", argument)));
+		foreach (cell, parts)
+			if (strcmp(lfirst(cell), part) == 0)
+				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("argument \"%s\" names \"%s\" twice", argument, part)));
+		parts = lappend(parts, part);
+		text = end ? end + strlen(separator) : NULL;
+	} while (end);
+	return parts;
+}
+
+/* Reads the stage of a condition: one that a lead comes to, of which there is a time. */
+static const char *
+condition_stage(const char *text)
+{
+	uint8 stage;
+
+	if (!smk_stage_parse(text, strlen(text), &stage) || stage < SMK_STAGE_LEAD)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("stage \"%s\" is no trigger", text),
+						errhint("Stages that a lead comes to: lead, mql, sal, sql, opportunity, won.")));
+	return smk_stage_name(stage);
+}
+
+/* Reads the threshold of a condition: a number above 0. */
+static double
+condition_score(const char *text)
+{
+	char *end;
+	double score;
+
+	errno = 0;
+	score = strtod(text, &end);
+	while (isspace((unsigned char) *end))
+		end++;
+	if (end == text || *end != '\0' || errno == ERANGE || !isfinite(score) || score <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid score of a trigger: \"%s\"", text),
+				 errhint("It is a number above 0, for example \"score>=60\".")));
+	return score;
+}
+
+/* Reads one condition. */
+static SmkSlaCondition *
+condition(const char *text)
+{
+	SmkSlaCondition *result = palloc0(sizeof(SmkSlaCondition));
+	const char *after;
+
+	if (strcmp(text, "assigned") == 0)
+	{
+		result->trigger = SMK_SLA_ASSIGNED;
+		return result;
+	}
+	if (strncmp(text, "stage:", strlen("stage:")) == 0)
+	{
+		result->trigger = SMK_SLA_STAGE;
+		result->name = condition_stage(trimmed(text + strlen("stage:"), strlen(text) - strlen("stage:")));
+		return result;
+	}
+	after = text + strlen("score");
+	if (strncmp(text, "score", strlen("score")) == 0 && strpbrk(text, "<>=") == after + strspn(after, " \t"))
+	{
+		after += strspn(after, " \t");
+		if (strncmp(after, ">=", 2) != 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("invalid condition of a trigger: \"%s\"", text),
+							errhint("A score is reached: \"score>=60\".")));
+		result->trigger = SMK_SLA_SCORE;
+		result->score = condition_score(after + 2);
+		return result;
+	}
+	result->trigger = SMK_SLA_ACTIVITY;
+	result->name = text;
+	return result;
+}
+
+/* Reads the kinds of an answer; NIL for any. None may be a kind of the trigger, which would answer itself. */
+static List *
+read_answers(const char *text, List *conditions)
+{
+	List *kinds = split(text, "|", "answer");
+	ListCell *cell;
+	ListCell *known;
+
+	if (list_length(kinds) == 1 && strcmp(linitial(kinds), "any") == 0)
+		return NIL;
+	foreach (cell, kinds)
+	{
+		if (strcmp(lfirst(cell), "any") == 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("argument \"answer\" names \"any\" beside other kinds"),
+							errhint("Any activity by a person: 'any'; or kinds, joined by |.")));
+		foreach (known, conditions)
+		{
+			const SmkSlaCondition *trigger = lfirst(known);
+
+			if (trigger->trigger == SMK_SLA_ACTIVITY && strcmp(trigger->name, lfirst(cell)) == 0)
+				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("activity kind \"%s\" is trigger and answer", trigger->name),
+								errdetail("It would be answered when it happens.")));
+		}
+	}
+	return kinds;
+}
+
+/* The length of the limit, in microseconds; a day has 24 hours. */
+static int64
+read_within(const Interval *within)
+{
+	char *text =
+		DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(unconstify(Interval *, within))));
+	int64 length;
+
+	if (within->month != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"within\" must not have months or years: \"%s\"", text),
+						errhint("A month has no fixed length: give days and hours.")));
+	if (within->day > 36525 || within->day < -36525 || within->time > 36525 * USECS_PER_DAY ||
+		within->time < -36525 * USECS_PER_DAY)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"within\" must not be longer than 100 years: \"%s\"", text)));
+	length = within->day * USECS_PER_DAY + within->time;
+	if (length <= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"within\" must be positive: \"%s\"", text)));
+	return length;
+}
+
+/* The share of the limit after which there is a warning. */
+static double
+read_warn_at(const JsonbValue *value)
+{
+	double share =
+		value->type == jbvNumeric
+			? DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)))
+			: 0;
+
+	if (!(share > 0 && share <= 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"warn_at\" must be a number above 0 and at most 1"),
+						errhint("It is the share of the limit after which a clock is warned of.")));
+	return share;
+}
+
+/* Reads the options. */
+static void
+read_options(SmkSlaRule *rule, const Jsonb *options)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue value;
+	char *key = NULL;
+
+	rule->warn_at = DEFAULT_WARN_AT;
+	if (options == NULL)
+		return;
+	if (!JB_ROOT_IS_OBJECT(options))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be a JSON object", "options")));
+	iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &options->root));
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = pnstrdup(value.val.string.val, value.val.string.len);
+		if (token == WJB_KEY && strcmp(key, "filter") != 0 && strcmp(key, "warn_at") != 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" of %s does not exist", key, "define_sla"),
+							errhint("Options: filter, warn_at.")));
+		if (token != WJB_VALUE || value.type == jbvNull)
+			continue;
+		if (strcmp(key, "warn_at") == 0)
+			rule->warn_at = read_warn_at(&value);
+		else
+			rule->filter = JsonbValueToJsonb(&value);
+	}
+}
+
+/* A rule from its words: an error for whatever is not known. palloc'd. */
+SmkSlaRule *
+smk_sla_parse(const char *name, const char *trigger, const char *answer, const Interval *within,
+			  const char *calendar, const Jsonb *options)
+{
+	SmkSlaRule *rule = palloc0(sizeof(SmkSlaRule));
+	ListCell *cell;
+
+	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid name for an SLA rule: \"%s\"", name),
+						errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
+	rule->name = pstrdup(name);
+	foreach (cell, split(trigger, " and ", "trigger"))
+		rule->conditions = lappend(rule->conditions, condition(lfirst(cell)));
+	rule->answers = read_answers(answer, rule->conditions);
+	rule->within = read_within(within);
+	rule->calendar = calendar ? pstrdup(calendar) : NULL;
+	read_options(rule, options);
+	return rule;
+}
+
+/* All rules, of SmkSlaRule, by name in byte order. Inside SPI_connect; palloc'd in its context. */
+List *
+smk_sla_rules(void)
+{
+	List *rules = NIL;
+
+	if (SPI_execute("SELECT name, trigger, answer, within, calendar, options FROM smarketing.sla_rule "
+					"ORDER BY name COLLATE pg_catalog.\"C\"",
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the SLA rules");
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[row];
+		TupleDesc descriptor = SPI_tuptable->tupdesc;
+		bool is_null;
+		Interval *within = DatumGetIntervalP(SPI_getbinval(tuple, descriptor, 4, &is_null));
+		Jsonb *options = DatumGetJsonbPCopy(SPI_getbinval(tuple, descriptor, 6, &is_null));
+
+		rules = lappend(rules,
+						smk_sla_parse(SPI_getvalue(tuple, descriptor, 1), SPI_getvalue(tuple, descriptor, 2),
+									  SPI_getvalue(tuple, descriptor, 3), within,
+									  SPI_getvalue(tuple, descriptor, 5), options));
+	}
+	return rules;
+}
+
+/* An argument that must be given. */
+static void
+require_argument(FunctionCallInfo fcinfo, int position, const char *name)
+{
+	if (PG_ARGISNULL(position))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
+}
+
+/* Warns of a kind of activity that nobody has recorded yet: a slip of the pen would never be noticed. */
+static void
+warn_of_unseen(SmkConfig *config, const char *kind)
+{
+	bool is_null;
+
+	if (SPI_execute(smk_sla_kind_is_seen(config, kind), true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not look for activities");
+	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null)))
+		ereport(WARNING,
+				(errmsg("no activity of kind \"%s\" has been seen yet", kind),
+				 errhint("Compare with the kinds in the CRM; smarketing.map_value('kind', ...) gives "
+						 "its words other names.")));
+}
+
+PG_FUNCTION_INFO_V1(smk_define_sla);
+
+/* define_sla(name, trigger, answer, within, calendar, options): makes or replaces a rule. */
+Datum
+smk_define_sla(PG_FUNCTION_ARGS)
+{
+	static const char *const arguments[] = {"name", "trigger", "answer"};
+	Oid types[] = {TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, JSONBOID};
+	SmkSlaShape shape = {.is_open = true};
+	SmkSlaRule *rule;
+	SmkConfig *config;
+	Datum values[6];
+	char nulls[6];
+	Jsonb *options = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
+	ListCell *cell;
+	int level;
+
+	require_argument(fcinfo, 3, "within");
+	rule =
+		smk_sla_parse(smk_text_argument(fcinfo, 0, arguments[0]), smk_text_argument(fcinfo, 1, arguments[1]),
+					  smk_text_argument(fcinfo, 2, arguments[2]), PG_GETARG_INTERVAL_P(3),
+					  PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)), options);
+	SPI_connect();
+	level = smk_path_only_catalog();
+	config = smk_config_load();
+	/* What the rule needs and is not there shows when its statement is written. */
+	(void) smk_sla_clocks(smk_sla_request(config, NULL), rule, &shape);
+	foreach (cell, rule->conditions)
+		if (((SmkSlaCondition *) lfirst(cell))->trigger == SMK_SLA_ACTIVITY)
+			warn_of_unseen(config, ((SmkSlaCondition *) lfirst(cell))->name);
+	foreach (cell, rule->answers)
+		warn_of_unseen(config, lfirst(cell));
+	for (int i = 0; i < 6; i++)
+	{
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+		values[i] = PG_GETARG_DATUM(i);
+	}
+	if (options == NULL)
+		values[5] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	nulls[5] = ' ';
+	if (SPI_execute_with_args(
+			"INSERT INTO smarketing.sla_rule (name, trigger, answer, within, calendar, options) "
+			"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET trigger = excluded.trigger, "
+			"answer = excluded.answer, within = excluded.within, calendar = excluded.calendar, "
+			"options = excluded.options",
+			6, types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not keep the SLA rule");
+	AtEOXact_GUC(true, level);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(smk_drop_sla);
+
+/* drop_sla(name): forgets a rule; what was logged of it stays. */
+Datum
+smk_drop_sla(PG_FUNCTION_ARGS)
+{
+	const char *args[] = {smk_text_argument(fcinfo, 0, "name")};
+
+	SPI_connect();
+	if (smk_binding_write("DELETE FROM smarketing.sla_rule WHERE name OPERATOR(pg_catalog.=) $1", 1, args) ==
+		0)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("SLA rule \"%s\" does not exist", args[0]),
+						errhint("SELECT name FROM smarketing.sla_rule lists them.")));
+	SPI_finish();
+	PG_RETURN_VOID();
+}
