@@ -44,10 +44,12 @@ SELECT throws_ok(format('SELECT smarketing.define_sla(%s)', arguments), code, me
     ($$'r', 'score>=x', 'call', '1 hour'$$, '22023', 'invalid score of a trigger: "x"'),
     ($$'r', 'score>=-1', 'call', '1 hour'$$, '22023', 'invalid score of a trigger: "-1"'),
     ($$'r', 'score >= 1e999', 'call', '1 hour'$$, '22023', 'invalid score of a trigger: " 1e999"'),
+    ($$'r', 'score>=60', 'call', '1 hour'$$, '55000', 'nothing tells the score of a lead'),
     ($$'r', 'demo', 'call', '1 month'$$, '22023', 'argument "within" must not have months or years: "1 mon"'),
     ($$'r', 'demo', 'call', '0'$$, '22023', 'argument "within" must be positive: "00:00:00"'),
     ($$'r', 'demo', 'call', '1 day -25 hours'$$, '22023', 'argument "within" must be positive: "1 day -25:00:00"'),
     ($$'r', 'demo', 'call', '40000 days'$$, '22023', 'argument "within" must not be longer than 100 years: "40000 days"'),
+    ($$'r', 'demo', 'call', '1 hour', 'office'$$, '42704', 'calendar "office" does not exist'),
     ($$'r', 'demo', 'call', '1 hour', NULL, '[]'$$, '22023', 'argument "options" must be a JSON object'),
     ($$'r', 'demo', 'call', '1 hour', NULL, '{"warn": 1}'$$, '22023', 'option "warn" of define_sla does not exist'),
     ($$'r', 'demo', 'call', '1 hour', NULL, '{"warn_at": 1.5}'$$, '22023', 'option "warn_at" must be a number above 0 and at most 1'),
@@ -120,6 +122,26 @@ SELECT results_eq($$SELECT triggers, answered, in_time, late, unanswered, runnin
     $$VALUES (17::bigint, 3::bigint, 3::bigint, 0::bigint, 0::bigint, 11::bigint)$$, 'as of the limit all that is open runs');
 SELECT throws_ok($$SELECT * FROM smarketing.response_times(options => '{"rule": "none"}')$$, '42704', 'SLA rule "none" does not exist');
 SELECT throws_ok($$SELECT * FROM smarketing.response_times(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of response_times does not exist');
+
+-- By a calendar: noon of a Friday before a holiday, and a warning in open time.
+\o /dev/null
+SELECT smarketing.define_calendar('office', 'Europe/Paris', '{"mon": ["09:00-12:00", "13:00-17:00"], "tue": ["09:00-17:00"], "fri": ["09:00-12:00", "13:00-17:00"]}', '{2026-04-06}');
+SELECT smarketing.define_sla('office', 'demo', 'call', '5 hours', 'office');
+INSERT INTO act VALUES ('20', '2026-04-03 09:30', 'demo', true), ('19', '2026-04-04 09:30', 'demo', true);
+\o
+SELECT results_eq($$SELECT lead_id, state, triggered_at, due_at, remaining_hours FROM smarketing.sla_queue('2026-04-03 14:00') WHERE rule = 'office' AND lead_id IN ('19', '20')$$,
+    $$VALUES ('20', 'running', timestamptz '2026-04-03 09:30', timestamptz '2026-04-07 07:30', 1.5::float8)$$, 'half an hour before noon, four in the afternoon, and on the next open day');
+SELECT results_eq($$SELECT lead_id, state, due_at, remaining_hours FROM smarketing.sla_queue('2026-04-07 07:15') WHERE rule = 'office' AND lead_id IN ('19', '20')$$,
+    $$VALUES ('20', 'warning', timestamptz '2026-04-07 07:30', 0.25::float8), ('19', 'running', '2026-04-07 12:00', 4.75)$$, 'a warning after 0.8 of open time; out of hours the clock starts at the next opening');
+SELECT results_eq($$SELECT lead_id, state, remaining_hours FROM smarketing.sla_queue('2026-04-07 08:00') WHERE rule = 'office' AND lead_id IN ('19', '20')$$,
+    $$VALUES ('20', 'late', -0.5::float8), ('19', 'running', 4.0)$$, 'late');
+INSERT INTO act VALUES ('20', '2026-04-07 07:30', 'call', false), ('19', '2026-04-07 12:00:00.000001', 'call', false);
+SELECT results_eq($$SELECT triggers, in_time, late, unanswered, median_hours FROM smarketing.response_times('2026-04-01', '2026-05-01', options => '{"rule": "office"}')$$,
+    $$VALUES (2::bigint, 1::bigint, 1::bigint, 0::bigint, (5 + 0.0000005 / 3600)::float8)$$, 'in time at the limit, late a microsecond after it');
+\o /dev/null
+SELECT smarketing.drop_sla('office');
+DELETE FROM act WHERE at >= '2026-04-01' AND at < '2026-05-01';
+\o
 
 -- Breaches.
 SELECT throws_ok(format('SELECT smarketing.notify_breaches(%L)', name), '22023', format('invalid name for a channel: "%s"', name)) FROM (VALUES (''), (repeat('c', 64))) AS bad (name);
@@ -202,37 +224,50 @@ INSERT INTO deal SELECT n, 1 + floor(random() * 420), minute(), CASE WHEN random
 SELECT smarketing.define_sla('demo', 'demo', 'call', '17 minutes', NULL, '{"warn_at": 0.5}');
 SELECT smarketing.define_sla('any', 'stage:mql', 'any', '40 minutes', NULL, '{"filter": {"channel": ["Ads", null]}}');
 SELECT smarketing.define_sla('all', 'assigned and stage:sal and demo', 'mail|note', '1 hour');
+SELECT smarketing.define_score('demo', 'demo', 20);
+SELECT smarketing.define_score('call', 'call', 15);
+SELECT smarketing.define_sla('hot', 'score>=40 and stage:lead', 'call', '2 hours');
+\o
+\o /dev/null
+SELECT smarketing.define_calendar('odd', 'UTC', '{"sat": ["22:10-23:00", "23:20-23:59"], "sun": ["00:30-01:15", "01:20-01:40"]}');
+SELECT smarketing.define_sla('open', 'assigned', 'any', '45 minutes', 'odd');
 \o
 CREATE TABLE closing AS SELECT id AS lead, gone AS at FROM lead WHERE gone IS NOT NULL UNION ALL SELECT lead, at FROM log WHERE stage IN ('lost', 'won', 'disqualified') UNION ALL SELECT lead, closed FROM deal WHERE closed IS NOT NULL AND won IS NOT NULL;
 CREATE FUNCTION step(l int, first smarketing.funnel_stage, seen timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT min(at) FROM log WHERE log.lead = l AND log.stage::smarketing.funnel_stage OPERATOR(smarketing.>=) first AND log.at <= seen),
                     (SELECT min(created) FROM deal WHERE deal.lead = l AND deal.created <= seen))$$;
+CREATE FUNCTION crossing(l int) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT min(at) FROM (SELECT at, sum(CASE kind WHEN 'demo' THEN 20 ELSE 15 END) OVER (ORDER BY at) AS score FROM act WHERE act.lead = l::text AND kind IN ('demo', 'call')) s WHERE score >= 40$$;
 CREATE FUNCTION slow(as_of timestamptz) RETURNS TABLE (rule text, lead int, triggered_at timestamptz, due_at timestamptz, warn_at timestamptz, answered_at timestamptz, stopped_at timestamptz) LANGUAGE sql STABLE AS $$
     WITH fired AS (
         SELECT DISTINCT 'demo' AS rule, act.lead::int AS lead, act.at FROM act WHERE kind = 'demo' AND act.at <= as_of
         UNION ALL SELECT 'any', id, step(id, 'mql', as_of) FROM lead WHERE channel = 'Ads' OR channel IS NULL
+        UNION ALL SELECT 'hot', id, crossing(id) FROM lead WHERE crossing(id) <= as_of
+        UNION ALL SELECT 'open', id, assigned FROM lead WHERE assigned <= as_of
         UNION ALL SELECT 'all', id, CASE WHEN assigned <= as_of AND step(id, 'sal', as_of) IS NOT NULL THEN
             (SELECT greatest(assigned, step(id, 'sal', as_of), min(act.at)) FROM act WHERE act.lead = id::text AND kind = 'demo' AND act.at <= as_of HAVING count(*) > 0) END FROM lead),
     ended AS (
         SELECT fired.*, status,
             (SELECT min(act.at) FROM act WHERE act.lead = fired.lead::text AND act.at >= fired.at AND act.at <= as_of AND robot IS NOT TRUE
-                AND CASE rule WHEN 'demo' THEN kind IN ('call', 'phone') WHEN 'all' THEN kind IN ('mail', 'note') ELSE true END) AS answer,
+                AND CASE rule WHEN 'hot' THEN kind IN ('call', 'phone') WHEN 'demo' THEN kind IN ('call', 'phone') WHEN 'all' THEN kind IN ('mail', 'note') ELSE true END) AS answer,
             (SELECT min(c.at) FROM closing c WHERE c.lead = fired.lead AND c.at >= fired.at AND c.at <= as_of) AS stop
         FROM fired JOIN lead ON lead.id = fired.lead WHERE fired.at IS NOT NULL)
-    SELECT rule, ended.lead, at, at + span, at + span * share, CASE WHEN answer <= stop OR stop IS NULL THEN answer END,
+    SELECT rule, ended.lead, at, CASE rule WHEN 'open' THEN smarketing.add_business_hours(at, 0.75, 'odd') ELSE at + span END,
+        CASE rule WHEN 'open' THEN smarketing.add_business_hours(at, 0.6, 'odd') ELSE at + span * share END, CASE WHEN answer <= stop OR stop IS NULL THEN answer END,
         CASE WHEN answer <= stop OR (stop IS NULL AND answer IS NOT NULL) THEN NULL WHEN stop IS NOT NULL THEN stop
              WHEN as_of = now() AND status IN ('disqualified', 'lost', 'won') AND NOT EXISTS (SELECT FROM closing c WHERE c.lead = ended.lead) THEN at END
-    FROM ended JOIN (VALUES ('demo', interval '17 minutes', 0.5), ('any', '40 minutes', 0.8), ('all', '1 hour', 0.8)) AS r (name, span, share) ON name = rule$$;
-SELECT cmp_ok((SELECT count(*) FROM slow(now()) WHERE rule = name), '>', 20::bigint, 'rule ' || name || ' has triggers') FROM unnest('{demo,any,all}'::text[]) name;
+    FROM ended JOIN (VALUES ('demo', interval '17 minutes', 0.5), ('any', '40 minutes', 0.8), ('all', '1 hour', 0.8), ('hot', '2 hours', 0.8), ('open', NULL, NULL)) AS r (name, span, share) ON name = rule$$;
+CREATE FUNCTION hours(rule text, f timestamptz, t timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$SELECT CASE rule WHEN 'open' THEN smarketing.business_hours(f, t, 'odd')::numeric ELSE extract(epoch FROM t - f) / 3600 END$$;
+SELECT cmp_ok((SELECT count(*) FROM slow(now()) WHERE rule = name), '>', 20::bigint, 'rule ' || name || ' has triggers') FROM unnest('{demo,any,all,hot,open}'::text[]) name;
 SELECT bag_eq(format('SELECT rule, state, lead_id::int, triggered_at, due_at, round(remaining_hours::numeric, 9) FROM smarketing.sla_queue(%L)', seen),
-    format($$SELECT rule, CASE WHEN due_at < %1$L THEN 'late' WHEN warn_at <= %1$L THEN 'warning' ELSE 'running' END, lead, triggered_at, due_at, round(extract(epoch FROM due_at - %1$L) / 3600, 9) FROM slow(%1$L) WHERE answered_at IS NULL AND stopped_at IS NULL$$, seen),
+    format($$SELECT rule, CASE WHEN due_at < %1$L THEN 'late' WHEN warn_at <= %1$L THEN 'warning' ELSE 'running' END, lead, triggered_at, due_at, round(CASE rule WHEN 'open' THEN smarketing.business_hours(%1$L, due_at, 'odd')::numeric ELSE extract(epoch FROM due_at - %1$L) / 3600 END, 9) FROM slow(%1$L) WHERE answered_at IS NULL AND stopped_at IS NULL$$, seen),
     'the queue as of ' || seen) FROM (SELECT now() AS seen UNION ALL SELECT timestamptz '2026-03-01' + n * interval '23 minutes' FROM generate_series(-4, 5) n) s;
 SELECT bag_eq(format('SELECT period_start, by_1, by_2, rule, triggers, answered, in_time, late, unanswered, running, round(compliance::numeric, 9) AS c, round(median_hours::numeric, 9) AS m, round(p90_hours::numeric, 9) AS p FROM smarketing.response_times(%L, %L, %L, %L, %L, %L)',
         since, until, period, '{channel,team}', filter, options),
-    format($$SELECT * FROM (SELECT date_trunc(%3$L, triggered_at)::date, coalesce(channel, '(none)'), coalesce(team, '(none)'), rule, count(*), count(answered_at), count(*) FILTER (WHERE answered_at <= due_at), count(*) FILTER (WHERE answered_at > due_at),
+    format($$SELECT * FROM (SELECT date_trunc(%3$L, triggered_at)::date, coalesce(channel, '(none)'), coalesce(team, '(none)'), rule, count(*), count(answered_at), count(*) FILTER (WHERE hours(rule, triggered_at, answered_at) <= hours(rule, triggered_at, due_at)), count(*) FILTER (WHERE hours(rule, triggered_at, answered_at) > hours(rule, triggered_at, due_at)),
         count(*) FILTER (WHERE answered_at IS NULL AND coalesce(stopped_at, %5$L) > due_at), count(*) FILTER (WHERE answered_at IS NULL AND stopped_at IS NULL AND %5$L <= due_at),
-        round((count(*) FILTER (WHERE answered_at <= due_at))::numeric / nullif(count(answered_at) + count(*) FILTER (WHERE answered_at IS NULL AND coalesce(stopped_at, %5$L) > due_at), 0), 9),
-        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM answered_at - triggered_at) / 3600))::numeric, 9), round((percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM answered_at - triggered_at) / 3600))::numeric, 9)
+        round((count(*) FILTER (WHERE hours(rule, triggered_at, answered_at) <= hours(rule, triggered_at, due_at)))::numeric / nullif(count(answered_at) + count(*) FILTER (WHERE answered_at IS NULL AND coalesce(stopped_at, %5$L) > due_at), 0), 9),
+        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY hours(rule, triggered_at, answered_at)))::numeric, 9), round((percentile_cont(0.9) WITHIN GROUP (ORDER BY hours(rule, triggered_at, answered_at)))::numeric, 9)
         FROM slow(%5$L) JOIN lead ON lead.id = lead LEFT JOIN rep ON rep.id = lead.rep WHERE triggered_at >= %1$L AND triggered_at < %2$L AND %4$s GROUP BY 1, 2, 3, 4) slow (a, b, c, d, e, f, g, h, i, j, k, l, m)$$, since, until, period, condition, seen),
     format('response times by %s, %s, %s', period, filter, options))
 FROM (VALUES ('2026-02-01', '2026-04-01', 'month', '{}', 'true', '{}', now()),
