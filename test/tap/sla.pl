@@ -1,0 +1,168 @@
+# From a trigger to its notification: pg_cron's background worker runs notify_breaches, a listener of npm pg hears of each breach
+# once. Two sessions at once, a crash in the middle, a listener that is gone, 100,000 breaches at once.
+use strict;
+use warnings;
+use Cwd;
+use JSON::PP;
+use Test::More;
+
+my $root = $ENV{SMK_ROOT} or die "SMK_ROOT is not set";
+my $data = getcwd() . '/sla';
+my $driver = getcwd() . '/sla_driver';
+$ENV{PGPORT} += 3;
+
+mkdir($driver);
+system("cp $root/test/reader/package.json $driver/ && HOME=$driver npm install --prefix $driver --silent --no-audit --no-fund >npm.log 2>&1") == 0
+	or plan(skip_all => 'the driver cannot be installed: npm install fails');
+
+sub sql
+{
+	my ($sql, $options) = @_;
+	open(my $file, '>', 'sla.sql') or die $!;
+	print $file $sql;
+	close($file);
+	my $output = `PGOPTIONS="@{[$options // '']}" psql -XAtq -d crm -v SHOW_CONTEXT=never -f sla.sql 2>&1`;
+	$output =~ s/^psql:sla\.sql:\d+: //mg;
+	chomp($output);
+	return $output;
+}
+
+sub background
+{
+	my ($name, $command) = @_;
+	my $pid = fork() // die $!;
+	exec("exec $command >$name.out 2>&1") if $pid == 0;
+	return $pid;
+}
+
+sub session
+{
+	my ($name, $sql) = @_;
+	open(my $file, '>', "$name.sql") or die $!;
+	print $file $sql;
+	close($file);
+	return background($name, "psql -XAtq -d crm -v SHOW_CONTEXT=never -f $name.sql");
+}
+
+sub lines
+{
+	my ($name) = @_;
+	open(my $file, '<', "$name.out") or return ();
+	my @lines = <$file>;
+	chomp(@lines);
+	return @lines;
+}
+
+sub wait_until
+{
+	my ($condition, $seconds) = @_;
+	for (1 .. 10 * ($seconds // 90))
+	{
+		return 1 if $condition->();
+		select(undef, undef, undef, 0.1);
+	}
+	return 0;
+}
+
+sub waits
+{
+	my ($condition) = @_;
+	return wait_until(sub { sql("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND ($condition)") eq 't' }, 20);
+}
+
+sub start
+{
+	return system("pg_ctl -D $data -l sla.log -w start >/dev/null 2>&1") == 0;
+}
+
+is(system("initdb -D $data -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >initdb.log 2>&1"), 0, 'a cluster is made');
+open(my $conf, '>>', "$data/postgresql.conf") or die $!;
+print $conf "port = $ENV{PGPORT}\nlisten_addresses = ''\nunix_socket_directories = '$ENV{PGHOST}'\nfsync = off\nshared_buffers = '64MB'\n",
+	"shared_preload_libraries = 'pg_cron'\ncron.database_name = 'crm'\ncron.use_background_workers = on\nmax_worker_processes = 20\n";
+close($conf);
+ok(start(), 'it starts with pg_cron') or diag(`cat sla.log`);
+system('createdb crm');
+is(sql(q{
+SET client_min_messages = error;
+CREATE EXTENSION smarketing;
+CREATE EXTENSION pg_cron;
+CREATE TABLE person (lead_id int PRIMARY KEY, created_at timestamptz, label text, owner int);
+CREATE TABLE event (lead_id int, at timestamptz, kind text, is_automatic boolean);
+CREATE TABLE rep (owner int PRIMARY KEY, team text, manager text);
+CREATE INDEX ON event (lead_id, at);
+INSERT INTO rep VALUES (7, 'North', 'Zoé');
+SELECT smarketing.bind('lead', 'person'), smarketing.bind('activity', 'event'), smarketing.bind('owner', 'rep');
+SELECT smarketing.define_sla('demo', 'demo_request', 'call', '2 seconds');
+SELECT cron.schedule('breaches', '* * * * *', 'SELECT smarketing.notify_breaches()');
+}) =~ s/[|\n]//gr, '1', 'a rule, and a job');
+
+# From the trigger to the notification, and those that are none.
+my $listener = background('listener', "node $root/test/reader/listen.mjs $driver crm smarketing");
+ok(wait_until(sub { (lines('listener'))[0] }), 'a listener listens') or diag(lines('listener'));
+sql(q{INSERT INTO person SELECT n, now(), 'Lead ' || n, CASE WHEN n < 4 THEN 7 END FROM generate_series(1, 4) n;
+	INSERT INTO event SELECT n, now(), 'demo_request', true FROM generate_series(1, 4) n;
+	INSERT INTO event VALUES (2, now() + interval '1 second', 'call', false), (3, now() + interval '1 second', 'call', true)});
+ok(wait_until(sub { lines('listener') >= 4 }), 'the worker tells of the breaches') or diag(sql('SELECT * FROM cron.job_run_details'), `tail -20 sla.log`);
+my @heard = sort { $a->{lead} cmp $b->{lead} } map { decode_json($_) } grep { /^\{/ } lines('listener');
+is(join(' ', map { $_->{lead} } @heard), '1 3 4', 'of those that nobody answered in person');
+is_deeply([ sort keys %{ $heard[0] } ], [qw(due label lead manager owner rule triggered)], 'with what an alert shows');
+is_deeply([ @{ $heard[0] }{qw(rule label owner manager)} ], [ 'demo', 'Lead 1', '7', "Zo\x{e9}" ], 'the rule, the lead, its owner and that one\'s manager');
+is_deeply([ @{ $heard[2] }{qw(owner manager)} ], [ undef, undef ], 'or that there is none');
+is(sql("SELECT '$heard[0]{due}'::timestamptz = due_at AND '$heard[0]{triggered}'::timestamptz = triggered_at AND due_at = triggered_at + interval '2 seconds' AND detected_at > due_at FROM smarketing.breach_log WHERE lead_id = '1'"), 't', 'and when it was due');
+is(sql("SELECT smarketing.notify_breaches(); SELECT count(*) FROM smarketing.breach_log"), "0\n3", 'once');
+is(sql("SELECT cron.unschedule('breaches')"), 't', 'the job is taken away');
+
+# Two sessions at once: the second waits for the first, and tells of what that one did not.
+my $breach = "INSERT INTO person VALUES (%1\$d, now(), 'Lead %1\$d', 7); INSERT INTO event VALUES (%1\$d, now() - interval '1 hour', 'demo_request', true)";
+sql(sprintf($breach, 10));
+my $first = session('first', 'BEGIN; SELECT smarketing.notify_breaches(); SELECT pg_sleep(2); COMMIT');
+ok(waits(q{wait_event = 'PgSleep'}), 'a session tells of a breach');
+my $second = session('second', 'SELECT smarketing.notify_breaches()');
+my $third = session('third', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT smarketing.notify_breaches(); COMMIT');
+ok(waits(q{query ~ 'notify_breaches' AND wait_event_type = 'Lock'}), 'another one waits for it');
+waitpid($_, 0) foreach ($first, $second, $third);
+is(join(' ', grep { $_ ne '' } lines('first'), lines('second')), '1 0', 'one of them tells');
+like(join("\n", lines('third')), qr/ERROR:  could not serialize access due to concurrent update$/, 'nor does one that sees an older state');
+sql(sprintf($breach, 11));
+$first = session('first', 'BEGIN; SELECT smarketing.notify_breaches(); SELECT pg_sleep(2); ROLLBACK');
+ok(waits(q{wait_event = 'PgSleep'}), 'a session tells of a breach, and will not');
+$second = session('second', 'SELECT smarketing.notify_breaches()');
+ok(waits(q{query ~ 'notify_breaches' AND wait_event_type = 'Lock'}), 'another one waits for it');
+waitpid($_, 0) foreach ($first, $second);
+is(join(' ', grep { $_ ne '' } lines('second')), '1', 'which tells in its place');
+ok(wait_until(sub { grep { /"lead" : "11"/ } lines('listener') }, 20), 'and is heard');
+is(scalar(grep { /"lead" : "1[01]"/ } lines('listener')), 2, 'each once');
+
+# A crash before the commit: nothing was told, nothing is lost.
+sql(sprintf($breach, 12));
+$first = session('first', 'BEGIN; SELECT smarketing.notify_breaches(); SELECT pg_sleep(20); COMMIT');
+ok(waits(q{wait_event = 'PgSleep'}), 'a session tells of a breach');
+system("pg_ctl -D $data -m immediate stop >/dev/null 2>&1");
+waitpid($_, 0) foreach ($first, $listener);
+ok(!(grep { /"lead" : "12"/ } lines('listener')), 'the server crashes before anybody heard');
+ok(start(), 'and starts again') or diag(`tail -20 sla.log`);
+is(sql("SELECT count(*) FROM smarketing.breach_log WHERE lead_id = '12'"), '0', 'the breach is not logged');
+# There is no listener now: the log is what remains.
+is(sql("SELECT smarketing.notify_breaches(); SELECT count(*) FROM smarketing.breach_log WHERE lead_id = '12'"), "1\n1", 'and then it is, though nobody listens');
+
+# What went on after a crash that came after the commit.
+system("pg_ctl -D $data -m immediate stop >/dev/null 2>&1");
+ok(start(), 'after another crash') or diag(`tail -20 sla.log`);
+is(sql("SELECT smarketing.notify_breaches()"), '0', 'what was told is not told again');
+
+# 100,000 at once, heard one by one.
+$listener = background('many', "node $root/test/reader/listen.mjs $driver crm 'all of them'");
+ok(wait_until(sub { (lines('many'))[0] }), 'a listener listens again') or diag(lines('many'));
+is(sql(q{INSERT INTO person SELECT n, now(), repeat('long ', 2000), 7 FROM generate_series(1000, 100999) n;
+	INSERT INTO event SELECT n, now() - interval '1 hour', 'demo_request', true FROM generate_series(1000, 100999) n;
+	ANALYZE person, event;
+	SELECT smarketing.notify_breaches('all of them')}), '100000', '100,000 breaches at once');
+ok(wait_until(sub { lines('many') >= 100001 }, 60), 'are heard');
+my %leads = map { $_->{lead} => 1 } map { decode_json($_) } grep { /^\{/ } lines('many');
+is(scalar(keys %leads), 100000, 'each of them');
+is(scalar(lines('many')), 100001, 'once');
+is(sql("SELECT smarketing.notify_breaches('all of them')"), '0', 'and none is told again');
+is(sql("SELECT state, count(*) FROM smarketing.sla_queue() GROUP BY 1"), 'late|100006', 'they wait until somebody answers');
+system("pg_ctl -D $data -m immediate stop >/dev/null 2>&1");
+waitpid($listener, 0);
+done_testing();
