@@ -30,9 +30,6 @@ static const SmkRecordSet change_set = {"changes", "stage_change", "at", SMK_KIN
 static const SmkRecordSet close_set = {"closings", "opportunity", "closed_at", SMK_KIND_ANY,
 									   false,	   NULL,		  NULL};
 
-/* The stages that close a lead. */
-static const FunnelStage closed_stages[] = {SMK_STAGE_DISQUALIFIED, SMK_STAGE_LOST, SMK_STAGE_WON};
-
 /* Dated rows of leads: a SELECT of lead_id and at. */
 typedef struct Events
 {
@@ -196,16 +193,11 @@ answers(const Clocks *clocks)
 static char *
 is_closed(SmkRecords *records)
 {
-	StringInfoData sql;
-
 	(void) smk_records_column(records, "stage");
 	(void) smk_records_column(records, "pipeline");
-	initStringInfo(&sql);
-	for (size_t i = 0; i < lengthof(closed_stages); i++)
-		appendStringInfo(&sql, "%s%s", i ? " OR " : "(",
-						 smk_source_stage(records->request->config, records->binding,
-										  records->binding->entity->name, closed_stages[i], false));
-	return psprintf("%s)", sql.data);
+	return smk_source_stages(records->request->config, records->binding, records->binding->entity->name,
+							 SMK_STAGE_BIT(SMK_STAGE_DISQUALIFIED) | SMK_STAGE_BIT(SMK_STAGE_LOST) |
+								 SMK_STAGE_BIT(SMK_STAGE_WON));
 }
 
 /* What closes leads beside their own exit_at, of Events; over a request. */

@@ -281,9 +281,12 @@ rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
 		smk_sql_indent(cells, 4), all_periods ? " ON cell.period_start = period.period_start" : "");
 }
 
-/* The statement of response_times(); NULL where there is no rule. */
-static char *
-response_statement(const SmkRequest *request, List *rules)
+/*
+ * The statement of response_times() for some of the rules: a row a period, cell and rule, in that order. NULL
+ * where there is no rule.
+ */
+char *
+smk_sla_response_times(const SmkRequest *request, List *rules)
 {
 	StringInfoData sql;
 	StringInfoData by;
@@ -330,7 +333,7 @@ smk_response_times(PG_FUNCTION_ARGS)
 	arguments.own_option = "rule";
 	level = smk_statement_begin();
 	request = smk_request(smk_config_load(), &response_times_kpi, &arguments);
-	sql = response_statement(request, chosen_rules(arguments.options));
+	sql = smk_sla_response_times(request, chosen_rules(arguments.options));
 	if (sql != NULL)
 		smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "response_times");
 	smk_statement_end(level);

@@ -126,22 +126,32 @@ smk_source_instant(const SmkBinding *binding, int column, const char *reference,
 	return pstrdup(reference);
 }
 
-/* True where the stage is the one sought, or beyond it. */
+/* The set of the stages that are the one sought, or beyond it. */
+static SmkStages
+stages_from(FunnelStage least, bool or_beyond)
+{
+	SmkStages stages = 0;
+
+	for (int i = 0; i < SMK_STAGE_COUNT; i++)
+		if (or_beyond ? smk_stage_at(i) >= least : smk_stage_at(i) == (uint8) least)
+			stages |= SMK_STAGE_BIT(smk_stage_at(i));
+	return stages;
+}
+
+/* True where the stage is one of those sought. */
 static bool
-stage_matches(const char *stage, FunnelStage least, bool or_beyond)
+stage_matches(const char *stage, SmkStages stages)
 {
 	uint8 value;
 
-	if (!smk_stage_parse(stage, strlen(stage), &value))
-		return false;
-	return or_beyond ? value >= least : value == (uint8) least;
+	return smk_stage_parse(stage, strlen(stage), &value) && (stages & SMK_STAGE_BIT(value)) != 0;
 }
 
 /* Adds the labels that mean the stage, in one pipeline (NULL: in general), and all labels that the map knows
  * there. */
 static void
-stage_labels(const SmkConfig *config, const char *pipeline, FunnelStage least, bool or_beyond,
-			 StringInfo meaning, StringInfo known)
+stage_labels(const SmkConfig *config, const char *pipeline, SmkStages stages, StringInfo meaning,
+			 StringInfo known)
 {
 	ListCell *cell;
 
@@ -155,7 +165,7 @@ stage_labels(const SmkConfig *config, const char *pipeline, FunnelStage least, b
 			continue;
 		label = quote_literal_cstr(mapped->label);
 		appendStringInfo(known, "%s%s", known->len ? ", " : "", label);
-		if (stage_matches(mapped->value, least, or_beyond))
+		if (stage_matches(mapped->value, stages))
 			appendStringInfo(meaning, "%s%s", meaning->len ? ", " : "", label);
 	}
 }
@@ -177,12 +187,11 @@ stage_is_mapped(const SmkConfig *config, const char *label)
 }
 
 /*
- * A condition over an entity's stage column, given by its alias: it means that stage (or_beyond: or a later
- * one, never an exit). A funnel stage's own name maps itself; a pipeline's map goes before the general one.
+ * A condition over an entity's stage column, given by its alias: it means one of these stages. A funnel
+ * stage's own name maps itself; a pipeline's map goes before the general one.
  */
 char *
-smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char *alias, FunnelStage least,
-				 bool or_beyond)
+smk_source_stages(const SmkConfig *config, const SmkBinding *binding, const char *alias, SmkStages stages)
 {
 	StringInfoData meaning;
 	StringInfoData known;
@@ -194,13 +203,13 @@ smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char 
 	initStringInfo(&meaning);
 	initStringInfo(&known);
 	initStringInfo(&result);
-	stage_labels(config, NULL, least, or_beyond, &meaning, &known);
+	stage_labels(config, NULL, stages, &meaning, &known);
 	for (int i = 0; i < SMK_STAGE_COUNT; i++)
 	{
 		const char *name = smk_stage_name(smk_stage_at(i));
 		char *spellings[3];
 
-		if (!stage_matches(name, least, or_beyond))
+		if (!stage_matches(name, stages))
 			continue;
 		spellings[0] = pstrdup(name);
 		spellings[1] = asc_toupper(name, strlen(name));
@@ -237,7 +246,7 @@ smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char 
 
 		initStringInfo(&own);
 		initStringInfo(&own_known);
-		stage_labels(config, lfirst(cell), least, or_beyond, &own, &own_known);
+		stage_labels(config, lfirst(cell), stages, &own, &own_known);
 		appendStringInfo(&result, " WHEN %s.pipeline = %s AND %s.stage IN (%s) THEN ", alias,
 						 quote_literal_cstr(lfirst(cell)), alias, own_known.data);
 		if (own.len)
@@ -248,6 +257,14 @@ smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char 
 	appendStringInfo(&result, " ELSE coalesce(%s.stage IN (%s), false) END", alias,
 					 meaning.len ? meaning.data : "NULL");
 	return result.data;
+}
+
+/* The same for one stage (or_beyond: or a later one, never an exit). */
+char *
+smk_source_stage(const SmkConfig *config, const SmkBinding *binding, const char *alias, FunnelStage least,
+				 bool or_beyond)
+{
+	return smk_source_stages(config, binding, alias, stages_from(least, or_beyond));
 }
 
 /* The text with every line after the first moved to the right. */

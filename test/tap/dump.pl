@@ -42,6 +42,8 @@ SELECT * FROM smarketing.kpi_compare('cost_per_opportunity', '2026-02-01', '2026
 SELECT * FROM smarketing.kpi_rows('cost_per_lead.leads', '2026-01-01', '2026-02-01');
 SELECT smarketing.kpi_sql('cost_per_lead', '2026-01-01', '2026-04-01', by => '{channel}');
 SELECT count(*) > 0 FROM smarketing.kpi_explain('cost_per_lead', '2026-01-01', '2026-04-01');
+SELECT * FROM smarketing.response_times('2026-02-01', '2026-04-01', by => '{region}');
+SELECT state, count(*), min(lead_id) FROM smarketing.sla_queue() GROUP BY 1;
 SELECT count(*) FROM smarketing.metrics;
 SELECT name, value FROM smarketing.settings ORDER BY name;
 SELECT smarketing.business_hours('2026-03-28 00:00+01', '2026-04-08 00:00+02', 'support'), smarketing.add_business_hours('2026-03-28 00:00+01', 40, 'support') AT TIME ZONE 'UTC';
@@ -55,6 +57,8 @@ my $stored = q{
 SELECT * FROM reports.leads ORDER BY 1, 3;
 SELECT * FROM reports."won by rep" ORDER BY 1, 3;
 SELECT * FROM smarketing.rollup_kpi('reports."won by rep"', 'win_rate', '2026-02-01', '2026-04-01', 'month');
+SELECT rule, lead_id, triggered_at AT TIME ZONE 'UTC', due_at AT TIME ZONE 'UTC', detected_at AT TIME ZONE 'UTC', acknowledged_at FROM smarketing.breach_log ORDER BY lead_id;
+SELECT smarketing.notify_breaches();
 SELECT name, kpi, period, by, row_count, bytes > 0, last_error FROM smarketing.rollups;
 SELECT buckets, row_count FROM smarketing.refresh_rollup('reports."won by rep"');
 SELECT table_name, obj_description(format('%I.%I', table_schema, table_name)::regclass), column_name, col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position)
@@ -69,6 +73,10 @@ CREATE TABLE crm.person (id int PRIMARY KEY, born timestamptz, source text, stat
 CREATE TABLE crm.deal (id int PRIMARY KEY, person int, opened timestamptz, closed timestamptz, won boolean, value numeric, rep text);
 CREATE TABLE crm.doing (person int, kind text, at timestamptz);
 CREATE TABLE crm.gone (at date, amount numeric);
+CREATE TABLE crm.call (lead_id int, at timestamptz, kind text);
+INSERT INTO crm.call SELECT n, timestamptz '2026-02-02 12:00+00' + n * interval '11 hours', (ARRAY['demo', 'demo', 'visit'])[1 + n % 3] FROM generate_series(0, 99) n;
+INSERT INTO crm.call SELECT n, timestamptz '2026-02-03 12:00+00' + n * interval '11 hours', 'visit' FROM generate_series(0, 90) n WHERE n % 2 = 0;
+CREATE VIEW crm.activity AS SELECT lead_id, at, kind FROM crm.call UNION ALL SELECT person, at, kind FROM crm.doing;
 -- The last hour of January in UTC is February in Paris.
 INSERT INTO crm.person SELECT n, timestamptz '2026-01-31 23:30+00' + n * interval '7 hours', (ARRAY['google / cpc', 'O''Brien', NULL])[1 + n % 3],
     (ARRAY['Neu', 'Heiß', 'Kunde'])[1 + n % 3], (ARRAY['Nord', 'Süd'])[1 + n % 2] FROM generate_series(0, 99) n;
@@ -77,12 +85,14 @@ INSERT INTO crm.deal SELECT n, n, timestamptz '2026-01-20 12:00+00' + n * interv
 SELECT smarketing.bind('lead', 'crm.person', '{"lead_id": "id", "created_at": "born", "channel": "source", "stage": "status"}');
 SELECT smarketing.bind('opportunity', 'crm.deal', '{"opportunity_id": "id", "lead_id": "person", "created_at": "opened", "closed_at": "closed", "amount": "value", "owner": "rep"}');
 INSERT INTO crm.doing SELECT n % 10, 'call', timestamptz '2026-02-10 12:00+00' + n * interval '1 day' FROM generate_series(0, 29) n;
-SELECT smarketing.bind('activity', 'crm.doing', '{"lead_id": "person"}');
+SELECT smarketing.bind('activity', 'crm.activity');
 SELECT smarketing.define_score('it''s a call', 'call', 30, '14 days 12:00');
 SELECT smarketing.qualify_at_score(45.5, 'sal', 'lead');
 SELECT smarketing.bind('spend', 'crm.gone');
 SELECT smarketing.unbind('spend');
 SELECT smarketing.bind('touch', 'crm.gone', '{"channel": "''x''", "lead_id": "1"}');
+SELECT smarketing.define_calendar('Büro', 'Europe/Paris', '{"mon": ["09:00-18:00"], "tue": ["09:00-12:30", "14:00-18:00"], "thu": ["09:00-18:00"]}', '{2026-02-09}');
+SELECT smarketing.define_sla('Demo ''1''', 'demo', 'visit', '10 hours', 'Büro', '{"warn_at": 0.5}');
 SELECT smarketing.define_dimension('region', '{"lead": "place"}', 'Region');
 SELECT smarketing.map_value('channel', 'google / cpc', 'Google Ads');
 SELECT smarketing.define_calendar('support', 'Europe/Paris', '{"sun": ["00:30-03:30"], "mon": ["09:00-12:30", "14:00-18:00"]}', '{2026-04-06}');
@@ -92,8 +102,9 @@ SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spe
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '2026-02-01', 'month', 500);
 INSERT INTO smarketing.exchange_rate_entry VALUES ('USD', '2026-01-15', 0.9), ('GBP', '2026-01-15', 1.2);
 INSERT INTO smarketing.spend_entry (at, ends_at, amount, currency, channel) VALUES ('2026-02-01', NULL, 100.10, NULL, 'Google Ads'), ('2026-03-01', '2026-05-01', 7, 'usd', 'O''Brien');
-} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, crm.doing, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
+} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, crm.activity, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
 	'', 'a database is bound and configured');
+like(sql($database, 'SELECT smarketing.notify_breaches()'), qr/^[1-9]\d$/, 'breaches are logged');
 is(sql($database, q{CREATE SCHEMA reports; SELECT smarketing.create_view('reports.leads', 'cost_per_lead', by => '{channel}', last => NULL);
 	SELECT smarketing.create_rollup('reports."won by rep"', 'opportunity_win_rate', 'day', '{owner}')}), qq(reports.leads\nreports."won by rep"), 'a view and a rollup are made');
 my $before = sql($database, $figures);
