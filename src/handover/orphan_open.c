@@ -1,0 +1,224 @@
+/*
+ * orphan_open.c: the leads that somebody has to handle: those that are neither won, nor lost, disqualified or
+ * recycled, nor an opportunity, which is another's work.
+ *
+ * Stages and their log tell it by what came last: a lead that was taken back to a stage of the way is open
+ * again. An opportunity of the lead, or of its account after it came, ends it for good.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "handover/orphan_open.h"
+#include "kpi/part.h"
+#include "kpi/source.h"
+#include "stage/stage.h"
+
+/* SQL for whether what has this time is seen. */
+char *
+smk_orphan_seen(const SmkRequest *request, const char *at)
+{
+	return request->has_as_of ? psprintf("%s < %s", at, smk_timestamp_literal(request->as_of))
+							  : psprintf("%s <= now()", at);
+}
+
+/* A binding that has these columns (NULL: none further), opened; or NULL. */
+SmkBinding *
+smk_orphan_source(const SmkRequest *request, const char *entity, const char *column)
+{
+	SmkBinding *binding = smk_config_binding(request->config, entity);
+
+	if (binding == NULL ||
+		(column != NULL && binding->columns[smk_entity_column(binding->entity, column)].text == NULL))
+		return NULL;
+	smk_binding_open(binding);
+	return binding;
+}
+
+/* Adds, to what has the leads as lead, the join of what is folded by lead: the columns of each lead's rows of
+ * an entity, under its name. */
+void
+smk_orphan_join_folded(const SmkRequest *request, const SmkBinding *lead, const SmkBinding *binding,
+					   const char *columns, const char *condition, const bool *needed, StringInfo from)
+{
+	const char *entity = binding->entity->name;
+	int lead_id = smk_entity_column(binding->entity, "lead_id");
+	int at = smk_entity_column(binding->entity, "at");
+	char *instant = smk_source_instant(binding, at, psprintf("%s.at", entity), request->time_zone);
+
+	appendStringInfo(
+		from,
+		"\nLEFT JOIN (\n"
+		"    SELECT %s.lead_id, %s\n"
+		"    FROM %s AS %s\n"
+		"    WHERE %s.lead_id IS NOT NULL AND %s%s\n"
+		"    GROUP BY %s.lead_id) AS %s\n"
+		"    ON %s",
+		entity, columns,
+		smk_sql_indent(smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL), 9),
+		entity, entity, smk_orphan_seen(request, instant), condition, entity, entity,
+		smk_source_keys_equal(psprintf("%s.lead_id", entity), smk_source_key_type(binding, lead_id),
+							  "lead.lead_id",
+							  smk_source_key_type(lead, smk_entity_column(lead->entity, "lead_id"))));
+}
+
+/* The condition that an entity's stage is one on the way to an opportunity. */
+static char *
+stage_is_open(const SmkRequest *request, const SmkBinding *binding, const char *alias)
+{
+	return psprintf("(%s AND NOT %s)",
+					smk_source_stage(request->config, binding, alias, SMK_STAGE_VISITOR, true),
+					smk_source_stage(request->config, binding, alias, SMK_STAGE_OPPORTUNITY, true));
+}
+
+/* The condition that it is an opportunity's, a customer's, or an exit. */
+static char *
+stage_is_closed(const SmkRequest *request, const SmkBinding *binding, const char *alias)
+{
+	static const FunnelStage exits[] = {SMK_STAGE_DISQUALIFIED, SMK_STAGE_RECYCLED, SMK_STAGE_LOST,
+										SMK_STAGE_CHURNED};
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "(%s",
+					 smk_source_stage(request->config, binding, alias, SMK_STAGE_OPPORTUNITY, true));
+	for (size_t i = 0; i < lengthof(exits); i++)
+		appendStringInfo(&sql, " OR %s", smk_source_stage(request->config, binding, alias, exits[i], false));
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/*
+ * SQL for the stage that is shown: the lead's own as it is now; as of an earlier day, and where none is
+ * bound, how far it had come.
+ */
+static char *
+shown_stage(SmkRecords *records)
+{
+	static const FunnelStage stages[] = {SMK_STAGE_SQL, SMK_STAGE_SAL, SMK_STAGE_MQL, SMK_STAGE_VISITOR};
+	const SmkRequest *request = records->request;
+	bool is_current = !request->has_as_of && smk_records_column(records, "stage") != NULL;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (size_t i = 0; i < lengthof(stages); i++)
+	{
+		const char *name = smk_stage_name(stages[i]);
+		char *holds = is_current
+						  ? smk_source_stage(request->config, records->binding, "lead", stages[i], false)
+					  : stages[i] != SMK_STAGE_VISITOR ? smk_records_column(records, psprintf("is_%s", name))
+													   : NULL;
+
+		if (holds)
+			appendStringInfo(&sql, " WHEN %s THEN '%s'", holds, name);
+	}
+	return sql.len ? psprintf("CASE%s ELSE 'lead' END", sql.data) : pstrdup("'lead'");
+}
+
+/* The leads themselves: key, label, owner, stage, times, and whether they came to be opportunities. */
+static char *
+candidates(SmkRecords *records)
+{
+	const SmkRequest *request = records->request;
+	const SmkBinding *binding = records->binding;
+	char *created = smk_records_instant(records, "created_at");
+	char *assigned = smk_records_instant(records, "assigned_at");
+	char *disqualified = smk_records_instant(records, "disqualified_at");
+	char *label = smk_records_column(records, "label");
+	char *owner = smk_records_column(records, "owner");
+	char *converted = smk_records_column(records, "is_conversion");
+	char *is_open = pstrdup("NULL::boolean");
+	char *condition = request->has_as_of ? smk_orphan_seen(request, created)
+										 : psprintf("(%s) IS NOT FALSE", smk_orphan_seen(request, created));
+	char *stage = shown_stage(records);
+	StringInfoData sql;
+
+	if (!request->has_as_of && smk_records_column(records, "stage") != NULL)
+	{
+		(void) smk_records_column(records, "pipeline");
+		is_open =
+			psprintf("CASE WHEN %s THEN true WHEN %s THEN false END", stage_is_open(request, binding, "lead"),
+					 stage_is_closed(request, binding, "lead"));
+	}
+	if (converted)
+		condition = psprintf("%s\n   AND NOT %s", condition, converted);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s AS lead_id, %s AS label", smk_records_column(records, "lead_id"),
+					 label ? label : "NULL::text");
+	/* Whoever has it now had not been given it then. */
+	appendStringInfo(
+		&sql, ",\n       %s AS owner, %s AS assigned_at",
+		owner == NULL ? "NULL::text"
+		: assigned
+			? psprintf("CASE WHEN (%s) IS NOT FALSE THEN %s END", smk_orphan_seen(request, assigned), owner)
+			: owner,
+		assigned ? psprintf("CASE WHEN %s THEN %s END", smk_orphan_seen(request, assigned), assigned)
+				 : "NULL::timestamptz");
+	appendStringInfo(&sql, ",\n       %s AS stage,\n       %s AS is_open, %s AS created_at", stage, is_open,
+					 created);
+	smk_part_append_dimensions(records, true, "open_leads", &sql);
+	if (disqualified)
+		appendStringInfo(&sql, ",\n       CASE WHEN %s THEN %s END AS disqualified_at",
+						 smk_orphan_seen(request, disqualified), disqualified);
+	appendStringInfo(&sql, "\n%s", smk_records_from(records, "leads", true, condition));
+	return sql.data;
+}
+
+/* Adds when each lead was last taken to a stage that is open, and to one that is not; false where no log of
+ * stages is bound. */
+static bool
+join_changes(const SmkRequest *request, const SmkBinding *lead, StringInfo from)
+{
+	SmkBinding *change = smk_orphan_source(request, "stage_change", "lead_id");
+	int pipeline = smk_entity_column(smk_entity_find("stage_change"), "pipeline");
+	bool needed[SMK_MAX_COLUMNS] = {false};
+	char *at;
+
+	if (change == NULL)
+		return false;
+	needed[smk_entity_column(change->entity, "lead_id")] = true;
+	needed[smk_entity_column(change->entity, "at")] = true;
+	needed[smk_entity_column(change->entity, "stage")] = true;
+	needed[pipeline] = change->columns[pipeline].text != NULL;
+	at = smk_source_instant(change, smk_entity_column(change->entity, "at"), "stage_change.at",
+							request->time_zone);
+	smk_orphan_join_folded(
+		request, lead, change,
+		psprintf("max(%s) FILTER (WHERE %s) AS opened_at,\n        max(%s) FILTER (WHERE %s) AS closed_at",
+				 at, stage_is_open(request, change, "stage_change"), at,
+				 stage_is_closed(request, change, "stage_change")),
+		"", needed, from);
+	return true;
+}
+
+/*
+ * The statement of the open leads, of any time of creation, as of the request's as_of: lead_id, label, owner
+ * and assigned_at (NULL where not bound, or not yet so), stage, created_at, and the dimensions of the request
+ * as they are shown.
+ */
+char *
+smk_orphan_open_leads(SmkRecords *records)
+{
+	const SmkRequest *request = records->request;
+	bool has_disqualified = smk_records_column(records, "disqualified_at") != NULL;
+	char *leads = candidates(records);
+	StringInfoData sql;
+	StringInfoData changes;
+	bool has_changes;
+
+	initStringInfo(&sql);
+	initStringInfo(&changes);
+	has_changes = join_changes(request, records->binding, &changes);
+	appendStringInfoString(
+		&sql, "SELECT lead.lead_id, lead.label, lead.owner, lead.stage, lead.created_at, lead.assigned_at");
+	smk_part_append_by(request, "lead.", &sql);
+	appendStringInfo(&sql, "\nFROM (\n    %s) AS lead%s\nWHERE lead.is_open IS NOT FALSE",
+					 smk_sql_indent(leads, 4), changes.data);
+	if (has_disqualified)
+		appendStringInfo(&sql, "\n   AND (lead.disqualified_at IS NULL%s)",
+						 has_changes ? " OR stage_change.opened_at > lead.disqualified_at" : "");
+	if (has_changes)
+		appendStringInfoString(&sql, "\n   AND (lead.is_open OR stage_change.closed_at IS NULL OR "
+									 "stage_change.opened_at > stage_change.closed_at)");
+	return sql.data;
+}
