@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "calendar/business.h"
 #include "handover/orphan_open.h"
 #include "kpi/compiler.h"
 #include "kpi/dimension.h"
@@ -43,7 +44,7 @@ typedef struct Search
 	TimestampTz as_of;	 /* until when a lead lay idle */
 	bool tells_idle;
 	double idle_hours;
-	const char *calendar; /* NULL: wall clock */
+	SmkCalendar *calendar; /* whose hours they are; NULL: the wall clock's */
 	const Reasons *reasons;
 } Search;
 
@@ -85,24 +86,23 @@ join_owners(const SmkRequest *request, const SmkBinding *lead, StringInfo from)
 	return owner;
 }
 
-/* SQL for whether a lead lies idle: longer than the hours since it was last in somebody's hands. */
-static char *
-is_idle(const Search *search)
+/*
+ * The last instant since which more than the hours have passed: what was in somebody's hands then, and not
+ * later, lies idle. False where there is no time so far back.
+ */
+static bool
+idle_since(const Search *search, TimestampTz *since)
 {
-	double micros = search->idle_hours * USECS_PER_HOUR;
-	char *by_clock;
+	int64 most = search->calendar ? smk_calendar_elapsed(search->calendar, MIN_TIMESTAMP, search->as_of)
+								  : search->as_of - MIN_TIMESTAMP;
+	double micros = rint(search->idle_hours * USECS_PER_HOUR);
+	int64 longer;
 
-	/* Further back than there is time. */
-	if (!(micros < (double) search->as_of - (double) MIN_TIMESTAMP))
-		return pstrdup("false");
-	by_clock = psprintf("since.at < %s", smk_timestamp_literal(search->as_of - (int64) rint(micros)));
-	if (search->calendar == NULL)
-		return by_clock;
-	/* Hours that are open are never more than hours: most leads need no calendar. */
-	return psprintf("%s AND (NOT isfinite(since.at) OR\n                smarketing.business_hours(since.at, "
-					"%s, %s) > %s)",
-					by_clock, smk_timestamp_literal(search->as_of), quote_literal_cstr(search->calendar),
-					DatumGetCString(DirectFunctionCall1(float8out, Float8GetDatum(search->idle_hours))));
+	if (!(micros < (double) most) || (longer = (int64) micros + 1) > most)
+		return false;
+	*since = search->calendar ? smk_calendar_add(search->calendar, search->as_of, -longer)
+							  : search->as_of - longer;
+	return true;
 }
 
 /* The statement: a row an orphan, those that lay longest first. */
@@ -114,6 +114,7 @@ compile(const Search *search)
 	SmkBinding *owner = NULL;
 	bool has_owner;
 	bool has_activities;
+	TimestampTz since;
 	char *leads;
 	StringInfoData from;
 	StringInfoData reason;
@@ -142,8 +143,8 @@ compile(const Search *search)
 		appendStringInfo(&reason, "\n           WHEN owner.owner IS NULL THEN %s",
 						 quote_literal_cstr(search->reasons->queue));
 	/* Of what is not bound nobody knows whether it is missing. */
-	if (has_activities && search->tells_idle)
-		appendStringInfo(&reason, "\n           WHEN %s THEN %s", is_idle(search),
+	if (has_activities && search->tells_idle && idle_since(search, &since))
+		appendStringInfo(&reason, "\n           WHEN since.at <= %s THEN %s", smk_timestamp_literal(since),
 						 quote_literal_cstr(search->reasons->idle));
 	return psprintf(
 		"SELECT lead.lead_id::text AS lead_id, lead.label, lead.owner::text AS owner, lead.stage,\n"
@@ -186,9 +187,10 @@ smk_orphaned_leads(PG_FUNCTION_ARGS)
 	if (TIMESTAMP_NOT_FINITE(search.as_of))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite"),
 						errhint("Leave it out for how it stands now.")));
-	search.calendar = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	InitMaterializedSRF(fcinfo, 0);
 	level = smk_statement_begin();
+	if (!PG_ARGISNULL(2))
+		search.calendar = smk_calendar_load(text_to_cstring(PG_GETARG_TEXT_PP(2)), CurrentMemoryContext);
 	search.request = smk_request(smk_config_load(), &orphaned_leads, &arguments);
 	search.reasons = strcmp(search.request->config->language, "fr") == 0 ? &french : &english;
 	search.request->has_as_of = search.as_of < search.request->now;

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 \endif
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(37);
+SELECT plan(45);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 
@@ -80,6 +80,24 @@ SELECT results_eq($$EXECUTE idle('2026-03-04 02:00', 1e300)$$, $$EXECUTE idle('2
 SELECT is_empty($$EXECUTE idle('2026-03-01', 0)$$, 'before any lead');
 SELECT results_eq($$SELECT lead_id, last_activity_at FROM smarketing.orphaned_leads(idle_hours => 1)$$,
     $$VALUES ('1', NULL::timestamptz), ('4', NULL), ('2', NULL), ('3', '2026-03-04 10:00'), ('5', NULL)$$ , 'now; one whose times are not known is not idle');
+
+-- Hours of a calendar: as_of is a Tuesday, ten to noon; Monday was a holiday.
+\o /dev/null
+SELECT smarketing.define_calendar('Paris', 'Europe/Paris', '{"mon": ["09:00-17:00"], "tue": ["09:00-12:00", "13:00-17:00"], "wed": ["09:00-17:00"], "thu": ["09:00-17:00"], "fri": ["09:00-17:00"]}', '{2026-03-30}');
+\o
+DELETE FROM activity;
+DELETE FROM lead;
+INSERT INTO lead SELECT n, NULL, at AT TIME ZONE 'Europe/Paris', NULL, NULL, 'good', NULL, NULL FROM unnest('{2026-03-27 15:00,2026-03-27 15:00:00.000001,2026-03-27 14:59:59.999999,2026-03-28 12:00,2026-03-31 09:00,2026-03-31 09:00:00.000001,-infinity,infinity}'::timestamp[]) WITH ORDINALITY AS t (at, n);
+PREPARE idle_hours AS SELECT array_agg(lead_id ORDER BY lead_id) FROM smarketing.orphaned_leads(timestamp '2026-03-31 11:50' AT TIME ZONE 'Europe/Paris', $1, 'Paris');
+SELECT results_eq($$EXECUTE idle_hours(4 + 50 / 60::float8)$$, $$VALUES ('{3,7}'::text[])$$, 'two hours on Friday and 2:50 on Tuesday, across a change of the clocks: longer than that');
+SELECT results_eq($$EXECUTE idle_hours(2 + 50 / 60::float8)$$, $$VALUES ('{1,2,3,7}'::text[])$$, 'what came out of hours lies from the next opening on');
+SELECT results_eq($$EXECUTE idle_hours(2 + 49.9999 / 60::float8)$$, $$VALUES ('{1,2,3,4,5,6,7}'::text[])$$, 'a little less');
+SELECT results_eq($$EXECUTE idle_hours(0)$$, $$VALUES ('{1,2,3,4,5,6,7}'::text[])$$, 'at once');
+SELECT results_eq($$EXECUTE idle_hours(1e7)$$, $$VALUES ('{7}'::text[])$$, 'as long as time is');
+SELECT results_eq($$EXECUTE idle_hours(1e300)$$, $$VALUES (NULL::text[])$$, 'and longer');
+SELECT throws_ok($$SELECT * FROM smarketing.orphaned_leads(calendar => 'Rome')$$, '42704', 'calendar "Rome" does not exist');
+SELECT is_empty($$SELECT hours.n FROM generate_series(0, 30, 0.7) AS hours (n), LATERAL (SELECT array_agg(lead_id ORDER BY lead_id) AS told FROM smarketing.orphaned_leads('2026-03-31 10:00', n, 'Paris')) AS o
+    WHERE told IS DISTINCT FROM (SELECT array_agg(id::text ORDER BY id) FROM lead WHERE CASE WHEN isfinite(created) THEN smarketing.business_hours(created, '2026-03-31 10:00', 'Paris') > n ELSE created = '-infinity' END)$$, 'as business_hours says of each');
 
 -- Arguments.
 SELECT throws_ok($$EXECUTE idle('2026-03-04', 'NaN')$$, '22023', 'argument "idle_hours" must be a number of hours, not negative');
