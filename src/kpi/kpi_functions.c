@@ -217,28 +217,22 @@ read_card_options(const Jsonb *options, SmkScorecard *card)
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue value;
-	char *key = NULL;
+	char *key;
 
-	card->language = card->config->language;
+	card->language = smk_option_language(card->config, options);
 	card->options = "";
 	if (options == NULL || !JB_ROOT_IS_OBJECT(options))
 		return;
 	iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &options->root));
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
-		if (token == WJB_KEY)
-			key = pnstrdup(value.val.string.val, value.val.string.len);
-		if (token == WJB_KEY && strcmp(key, "language") != 0 && strcmp(key, "time_zone") != 0)
+		if (token != WJB_KEY)
+			continue;
+		key = pnstrdup(value.val.string.val, value.val.string.len);
+		if (strcmp(key, "language") != 0 && strcmp(key, "time_zone") != 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("option \"%s\" of %s does not exist", key, "scorecard"),
 							errhint("Options: language, time_zone.")));
-		if (token != WJB_VALUE || strcmp(key, "language") != 0)
-			continue;
-		card->language = value.type == jbvString ? pnstrdup(value.val.string.val, value.val.string.len) : "";
-		if (strcmp(card->language, "en") != 0 && strcmp(card->language, "fr") != 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("invalid value for option \"%s\": \"%s\"", "language", card->language),
-							errhint("It takes: en, fr.")));
 	}
 }
 

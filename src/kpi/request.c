@@ -214,6 +214,23 @@ smk_option_value(const Jsonb *options, const char *name)
 	return findJsonbValueFromContainer(unconstify(JsonbContainer *, &options->root), JB_FOBJECT, &key);
 }
 
+/* The language that options ask for, else that of the settings: en or fr. */
+const char *
+smk_option_language(const SmkConfig *config, const Jsonb *options)
+{
+	JsonbValue *value = smk_option_value(options, "language");
+	const char *language;
+
+	if (value == NULL)
+		return config->language;
+	language = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : "";
+	if (strcmp(language, "en") != 0 && strcmp(language, "fr") != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid value for option \"%s\": \"%s\"", "language", language),
+						errhint("It takes: en, fr.")));
+	return language;
+}
+
 /* Calls visit with each key and value of a JSON object. */
 static void
 request_each(SmkRequest *request, Jsonb *json, const char *argument,

@@ -107,6 +107,7 @@ typedef struct SmkRequest
 extern void smk_arguments_read(FunctionCallInfo fcinfo, int first, SmkArguments *arguments);
 extern SmkRequest *smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments);
 extern JsonbValue *smk_option_value(const Jsonb *options, const char *name);
+extern const char *smk_option_language(const SmkConfig *config, const Jsonb *options);
 extern void smk_request_lay(SmkRequest *request);
 extern SmkBy *smk_request_by(SmkConfig *config, const char *name);
 extern const char *smk_period_step(SmkPeriod period);
