@@ -7,7 +7,6 @@
 
 #include <math.h>
 
-#include "access/xact.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 
@@ -116,6 +115,7 @@ compile(const Search *search)
 	bool has_activities;
 	TimestampTz since;
 	char *leads;
+	char *shown_owner = "lead.owner";
 	StringInfoData from;
 	StringInfoData reason;
 
@@ -127,7 +127,13 @@ compile(const Search *search)
 	initStringInfo(&reason);
 	has_activities = join_activities(request, records->binding, &from);
 	if (has_owner)
+	{
 		owner = join_owners(request, records->binding, &from);
+		/* As KPIs show the dimension. */
+		shown_owner =
+			psprintf("CASE WHEN lead.owner IS NOT NULL THEN %s END",
+					 smk_dimension_text(request, smk_request_by(request->config, "owner"), "lead.owner"));
+	}
 	appendStringInfo(
 		&from,
 		"\nCROSS JOIN LATERAL (\n    SELECT greatest(lead.created_at, lead.assigned_at%s) AS at) AS since",
@@ -146,15 +152,15 @@ compile(const Search *search)
 	if (has_activities && search->tells_idle && idle_since(search, &since))
 		appendStringInfo(&reason, "\n           WHEN since.at <= %s THEN %s", smk_timestamp_literal(since),
 						 quote_literal_cstr(search->reasons->idle));
-	return psprintf(
-		"SELECT lead.lead_id::text AS lead_id, lead.label, lead.owner::text AS owner, lead.stage,\n"
-		"       lead.created_at, %s AS last_activity_at, told.reason\n"
-		"FROM (\n    %s) AS lead%s\n"
-		"CROSS JOIN LATERAL (\n    SELECT CASE%s END AS reason) AS told\n"
-		"WHERE told.reason IS NOT NULL\n"
-		"ORDER BY since.at NULLS FIRST, lead.lead_id::text COLLATE \"C\"",
-		has_activities ? "activity.last_at" : "NULL::timestamptz", smk_sql_indent(leads, 4), from.data,
-		reason.len ? reason.data : " WHEN true THEN NULL::text");
+	return psprintf("SELECT lead.lead_id::text AS lead_id, lead.label, %s AS owner,\n"
+					"       lead.stage, lead.created_at, %s AS last_activity_at, told.reason\n"
+					"FROM (\n    %s) AS lead%s\n"
+					"CROSS JOIN LATERAL (\n    SELECT CASE%s END AS reason) AS told\n"
+					"WHERE told.reason IS NOT NULL\n"
+					"ORDER BY since.at NULLS FIRST, lead.lead_id::text COLLATE \"C\"",
+					shown_owner, has_activities ? "activity.last_at" : "NULL::timestamptz",
+					smk_sql_indent(leads, 4), from.data,
+					reason.len ? reason.data : " WHEN true THEN NULL::text");
 }
 
 /* Raises an error for what is no length of time. */
@@ -183,7 +189,10 @@ smk_orphaned_leads(PG_FUNCTION_ARGS)
 		search.idle_hours = PG_GETARG_FLOAT8(1);
 		require_hours(search.idle_hours);
 	}
-	search.as_of = PG_ARGISNULL(0) ? GetCurrentTransactionStartTimestamp() : PG_GETARG_TIMESTAMPTZ(0);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"as_of\" must not be null")));
+	search.as_of = PG_GETARG_TIMESTAMPTZ(0);
 	if (TIMESTAMP_NOT_FINITE(search.as_of))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite"),
 						errhint("Leave it out for how it stands now.")));

@@ -9,11 +9,14 @@
 #include "access/xact.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
 #include "handover/orphan_open.h"
+#include "handover/sla.h"
 #include "kpi/compiler.h"
 #include "kpi/dimension.h"
 #include "kpi/measure.h"
+#include "kpi/moment.h"
 #include "kpi/source.h"
 #include "kpi/statement.h"
 
@@ -167,6 +170,35 @@ rep_workload(const SmkRequest *request)
 	return sql.data;
 }
 
+/* An instant of the arguments as SQL. */
+static char *
+bound(bool is_given, TimestampTz at)
+{
+	return is_given ? smk_timestamp_literal(at) : pstrdup("NULL::timestamptz");
+}
+
+/* How each rep kept to the rules of service: owner and compliance; NULL where there is no rule, or nothing
+ * tells of answers. */
+static char *
+rep_compliance(const SmkRequest *request, const SmkArguments *arguments)
+{
+	char *filter =
+		arguments->filter ? JsonbToCString(NULL, &arguments->filter->root, VARSIZE(arguments->filter)) : "{}";
+	StringInfoData zone;
+
+	if (smk_sla_rules() == NIL || smk_config_binding(request->config, "activity") == NULL)
+		return NULL;
+	initStringInfo(&zone);
+	escape_json(&zone, request->time_zone);
+	return psprintf(
+		"SELECT by_1 AS owner,\n"
+		"    sum(in_time)::double precision / nullif(sum(in_time + late + unanswered), 0) AS compliance\n"
+		"FROM smarketing.response_times(%s, %s, 'all', '{owner}', %s::jsonb - 'owner',\n    %s)\n"
+		"GROUP BY by_1",
+		bound(arguments->has_since, arguments->since), bound(arguments->has_until, arguments->until),
+		quote_literal_cstr(filter), quote_literal_cstr(psprintf("{\"time_zone\": %s}", zone.data)));
+}
+
 /* The rows of a rep's steps: number, name, entered and converted, which are NULL where nothing tells them. */
 static char *
 step_rows(const SmkRequest *request)
@@ -204,11 +236,12 @@ step_phrase(const Words *words)
 
 /* The statement: a row a rep and step. */
 static char *
-compile(SmkRequest *request, const Words *words)
+compile(SmkRequest *request, const SmkArguments *arguments, const Words *words)
 {
 	bool with_teams = has_teams(request);
 	char *condition = take_owner_filters(request);
 	char *team = with_teams ? "by_2" : "NULL::text";
+	char *compliance = rep_compliance(request, arguments);
 	StringInfoData sql;
 
 	request->by = list_make1(smk_request_by(request->config, "owner"));
@@ -218,17 +251,20 @@ compile(SmkRequest *request, const Words *words)
 	/* First: it sees that leads are bound. */
 	appendStringInfo(&sql, "WITH counts AS (\n    %s),\n", smk_sql_indent(rep_counts(request), 4));
 	appendStringInfo(&sql, "workload AS (\n    %s),\n", smk_sql_indent(rep_workload(request), 4));
+	if (compliance)
+		appendStringInfo(&sql, "response AS (\n    %s),\n", smk_sql_indent(compliance, 4));
 	/* Teams, not their absence, are compared: who has none is compared with all. */
 	appendStringInfo(
 		&sql,
 		"rep AS (\n"
 		"    SELECT by_1 AS owner, nullif(%s, '(none)') AS team, counts.*, coalesce(workload.open_leads, 0) "
-		"AS open_leads\n"
+		"AS open_leads,\n"
+		"        %s AS compliance\n"
 		"    FROM counts\n"
-		"    FULL JOIN workload USING (by_1%s)\n"
+		"    FULL JOIN workload USING (by_1%s)%s\n"
 		"    WHERE by_1 <> '(none)'),\n"
 		"counted AS (\n"
-		"    SELECT rep.owner, rep.team, rep.open_leads, step.*,\n"
+		"    SELECT rep.owner, rep.team, rep.open_leads, rep.compliance, step.*,\n"
 		"        CASE WHEN rep.team IS NULL THEN sum(step.entered) OVER (PARTITION BY step.number)\n"
 		"             ELSE sum(step.entered) OVER (PARTITION BY step.number, rep.team) END::double precision "
 		"AS all_entered,\n"
@@ -237,7 +273,8 @@ compile(SmkRequest *request, const Words *words)
 		"precision AS all_converted\n"
 		"    FROM rep\n"
 		"    CROSS JOIN LATERAL (VALUES\n        %s) AS step (number, step, entered, converted)),\n",
-		team, with_teams ? ", by_2" : "", smk_sql_indent(step_rows(request), 0));
+		team, compliance ? "response.compliance" : "NULL::double precision", with_teams ? ", by_2" : "",
+		compliance ? "\n    LEFT JOIN response ON response.owner = by_1" : "", step_rows(request));
 	/* The mean of the beta distribution that the rep's records make of Beta(prior x rate, prior x (1 -
 	 * rate)); the two-proportion z with the pooled rate, which is the team's. */
 	appendStringInfoString(
@@ -265,7 +302,7 @@ compile(SmkRequest *request, const Words *words)
 	appendStringInfo(
 		&sql,
 		"SELECT judged.owner, judged.team, judged.step, judged.entered, judged.converted, judged.rate,\n"
-		"    judged.team_rate, judged.z_score, judged.open_leads, %s AS compliance,\n"
+		"    judged.team_rate, judged.z_score, judged.open_leads, judged.compliance,\n"
 		"    coalesce(\n"
 		"        string_agg(%s, ', ') OVER (whole ORDER BY judged.sign DESC, judged.number\n"
 		"            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING),\n"
@@ -274,8 +311,8 @@ compile(SmkRequest *request, const Words *words)
 		"FROM judged\n%s\n"
 		"WINDOW whole AS (PARTITION BY judged.owner, judged.team)\n"
 		"ORDER BY judged.team COLLATE \"C\", judged.owner COLLATE \"C\", judged.number",
-		"NULL::double precision", step_phrase(words), quote_literal_cstr(words->average),
-		quote_literal_cstr(words->alone), quote_literal_cstr(words->too_few), condition);
+		step_phrase(words), quote_literal_cstr(words->average), quote_literal_cstr(words->alone),
+		quote_literal_cstr(words->too_few), condition);
 	return sql.data;
 }
 
@@ -304,7 +341,8 @@ smk_rep_profile(PG_FUNCTION_ARGS)
 	config = smk_config_load();
 	words = strcmp(smk_option_language(config, arguments.options), "fr") == 0 ? &french : &english;
 	request = smk_request(config, profile_kpi(), &arguments);
-	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, compile(request, words), request->kpi->name);
+	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, compile(request, &arguments, words),
+						   request->kpi->name);
 	smk_statement_end(level);
 	return (Datum) 0;
 }

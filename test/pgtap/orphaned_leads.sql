@@ -104,7 +104,7 @@ SELECT throws_ok($$EXECUTE idle('2026-03-04', 'NaN')$$, '22023', 'argument "idle
 SELECT throws_ok($$EXECUTE idle('2026-03-04', 'Infinity')$$, '22023', 'argument "idle_hours" must be a number of hours, not negative');
 SELECT throws_ok($$EXECUTE idle('2026-03-04', -1)$$, '22023', 'argument "idle_hours" must be a number of hours, not negative');
 SELECT throws_ok($$EXECUTE idle('infinity', 1)$$, '22023', 'argument "as_of" must be finite');
-SELECT results_eq($$EXECUTE idle(NULL, 1)$$, $$EXECUTE idle(now(), 1)$$, 'as_of NULL is now');
+SELECT throws_ok($$EXECUTE idle(NULL, 1)$$, '22004', 'argument "as_of" must not be null');
 
 -- Which leads are open: by the stage of now, the log of stages, the date of disqualification, the opportunities.
 \o /dev/null

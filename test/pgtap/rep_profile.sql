@@ -9,7 +9,7 @@ SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
 \set crm :root '/test/sample/crm.sql'
 \set crm_bindings :root '/test/sample/bind.sql'
-SELECT plan(35);
+SELECT plan(38);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 
@@ -91,6 +91,23 @@ SELECT results_eq($$SELECT owner, team, entered, round(team_rate::numeric, 9), r
     'each beside the team, who has none beside all, by team and owner; who only has open leads is shown too');
 SELECT is((SELECT DISTINCT verdict FROM smarketing.rep_profile('2026-01-01', '2027-01-01') WHERE owner = 'Dan'), 'average', 'no step of which there is enough stands out');
 SELECT results_eq($$SELECT DISTINCT owner FROM smarketing.rep_profile('2026-01-01', '2027-01-01', '{"team": "North"}') ORDER BY 1$$, $$VALUES ('Ann'), ('Bob')$$, 'one team');
+
+-- How the rules of service were kept.
+CREATE TABLE deed (lead int, at timestamptz, kind text);
+INSERT INTO deed SELECT lead, '2026-01-10 10:00', 'demo_request' FROM unnest('{1,2,3,4,101,201}'::int[]) AS lead;
+INSERT INTO deed VALUES (1, '2026-01-10 10:30', 'call'), (2, '2026-01-10 10:30:01', 'call'), (3, '2026-01-10 10:01', 'call'), (101, '2026-01-10 11:00', 'call'), (5, '2025-12-31', 'demo_request'), (6, now(), 'demo_request');
+\o /dev/null
+SELECT smarketing.bind('activity', 'deed', '{"lead_id": "lead"}');
+SELECT smarketing.define_sla('call back', 'demo_request', 'call', '30 minutes');
+SELECT smarketing.unbind('activity');
+\o
+SELECT is((SELECT count(compliance) FROM smarketing.rep_profile('2026-01-01', '2027-01-01')), 0::bigint, 'nothing tells of answers');
+\o /dev/null
+SELECT smarketing.bind('activity', 'deed', '{"lead_id": "lead"}');
+\o
+SELECT results_eq($$SELECT DISTINCT owner, compliance FROM smarketing.rep_profile('2026-01-01', '2027-01-01') ORDER BY owner$$,
+    $$VALUES ('Ann', 0.5::float8), ('Bob', 0), ('Cat', 0), ('Dan', NULL), ('Eve', NULL)$$, 'answered in time, of those that were due');
+SELECT results_eq($$SELECT DISTINCT owner, compliance FROM smarketing.rep_profile('2026-01-01', '2027-01-01', '{"owner": ["Ann", "Cat"], "channel": "Ads"}') ORDER BY owner$$, $$VALUES ('Ann', 0.5::float8)$$, 'and of the leads that are chosen');
 
 -- Arguments.
 SELECT throws_ok($$SELECT * FROM smarketing.rep_profile(options => '{"basis": "period"}')$$, '22023', 'option "basis" of rep_profile does not exist');
