@@ -36,7 +36,7 @@ smk_orphan_source(const SmkRequest *request, const char *entity, const char *col
 }
 
 /* Adds, to what has the leads as lead, the join of what is folded by lead: the columns of each lead's rows of
- * an entity, under its name. */
+ * an entity, under its name. Materialized: each worker would fold them all again. */
 void
 smk_orphan_join_folded(const SmkRequest *request, const SmkBinding *lead, const SmkBinding *binding,
 					   const char *columns, const char *condition, const bool *needed, StringInfo from)
@@ -49,10 +49,13 @@ smk_orphan_join_folded(const SmkRequest *request, const SmkBinding *lead, const 
 	appendStringInfo(
 		from,
 		"\nLEFT JOIN (\n"
+		"    WITH folded AS MATERIALIZED (\n"
 		"    SELECT %s.lead_id, %s\n"
 		"    FROM %s AS %s\n"
 		"    WHERE %s.lead_id IS NOT NULL AND %s%s\n"
-		"    GROUP BY %s.lead_id) AS %s\n"
+		"    GROUP BY %s.lead_id)\n"
+		"    SELECT folded.*\n"
+		"    FROM folded) AS %s\n"
 		"    ON %s",
 		entity, columns,
 		smk_sql_indent(smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL), 9),
@@ -115,31 +118,40 @@ shown_stage(SmkRecords *records)
 	return sql.len ? psprintf("CASE%s ELSE 'lead' END", sql.data) : pstrdup("'lead'");
 }
 
+/*
+ * SQL for whether the stage of now, of alias lead, is open; NULL where it is not known. NULL where none is
+ * bound, and as of an earlier day, which it tells nothing of.
+ */
+static char *
+stage_tells(SmkRecords *records)
+{
+	const SmkRequest *request = records->request;
+
+	if (request->has_as_of || smk_records_column(records, "stage") == NULL)
+		return NULL;
+	(void) smk_records_column(records, "pipeline");
+	return psprintf("CASE WHEN %s THEN true WHEN %s THEN false END",
+					stage_is_open(request, records->binding, "lead"),
+					stage_is_closed(request, records->binding, "lead"));
+}
+
 /* The leads themselves: key, label, owner, stage, times, and whether they came to be opportunities. */
 static char *
 candidates(SmkRecords *records)
 {
 	const SmkRequest *request = records->request;
-	const SmkBinding *binding = records->binding;
 	char *created = smk_records_instant(records, "created_at");
 	char *assigned = smk_records_instant(records, "assigned_at");
 	char *disqualified = smk_records_instant(records, "disqualified_at");
 	char *label = smk_records_column(records, "label");
 	char *owner = smk_records_column(records, "owner");
 	char *converted = smk_records_column(records, "is_conversion");
-	char *is_open = pstrdup("NULL::boolean");
+	char *is_open = stage_tells(records);
 	char *condition = request->has_as_of ? smk_orphan_seen(request, created)
 										 : psprintf("(%s) IS NOT FALSE", smk_orphan_seen(request, created));
 	char *stage = shown_stage(records);
 	StringInfoData sql;
 
-	if (!request->has_as_of && smk_records_column(records, "stage") != NULL)
-	{
-		(void) smk_records_column(records, "pipeline");
-		is_open =
-			psprintf("CASE WHEN %s THEN true WHEN %s THEN false END", stage_is_open(request, binding, "lead"),
-					 stage_is_closed(request, binding, "lead"));
-	}
 	if (converted)
 		condition = psprintf("%s\n   AND NOT %s", condition, converted);
 	initStringInfo(&sql);
@@ -154,8 +166,8 @@ candidates(SmkRecords *records)
 			: owner,
 		assigned ? psprintf("CASE WHEN %s THEN %s END", smk_orphan_seen(request, assigned), assigned)
 				 : "NULL::timestamptz");
-	appendStringInfo(&sql, ",\n       %s AS stage,\n       %s AS is_open, %s AS created_at", stage, is_open,
-					 created);
+	appendStringInfo(&sql, ",\n       %s AS stage,\n       %s AS is_open, %s AS created_at", stage,
+					 is_open ? is_open : "NULL::boolean", created);
 	smk_part_append_dimensions(records, true, "open_leads", &sql);
 	if (disqualified)
 		appendStringInfo(&sql, ",\n       CASE WHEN %s THEN %s END AS disqualified_at",
@@ -164,11 +176,41 @@ candidates(SmkRecords *records)
 	return sql.data;
 }
 
+/* The condition on a log of stages that keeps the leads of which the stage of now does not tell all: then
+ * only theirs are folded. Empty where that may be all of them. */
+static char *
+where_log_tells(SmkRecords *records, const SmkBinding *change)
+{
+	const SmkBinding *lead = records->binding;
+	int key = smk_entity_column(lead->entity, "lead_id");
+	int disqualified = smk_entity_column(lead->entity, "disqualified_at");
+	Oid key_type = smk_source_key_type(lead, key);
+	bool is_alike = key_type == smk_source_key_type(change, smk_entity_column(change->entity, "lead_id"));
+	char *is_open = stage_tells(records);
+	bool needed[SMK_MAX_COLUMNS] = {false};
+
+	if (is_open == NULL)
+		return "";
+	needed[key] = needed[smk_entity_column(lead->entity, "stage")] = true;
+	needed[smk_entity_column(lead->entity, "pipeline")] =
+		lead->columns[smk_entity_column(lead->entity, "pipeline")].text != NULL;
+	needed[disqualified] = lead->columns[disqualified].text != NULL;
+	return psprintf(
+		"\n      AND stage_change.lead_id%s IN (\n"
+		"          SELECT lead.lead_id%s\n"
+		"          FROM %s AS lead\n"
+		"          WHERE %s IS NULL%s)",
+		is_alike ? "" : "::text", is_alike ? "" : "::text",
+		smk_sql_indent(smk_source_select(lead, needed, NIL, lead->entity - smk_entities, NULL), 15), is_open,
+		needed[disqualified] ? " OR lead.disqualified_at IS NOT NULL" : "");
+}
+
 /* Adds when each lead was last taken to a stage that is open, and to one that is not; false where no log of
  * stages is bound. */
 static bool
-join_changes(const SmkRequest *request, const SmkBinding *lead, StringInfo from)
+join_changes(SmkRecords *records, StringInfo from)
 {
+	const SmkRequest *request = records->request;
 	SmkBinding *change = smk_orphan_source(request, "stage_change", "lead_id");
 	int pipeline = smk_entity_column(smk_entity_find("stage_change"), "pipeline");
 	bool needed[SMK_MAX_COLUMNS] = {false};
@@ -183,11 +225,11 @@ join_changes(const SmkRequest *request, const SmkBinding *lead, StringInfo from)
 	at = smk_source_instant(change, smk_entity_column(change->entity, "at"), "stage_change.at",
 							request->time_zone);
 	smk_orphan_join_folded(
-		request, lead, change,
+		request, records->binding, change,
 		psprintf("max(%s) FILTER (WHERE %s) AS opened_at,\n        max(%s) FILTER (WHERE %s) AS closed_at",
 				 at, stage_is_open(request, change, "stage_change"), at,
 				 stage_is_closed(request, change, "stage_change")),
-		"", needed, from);
+		where_log_tells(records, change), needed, from);
 	return true;
 }
 
@@ -208,7 +250,7 @@ smk_orphan_open_leads(SmkRecords *records)
 
 	initStringInfo(&sql);
 	initStringInfo(&changes);
-	has_changes = join_changes(request, records->binding, &changes);
+	has_changes = join_changes(records, &changes);
 	appendStringInfoString(
 		&sql, "SELECT lead.lead_id, lead.label, lead.owner, lead.stage, lead.created_at, lead.assigned_at");
 	smk_part_append_by(request, "lead.", &sql);
