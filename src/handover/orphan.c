@@ -27,8 +27,8 @@ typedef struct Reasons
 } Reasons;
 
 static const Reasons english = {"no owner", "inactive owner", "owner is a queue", "idle"};
-static const Reasons french = {"sans responsable", "responsable inactif", "le responsable est une file",
-							   "sans activité"};
+static const Reasons french = {"sans responsable", "responsable inactif",
+							   "le responsable est une file d'attente", "sans activité"};
 
 static const SmkRecordSet leads_created = {"leads", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
 static const SmkColumn no_columns[] = {
