@@ -17,6 +17,16 @@
 /* What the judgement reads. */
 static const char *const judged_by[] = {"unqualified", "lost_in_time", "won_in_time"};
 
+/* True where a column is named. */
+static bool
+is_among(const SmkOutput *columns, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(columns[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* SQL for a count of a cell, 0 where nothing that is bound tells. */
 static char *
 count_of(const char *name)
@@ -75,7 +85,8 @@ smk_compile_handover(const SmkRequest *request, const SmkOutput *columns, int co
 		if (strcmp(columns[i].name, JUDGED) != 0)
 			outputs[outputs_count++] = columns[i];
 	for (size_t i = 0; i < lengthof(judged_by); i++)
-		outputs[outputs_count++] = smk_compile_output(request, judged_by[i], "bigint");
+		if (!is_among(columns, count, judged_by[i]))
+			outputs[outputs_count++] = smk_compile_output(request, judged_by[i], "bigint");
 	cells = smk_compile(request, outputs, outputs_count, own_names);
 
 	initStringInfo(&sql);

@@ -8,8 +8,10 @@
 #include "kpi/credit.h"
 #include "kpi/customer.h"
 #include "kpi/lump.h"
+#include "kpi/dimension.h"
 #include "kpi/measure.h"
 #include "kpi/source.h"
+#include "kpi/template.h"
 
 /*
  * A record set of a request over all that holds its entity, as fresh records that nothing was asked of yet:
@@ -138,4 +140,35 @@ smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
 	}
 	return psprintf("SELECT (min(first.at) AT TIME ZONE %s)::date\nFROM (\n    %s) AS first",
 					quote_literal_cstr(whole.time_zone), smk_sql_indent(sql.data, 4));
+}
+
+/* True where every record of the measures that a template names can have a dimension. */
+bool
+smk_template_has_dimension(const SmkRequest *request, const char *template, const SmkBy *by)
+{
+	SmkStatement statement = {.request = request, .spend_entry = smk_config_entered("spend")};
+	ListCell *cell;
+	ListCell *source;
+
+	foreach (cell, smk_template_names(NIL, template))
+	{
+		const SmkColumn *column = smk_kpi_column(request->kpi, lfirst(cell), request->basis);
+
+		if (column == NULL)
+			continue;
+		if (column->aggregate == SMK_RATIO)
+		{
+			if (!smk_template_has_dimension(request, smk_column_template(request->kpi, column), by))
+				return false;
+			continue;
+		}
+		/* The setting says what to do with spend. */
+		if (strcmp(column->records->entity, "spend") == 0 &&
+			strcmp(request->config->spend_without_dimension, "error") != 0)
+			continue;
+		foreach (source, smk_measure_records(&statement, request, column->records))
+			if (!smk_records_have_dimension(lfirst(source), by))
+				return false;
+	}
+	return true;
 }

@@ -12,4 +12,6 @@ extern bool smk_measure_is_available(const SmkStatement *statement, const SmkCol
 extern char *smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set);
 extern bool smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column);
 
+extern bool smk_template_has_dimension(const SmkRequest *request, const char *template, const SmkBy *by);
+
 #endif

@@ -18,6 +18,7 @@
 #include "kpi/dimension.h"
 #include "kpi/lack.h"
 #include "kpi/measure.h"
+#include "kpi/number_text.h"
 #include "kpi/scorecard.h"
 #include "kpi/source.h"
 #include "kpi/statement.h"
@@ -27,7 +28,6 @@
 /* Less than this is no change; a cause makes at least this share of one. */
 #define LEAST_CHANGE 0.01
 #define LEAST_SHARE 0.5
-
 
 /* A row: the KPI, under which name where there is none yet, and by what its change may be explained. */
 typedef struct Line
@@ -75,8 +75,7 @@ typedef struct Words
 	const char *goal_missed;
 	const char *percent;
 	const char *points;
-	char decimal;
-	const char *thousands;
+	const char *language;
 	const char *separator;
 } Words;
 
@@ -104,8 +103,7 @@ static const Words english = {.not_bound = "bind entity %s",
 							  .goal_missed = "goal %s missed",
 							  .percent = "%s %%",
 							  .points = "%s points",
-							  .decimal = '.',
-							  .thousands = ",",
+							  .language = "en",
 							  .separator = "; "};
 
 static const Words french = {.not_bound = "relier l'entité %s",
@@ -133,8 +131,7 @@ static const Words french = {.not_bound = "relier l'entité %s",
 							 .goal_missed = "objectif %s manqué",
 							 .percent = "%s %%",
 							 .points = "%s pts",
-							 .decimal = ',',
-							 .thousands = " ",
+							 .language = "fr",
 							 .separator = " ; "};
 
 /* A figure that may be missing. */
@@ -174,26 +171,7 @@ typedef struct Cause
 static char *
 shown(const Words *words, double number, int decimals)
 {
-	char *plain;
-	int whole;
-	StringInfoData text;
-
-	/* Beyond what a double holds, or so near to it that its percent are. */
-	if (!isfinite(number))
-		return pstrdup(number < 0 ? "-\xE2\x88\x9E" : "\xE2\x88\x9E");
-	plain = psprintf("%.*f", decimals, fabs(number));
-	whole = (int) strcspn(plain, ".");
-	initStringInfo(&text);
-	for (int i = 0; i < whole; i++)
-	{
-		if (i > 0 && (whole - i) % 3 == 0)
-			appendStringInfoString(&text, words->thousands);
-		appendStringInfoChar(&text, plain[i]);
-	}
-	if (decimals > 0)
-		appendStringInfo(&text, "%c%s", words->decimal, plain + whole + 1);
-	/* What is rounded to nothing has no sign. */
-	return number < 0 && strspn(plain, "0.") < strlen(plain) ? psprintf("-%s", text.data) : text.data;
+	return smk_number_text(words->language, number, decimals);
 }
 
 /* True for what people read in percent, and its changes in points. */
@@ -369,37 +347,6 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 	}
 }
 
-/* True where every record of the measures that a template names can have a dimension. */
-static bool
-template_has_dimension(const SmkRequest *request, const char *template, const SmkBy *by)
-{
-	SmkStatement statement = {.request = request, .spend_entry = smk_config_entered("spend")};
-	ListCell *cell;
-	ListCell *source;
-
-	foreach (cell, smk_template_names(NIL, template))
-	{
-		const SmkColumn *column = smk_kpi_column(request->kpi, lfirst(cell), request->basis);
-
-		if (column == NULL)
-			continue;
-		if (column->aggregate == SMK_RATIO)
-		{
-			if (!template_has_dimension(request, smk_column_template(request->kpi, column), by))
-				return false;
-			continue;
-		}
-		/* The setting says what to do with spend. */
-		if (strcmp(column->records->entity, "spend") == 0 &&
-			strcmp(request->config->spend_without_dimension, "error") != 0)
-			continue;
-		foreach (source, smk_measure_records(&statement, request, column->records))
-			if (!smk_records_have_dimension(lfirst(source), by))
-				return false;
-	}
-	return true;
-}
-
 /* True where a filter leaves but one value of a dimension. */
 static bool
 is_fixed(const SmkRequest *request, const SmkBy *by)
@@ -430,7 +377,7 @@ pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *col
 	{
 		SmkBy *by = smk_request_by(request->config, line->dimensions[i]);
 
-		if (!is_fixed(request, by) && template_has_dimension(request, template, by))
+		if (!is_fixed(request, by) && smk_template_has_dimension(request, template, by))
 			return by;
 	}
 	return NULL;
@@ -446,7 +393,7 @@ lacking_dimension(const SmkRequest *request, const SmkColumn *column)
 	{
 		const SmkBy *by = ((SmkFilter *) lfirst(cell))->by;
 
-		if (!template_has_dimension(request, smk_column_template(request->kpi, column), by))
+		if (!smk_template_has_dimension(request, smk_column_template(request->kpi, column), by))
 			return by;
 	}
 	return NULL;
@@ -461,7 +408,7 @@ is_lacking_of_spend(const SmkRequest *request, const SmkColumn *column, const Sm
 
 	config.spend_without_dimension = "none";
 	tolerant.config = &config;
-	return template_has_dimension(&tolerant, smk_column_template(request->kpi, column), by);
+	return smk_template_has_dimension(&tolerant, smk_column_template(request->kpi, column), by);
 }
 
 /* Entities as people list them: a, b or c; palloc'd. */
@@ -493,8 +440,8 @@ figure_of(const SmkColumn *column, double numerator, double denominator)
  * The name under which people know an owner or an account, where its entity has one; else the value, the
  * missing one with its dimension.
  */
-static char *
-label_of(const SmkRequest *request, const SmkBy *by, char *value)
+char *
+smk_value_label(const SmkRequest *request, const SmkBy *by, char *value)
 {
 	SmkBinding *binding = strcmp(by->name, "owner") == 0 || strcmp(by->name, "account") == 0
 							  ? smk_config_binding(request->config, by->name)
@@ -582,7 +529,7 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		cause->name = SPI_getvalue(table->vals[row], table->tupdesc, 3);
 	}
 	if (best > 0)
-		cause->name = label_of(whole, by, cause->name);
+		cause->name = smk_value_label(whole, by, cause->name);
 	return best > 0;
 }
 
@@ -733,8 +680,8 @@ unit_name(const SmkRequest *request, SmkUnit unit)
 	}
 }
 
-SMK_ROW_TYPE(scorecard_row, INT4OID, TEXTOID, TEXTOID, NUMERICOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID,
-			 FLOAT8OID, NUMERICOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID);
+SMK_ROW_TYPE(scorecard_row, INT4OID, TEXTOID, TEXTOID, NUMERICOID, TEXTOID, NUMERICOID, NUMERICOID,
+			 NUMERICOID, FLOAT8OID, NUMERICOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID);
 
 /* The row of a KPI. */
 static void

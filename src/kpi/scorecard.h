@@ -16,6 +16,7 @@ typedef struct SmkScorecard
 	const char *options; /* of the statements to run next: begun by a comma, or empty */
 } SmkScorecard;
 
+extern char *smk_value_label(const SmkRequest *request, const SmkBy *by, char *value);
 extern void smk_scorecard_run(ReturnSetInfo *rsinfo, const SmkScorecard *card);
 
 #endif

@@ -17,3 +17,7 @@ select smarketing.map_stage(l, s::smarketing.funnel_stage) from (values ('New','
 select smarketing.map_value('channel',l,v) from (values ('google / cpc','Google Ads'),('linkedin','LinkedIn Ads'),('facebook','Meta Ads'),('webinar','Events'),('newsletter','Email'),('partner','Partners'),('referral','Partners')) x(l,v);
 select smarketing.map_value('kind',l,v) from (values ('New business','new'),('Upsell','upsell'),('Cross-sell','cross_sell'),('Renewal','renewal')) x(l,v);
 select smarketing.bind('activity','crm.activity','{"lead_id":"contact_id","at":"happened_at","kind":"type","owner":"rep_id","is_automatic":"by_robot"}', time_zone => 'UTC');
+select smarketing.define_calendar('office','Europe/Paris','{"mon":["09:00-18:00"],"tue":["09:00-18:00"],"wed":["09:00-18:00"],"thu":["09:00-18:00"],"fri":["09:00-18:00"]}','{2024-12-25,2025-01-01,2025-04-21,2025-05-01,2025-12-25,2026-01-01,2026-04-06,2026-05-01}');
+select smarketing.define_score(k,k,p,h) from (values ('demo_request',50,null::interval),('meeting',30,null),('email',10,interval '30 days')) x(k,p,h);
+select smarketing.define_sla('demo called back','demo_request','call|meeting','30 minutes','office');
+select smarketing.define_sla('hot lead called','score>=60','call|meeting','24 hours');

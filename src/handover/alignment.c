@@ -1,0 +1,637 @@
+/*
+ * alignment.c: are the teams aligned, and if not, whose side is weak: signals of both sides, each with what
+ * it is, what it was, its goal and one sentence, and a verdict over them. Every figure is that of handover(),
+ * of response_times() or of orphaned_leads().
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "handover/alignment.h"
+#include "handover/sla.h"
+#include "kpi/handover.h"
+#include "kpi/measure.h"
+#include "kpi/number_text.h"
+#include "kpi/scorecard.h"
+#include "kpi/shift.h"
+#include "kpi/statement.h"
+#include "row.h"
+
+/* By how many standard errors a share is another one, and from how many leads on one is looked at. */
+#define SURELY 3.0
+#define FEW SMK_HANDOVER_FEW
+/* A count that fell by more than this is weak. */
+#define MOST_FALL 0.2
+/* The share of answers that have to come in time, where nothing else is told. */
+#define LEAST_COMPLIANCE 0.8
+/* How many channels and reps are named, and how many reasons of a side the verdict gives. */
+#define MOST_NAMED 5
+#define MOST_REASONS 3
+
+typedef enum Side
+{
+	SIDE_NONE = 0,
+	SIDE_MARKETING = 1,
+	SIDE_SALES = 2,
+	SIDE_BOTH = 3,
+	SIDE_FEW = 4
+} Side;
+
+static const char *const side_names[] = {"none", "marketing", "sales", "both", "too few"};
+
+/* A metric of the handover as a signal. */
+typedef struct MetricSignal
+{
+	const char *name;
+	const char *metric;
+	Side side;	  /* which is weak where it is bad; none: it is told alone */
+	double limit; /* it is bad beyond this share, where it has no goal; 0: no such limit */
+	const char *weak_en;
+	const char *weak_fr;
+} MetricSignal;
+
+static const MetricSignal metric_signals[] = {
+	{"leads_handed_over", "mqls", SIDE_MARKETING, 0, "marketing hands over too few leads",
+	 "le marketing transmet trop peu de leads"},
+	{"acceptance", "acceptance_rate", SIDE_MARKETING, 0, "sales accepts too few of what it gets",
+	 "les ventes acceptent trop peu de ce qu'elles reçoivent"},
+	{"rejection", "rejection_rate", SIDE_MARKETING, 0, "sales rejects too many leads",
+	 "les ventes rejettent trop de leads"},
+	{"ignored", "ignored_rate", SIDE_SALES, 0.05, "nobody takes care of too many leads",
+	 "personne ne s'occupe de trop de leads"},
+	{"late", "late_rate", SIDE_SALES, 0.2, "too many leads are answered late",
+	 "trop de leads sont traités en retard"},
+	{"conversion", "conversion_rate", SIDE_SALES, 0, "sales wins too few of the leads it accepts",
+	 "les ventes gagnent trop peu des leads acceptés"},
+	{"time_to_sql", "median_hours_to_sql", SIDE_NONE, 0, "", ""}};
+
+/* The words of a language. */
+typedef struct Words
+{
+	const char *language;
+	const char *aligned;
+	const char *not_aligned;
+	const char *few;
+	const char *marketing_is;
+	const char *sales_is;
+	const char *joined;
+	const char *no_previous;
+	const char *steady;
+	const char *points;
+	const char *percent;
+	const char *goal_met;
+	const char *goal_missed;
+	const char *beyond;
+	const char *top_reason;
+	const char *badly_qualified; /* name, share, share of all */
+	const char *badly_closed;
+	const char *qualified_short;
+	const char *closed_short;
+	const char *in_time;
+	const char *orphans;
+	const char *verdict_label;
+	const char *channel_label;
+	const char *owner_label;
+	const char *rule_label;
+	const char *orphan_label;
+} Words;
+
+static const Words english = {
+	.language = "en",
+	.aligned = "aligned: neither side is weak",
+	.not_aligned = "not aligned: ",
+	.few = "too few leads to tell: %s handed over, %d needed",
+	.marketing_is = "marketing is weak (%s)",
+	.sales_is = "sales is weak (%s)",
+	.joined = " and ",
+	.no_previous = "nothing to compare with yet",
+	.steady = "as before",
+	.points = "%s%s points",
+	.percent = "%s%s %%",
+	.goal_met = "goal %s met",
+	.goal_missed = "goal %s missed",
+	.beyond = "more than %s",
+	.top_reason = "above all: %s",
+	.badly_qualified = "badly qualified: sales disqualified %s of its leads, %s of all",
+	.badly_closed = "badly closed: %s of the leads accepted in time were lost, %s of all",
+	.qualified_short = "%s badly qualified",
+	.closed_short = "%s closes badly",
+	.in_time = "%s of %s answered in time",
+	.orphans = "open leads that nobody handles now",
+	.verdict_label = "Are the teams aligned?",
+	.channel_label = "Channel %s",
+	.owner_label = "Rep %s",
+	.rule_label = "SLA %s",
+	.orphan_label = "Orphaned leads"};
+
+static const Words french = {
+	.language = "fr",
+	.aligned = "alignées : aucun côté n'est faible",
+	.not_aligned = "pas alignées : ",
+	.few = "trop peu de leads pour le dire : %s transmis, il en faut %d",
+	.marketing_is = "le marketing est faible (%s)",
+	.sales_is = "les ventes sont faibles (%s)",
+	.joined = " et ",
+	.no_previous = "rien encore à quoi comparer",
+	.steady = "comme avant",
+	.points = "%s%s pts",
+	.percent = "%s%s %%",
+	.goal_met = "objectif %s atteint",
+	.goal_missed = "objectif %s manqué",
+	.beyond = "plus de %s",
+	.top_reason = "surtout : %s",
+	.badly_qualified = "mal qualifiés : les ventes ont disqualifié %s de ses leads, %s de tous",
+	.badly_closed = "mal conclus : %s des leads acceptés à temps ont été perdus, %s de tous",
+	.qualified_short = "%s mal qualifié",
+	.closed_short = "%s conclut mal",
+	.in_time = "%s sur %s traités à temps",
+	.orphans = "leads ouverts dont personne ne s'occupe maintenant",
+	.verdict_label = "Les équipes sont-elles alignées ?",
+	.channel_label = "Canal %s",
+	.owner_label = "Commercial %s",
+	.rule_label = "SLA %s",
+	.orphan_label = "Leads orphelins"};
+
+/* A row of the result. */
+typedef struct Signal
+{
+	const char *name;
+	const char *label;
+	Datum value; /* of type numeric, as previous and goal */
+	bool has_value;
+	Datum previous;
+	bool has_previous;
+	Datum goal;
+	bool has_goal;
+	const char *unit;
+	Side side;
+	const char *reading;
+	const char *reason; /* what the verdict says of it; NULL: its reading */
+} Signal;
+
+/* What is looked at, and the signals found. */
+typedef struct Alignment
+{
+	SmkConfig *config;
+	SmkRequest *request;
+	const Words *words;
+	bool is_french;
+	List *signals; /* of Signal */
+	double leads;
+} Alignment;
+
+/* A numeric of the row that was fetched, by its position from 1 on; false where it is NULL. */
+static bool
+fetch_numeric(int column, Datum *value, double *number)
+{
+	bool is_null;
+
+	*number = 0;
+	*value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &is_null);
+	if (!is_null)
+		*number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, *value));
+	return !is_null;
+}
+
+/* A number of a row, 0 where it is NULL. */
+static double
+fetch_count(uint64 row, const char *column)
+{
+	char *text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+							  SPI_fnumber(SPI_tuptable->tupdesc, column));
+
+	return text ? strtod(text, NULL) : 0;
+}
+
+static Signal *
+add_signal(Alignment *alignment, const char *name, const char *label, const char *unit)
+{
+	Signal *signal = palloc0(sizeof(Signal));
+
+	signal->name = name;
+	signal->label = label;
+	signal->unit = unit;
+	alignment->signals = lappend(alignment->signals, signal);
+	return signal;
+}
+
+static Datum
+numeric_of(double number)
+{
+	return DirectFunctionCall1(float8_numeric, Float8GetDatum(number));
+}
+
+/* A figure as people read it. */
+static char *
+figure_text(const Words *words, const char *unit, double number)
+{
+	if (strcmp(unit, "rate") == 0)
+		return smk_percent_text(words->language, number);
+	return smk_number_text(words->language, number, strcmp(unit, "count") == 0 ? 0 : 1);
+}
+
+/* Appends a part of a reading. */
+static void
+say(StringInfo reading, const char *part)
+{
+	appendStringInfo(reading, "%s%s", reading->len ? "; " : "", part);
+}
+
+/* How a figure changed, in words. */
+static char *
+change_text(const Words *words, const char *unit, double now, double before)
+{
+	bool is_rate = strcmp(unit, "rate") == 0;
+	double change = is_rate ? (now - before) * 100 : before != 0 ? (now - before) / before * 100 : 0;
+	char *size = smk_number_text(words->language, fabs(change), 1);
+
+	if (strspn(size, "0.,") == strlen(size))
+		return pstrdup(words->steady);
+	return psprintf(is_rate ? words->points : words->percent, change < 0 ? "-" : "+", size);
+}
+
+/*
+ * True where a figure is worse than it was by more than chance: a share by three standard errors of the
+ * difference, a count likewise and by more than a fifth.
+ */
+static bool
+is_surely_worse(bool higher_is_better, bool is_rate, double some, double all, double some_before,
+				double all_before)
+{
+	double sign = higher_is_better ? -1 : 1;
+	double share;
+
+	if (!is_rate)
+		return sign * (some - some_before) > SURELY * sqrt(some + some_before) &&
+			   sign * (some - some_before) > MOST_FALL * some_before;
+	if (all < FEW || all_before < FEW)
+		return false;
+	share = (some + some_before) / (all + all_before);
+	return sign * (some / all - some_before / all_before) >
+		   SURELY * sqrt(share * (1 - share) * (1 / all + 1 / all_before));
+}
+
+/* The columns of the statement for a metric. */
+#define METRIC_OUTPUTS 7
+
+/* Reads the metrics of the handover with what they were and what they were to be, in one statement. */
+static void
+read_metrics(Alignment *alignment)
+{
+	const Words *words = alignment->words;
+	SmkRequest *request = alignment->request;
+	SmkOutput outputs[METRIC_OUTPUTS * lengthof(metric_signals) + 1];
+	int count = 0;
+	char *reason;
+
+	for (size_t i = 0; i < lengthof(metric_signals); i++)
+	{
+		const SmkColumn *column = smk_kpi_column(request->kpi, metric_signals[i].metric, NULL);
+		const char *names[3] = {column->name, column->numerator, column->denominator};
+
+		for (int n = 0; n < 3; n++)
+		{
+			const SmkColumn *part = names[n] ? smk_kpi_column(request->kpi, names[n], NULL) : NULL;
+
+			outputs[count] = (SmkOutput){psprintf("now_%d_%d", (int) i, n),
+										 part ? smk_column_template(request->kpi, part) : NULL, "numeric"};
+			count++;
+			outputs[count] = (SmkOutput){psprintf("before_%d_%d", (int) i, n),
+										 part ? psprintf("[previous:%s]", part->name) : NULL, "numeric"};
+			count++;
+		}
+		outputs[count] =
+			(SmkOutput){psprintf("goal_%d", (int) i), psprintf("[goal:%s]", column->name), "numeric"};
+		count++;
+	}
+	outputs[count++] = smk_compile_output(request, "top_reject_reason", "text");
+	smk_statement_run(smk_compile(request, outputs, count, true), NULL, "alignment");
+	if (SPI_tuptable->numvals == 0)
+		return;
+	reason = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2 + count);
+	for (size_t i = 0; i < lengthof(metric_signals); i++)
+	{
+		const MetricSignal *metric = &metric_signals[i];
+		const SmkColumn *column = smk_kpi_column(request->kpi, metric->metric, NULL);
+		const SmkLabel *label =
+			smk_label_find(alignment->is_french ? smk_labels_fr : smk_labels_en, request->kpi, column);
+		bool is_rate = column->unit == SMK_UNIT_RATE;
+		/* After period_start and is_partial. */
+		int first = 3 + METRIC_OUTPUTS * (int) i;
+		Signal *signal = add_signal(alignment, metric->name, label->label,
+									is_rate							 ? "rate"
+									: column->unit == SMK_UNIT_HOURS ? "hours"
+																	 : "count");
+		double figures[METRIC_OUTPUTS];
+		Datum ignored;
+		StringInfoData reading;
+		bool is_weak;
+
+		initStringInfo(&reading);
+		signal->has_value = fetch_numeric(first, &signal->value, &figures[0]);
+		signal->has_previous = fetch_numeric(first + 1, &signal->previous, &figures[1]);
+		for (int n = 2; n < METRIC_OUTPUTS - 1; n++)
+			(void) fetch_numeric(first + n, &ignored, &figures[n]);
+		signal->has_goal = fetch_numeric(first + 6, &signal->goal, &figures[6]);
+		if (i == 0)
+			alignment->leads = figures[0];
+		if (!signal->has_value)
+		{
+			signal->reading = words->no_previous;
+			continue;
+		}
+		say(&reading, signal->has_previous ? change_text(words, signal->unit, figures[0], figures[1])
+										   : words->no_previous);
+		if (signal->has_goal)
+		{
+			is_weak = column->higher_is_better ? figures[0] < figures[6] : figures[0] > figures[6];
+			say(&reading, psprintf(is_weak ? words->goal_missed : words->goal_met,
+								   figure_text(words, signal->unit, figures[6])));
+		}
+		else
+		{
+			is_weak = signal->has_previous &&
+					  is_surely_worse(column->higher_is_better, is_rate, is_rate ? figures[2] : figures[0],
+									  figures[4], is_rate ? figures[3] : figures[1], figures[5]);
+			if (metric->limit > 0 && figures[0] > metric->limit && figures[4] >= FEW)
+			{
+				is_weak = true;
+				say(&reading, psprintf(words->beyond, figure_text(words, signal->unit, metric->limit)));
+			}
+		}
+		if (is_weak && metric->side != SIDE_NONE)
+		{
+			signal->side = metric->side;
+			signal->reason = alignment->is_french ? metric->weak_fr : metric->weak_en;
+			say(&reading, signal->reason);
+		}
+		if (strcmp(metric->name, "rejection") == 0 && reason)
+			say(&reading, psprintf(words->top_reason, reason));
+		signal->reading = reading.data;
+	}
+}
+
+/* One that is worse than all, with the shares. */
+typedef struct Weak
+{
+	char *value;
+	double share;
+	double whole;
+} Weak;
+
+/* Adds a signal for each value of a dimension whose leads are badly qualified, or badly closed. */
+static void
+read_dimension(Alignment *alignment, const char *dimension, const char *name, Side side, const char *label)
+{
+	static const char *const columns[] = {"mqls",		 "waiting",		 "ignored",
+										  "unqualified", "lost_in_time", "won_in_time"};
+	const Words *words = alignment->words;
+	SmkRequest request = *alignment->request;
+	SmkBy *by = smk_request_by(request.config, dimension);
+	SmkOutput outputs[lengthof(columns) + 1];
+	bool is_marketing = side == SIDE_MARKETING;
+	double sums[2] = {0};
+	List *weak = NIL;
+	ListCell *cell;
+
+	if (!smk_template_has_dimension(&request, "[mqls]", by))
+		return;
+	request.by = list_make1(by);
+	for (size_t i = 0; i < lengthof(columns); i++)
+		outputs[i] = smk_compile_output(&request, columns[i], "bigint");
+	outputs[lengthof(columns)] = (SmkOutput){"weak_side", NULL, "text"};
+	smk_statement_run(smk_compile_handover(&request, outputs, lengthof(outputs), false), NULL, "alignment");
+	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
+	{
+		char *of = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+								SPI_fnumber(SPI_tuptable->tupdesc, "weak_side"));
+		double some = fetch_count(row, is_marketing ? "unqualified" : "lost_in_time");
+		double all = is_marketing ? fetch_count(row, "mqls") - fetch_count(row, "waiting") -
+										fetch_count(row, "ignored")
+								  : some + fetch_count(row, "won_in_time");
+
+		sums[0] += some;
+		sums[1] += all;
+		if (strcmp(of, side_names[side]) == 0 || strcmp(of, side_names[SIDE_BOTH]) == 0)
+		{
+			Weak *one = palloc(sizeof(Weak));
+
+			one->value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3);
+			one->share = some / all;
+			weak = lappend(weak, one);
+		}
+	}
+	/* They come in the order of their names; the worst are named where there are many. */
+	while (list_length(weak) > MOST_NAMED)
+	{
+		Weak *least = linitial(weak);
+
+		foreach (cell, weak)
+			if (((Weak *) lfirst(cell))->share < least->share)
+				least = lfirst(cell);
+		weak = list_delete_ptr(weak, least);
+	}
+	foreach (cell, weak)
+	{
+		const Weak *one = lfirst(cell);
+		char *shown = smk_value_label(&request, by, one->value);
+		Signal *signal = add_signal(alignment, name, psprintf(label, shown), "rate");
+
+		signal->has_value = true;
+		signal->value = numeric_of(one->share);
+		signal->side = side;
+		signal->reading = psprintf(is_marketing ? words->badly_qualified : words->badly_closed,
+								   smk_percent_text(words->language, one->share),
+								   smk_percent_text(words->language, sums[0] / sums[1]));
+		signal->reason = psprintf(is_marketing ? words->qualified_short : words->closed_short, shown);
+	}
+}
+
+/* The compliance with an SLA rule over a range: -1 where nothing was to be answered. */
+static double
+compliance_of(const SmkRequest *range, const char *filter, const char *rule, double *in_time, double *all)
+{
+	smk_statement_run(
+		psprintf("SELECT sum(t.in_time) AS in_time, sum(t.in_time + t.late + t.unanswered) AS judged\n"
+				 "FROM smarketing.response_times(%s, %s, 'all', '{}', %s, %s) AS t\nWHERE t.rule = %s",
+				 range->has_since ? quote_literal_cstr(timestamptz_to_str(range->since)) : "NULL",
+				 quote_literal_cstr(timestamptz_to_str(range->until)), filter,
+				 quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone)),
+				 quote_literal_cstr(rule)),
+		NULL, "alignment");
+	*in_time = fetch_count(0, "in_time");
+	*all = fetch_count(0, "judged");
+	return *all > 0 ? *in_time / *all : -1;
+}
+
+/* Adds a signal for each SLA rule. */
+static void
+read_rules(Alignment *alignment, const char *filter)
+{
+	const Words *words = alignment->words;
+	SmkRequest *request = alignment->request;
+	ListCell *cell;
+
+	if (smk_config_binding(alignment->config, "activity") == NULL)
+		return;
+	foreach (cell, smk_sla_rules())
+	{
+		const SmkSlaRule *rule = lfirst(cell);
+		Signal *signal = add_signal(alignment, "response", psprintf(words->rule_label, rule->name), "rate");
+		List *before = request->has_since ? smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false) : NIL;
+		StringInfoData reading;
+		double in_time;
+		double all;
+		double share = compliance_of(request, filter, rule->name, &in_time, &all);
+
+		initStringInfo(&reading);
+		signal->reading = words->no_previous;
+		if (share < 0)
+			continue;
+		signal->has_value = true;
+		signal->value = numeric_of(share);
+		say(&reading, psprintf(words->in_time, smk_number_text(words->language, in_time, 0),
+							   smk_number_text(words->language, all, 0)));
+		if (before)
+		{
+			double in_time_before;
+			double all_before;
+			double share_before = compliance_of(((SmkShifted *) linitial(before))->request, filter,
+												rule->name, &in_time_before, &all_before);
+
+			signal->has_previous = share_before >= 0;
+			if (signal->has_previous)
+			{
+				signal->previous = numeric_of(share_before);
+				say(&reading, change_text(words, "rate", share, share_before));
+			}
+		}
+		if (share < LEAST_COMPLIANCE && all >= FEW)
+		{
+			signal->side = SIDE_SALES;
+			signal->reason = psprintf("%s: %s", signal->label,
+									  psprintf(words->in_time, smk_number_text(words->language, in_time, 0),
+											   smk_number_text(words->language, all, 0)));
+		}
+		signal->reading = reading.data;
+	}
+}
+
+/* Adds the number of open leads that nobody handles now. */
+static void
+read_orphans(Alignment *alignment)
+{
+	Signal *signal = add_signal(alignment, "orphaned", alignment->words->orphan_label, "count");
+
+	smk_statement_run("SELECT count(*) AS leads FROM smarketing.orphaned_leads()", NULL, "alignment");
+	signal->has_value = true;
+	signal->value = numeric_of(fetch_count(0, "leads"));
+	signal->reading = alignment->words->orphans;
+}
+
+/* The reasons why a side is weak, the first few; NULL: it is not. */
+static char *
+reasons_of(const Alignment *alignment, Side side)
+{
+	StringInfoData reasons;
+	int count = 0;
+	ListCell *cell;
+
+	initStringInfo(&reasons);
+	foreach (cell, alignment->signals)
+	{
+		const Signal *signal = lfirst(cell);
+
+		if ((signal->side & side) == 0 || count++ >= MOST_REASONS)
+			continue;
+		appendStringInfo(&reasons, "%s%s", reasons.len ? ", " : "", signal->reason);
+	}
+	if (count > MOST_REASONS)
+		appendStringInfoString(&reasons, ", ...");
+	return count ? reasons.data : NULL;
+}
+
+/* The verdict over all signals, as the first one. */
+static void
+judge(Alignment *alignment)
+{
+	const Words *words = alignment->words;
+	Signal *verdict = palloc0(sizeof(Signal));
+	char *marketing = reasons_of(alignment, SIDE_MARKETING);
+	char *sales = reasons_of(alignment, SIDE_SALES);
+
+	verdict->name = "overall";
+	verdict->label = words->verdict_label;
+	if (alignment->leads < FEW)
+	{
+		verdict->side = SIDE_FEW;
+		verdict->reading = psprintf(words->few, smk_number_text(words->language, alignment->leads, 0), FEW);
+	}
+	else if (marketing == NULL && sales == NULL)
+		verdict->reading = words->aligned;
+	else
+	{
+		verdict->side = (marketing ? SIDE_MARKETING : 0) | (sales ? SIDE_SALES : 0);
+		verdict->reading = psprintf(
+			"%s%s%s%s", words->not_aligned, marketing ? psprintf(words->marketing_is, marketing) : "",
+			marketing && sales ? words->joined : "", sales ? psprintf(words->sales_is, sales) : "");
+	}
+	alignment->signals = lcons(verdict, alignment->signals);
+}
+
+SMK_ROW_TYPE(alignment_row, TEXTOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID);
+
+/* Hands the signals on as rows. */
+static void
+put_signals(const Alignment *alignment, ReturnSetInfo *result)
+{
+	ListCell *cell;
+
+	foreach (cell, alignment->signals)
+	{
+		const Signal *signal = lfirst(cell);
+		Datum values[8];
+		bool nulls[8] = {
+			false, false, !signal->has_value, !signal->has_previous, !signal->has_goal, signal->unit == NULL};
+
+		values[0] = CStringGetTextDatum(signal->name);
+		values[1] = CStringGetTextDatum(signal->label);
+		values[2] = signal->value;
+		values[3] = signal->previous;
+		values[4] = signal->goal;
+		values[5] = nulls[5] ? (Datum) 0 : CStringGetTextDatum(signal->unit);
+		values[6] = CStringGetTextDatum(side_names[signal->side]);
+		values[7] = CStringGetTextDatum(signal->reading);
+		smk_row_put(&alignment_row, result, values, nulls);
+	}
+}
+
+/*
+ * Looks at the range of a request over the handover and puts a row a signal, the verdict first. The filter is
+ * SQL for the argument as it was given.
+ */
+void
+smk_alignment_run(ReturnSetInfo *result, SmkConfig *config, SmkRequest *request, const char *language,
+				  const char *filter, bool is_filtered)
+{
+	Alignment alignment = {0};
+
+	alignment.config = config;
+	alignment.request = request;
+	alignment.is_french = strcmp(language, "fr") == 0;
+	alignment.words = alignment.is_french ? &french : &english;
+	read_metrics(&alignment);
+	read_rules(&alignment, filter);
+	if (!is_filtered)
+		read_orphans(&alignment);
+	read_dimension(&alignment, "channel", "channel", SIDE_MARKETING, alignment.words->channel_label);
+	read_dimension(&alignment, "owner", "rep", SIDE_SALES, alignment.words->owner_label);
+	judge(&alignment);
+	put_signals(&alignment, result);
+}
