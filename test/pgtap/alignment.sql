@@ -1,0 +1,104 @@
+-- The verdict over both teams: signals by hand, against their KPI functions, in both languages, and on the sample CRM.
+SET client_min_messages = warning;
+SET TimeZone = 'UTC';
+CREATE EXTENSION smarketing;
+SELECT plan(32);
+
+CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, mql timestamptz, sal timestamptz, out_at timestamptz, reason text, source text, rep text);
+CREATE TABLE deal (id bigint PRIMARY KEY, lead bigint, created timestamptz, closed timestamptz, won boolean);
+CREATE TABLE done (lead bigint, at timestamptz, kind text, robot boolean);
+CREATE TABLE goal (metric text, starts_on date, period text, value numeric);
+\o /dev/null
+SELECT smarketing.configure('time_zone', 'UTC');
+\o
+SELECT throws_ok($$SELECT * FROM smarketing.alignment()$$, '55000', 'handover needs entity "lead", which is not bound');
+\o /dev/null
+SELECT smarketing.bind('lead', 'lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql", "sal_at": "sal", "disqualified_at": "out_at", "disqualified_reason": "reason", "channel": "source", "owner": "rep"}');
+SELECT smarketing.bind('opportunity', 'deal', '{"opportunity_id": "id", "lead_id": "lead", "created_at": "created", "closed_at": "closed", "won": "won"}');
+SELECT smarketing.bind('activity', 'done', '{"lead_id": "lead", "is_automatic": "robot"}');
+SELECT smarketing.bind('goal', 'goal');
+\o
+PREPARE signals AS SELECT signal, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01');
+SELECT results_eq($$SELECT signal, weak_side, reading FROM smarketing.alignment('2026-02-01', '2026-03-01') LIMIT 1$$, $$VALUES ('overall', 'too few', 'too few leads to tell: 0 handed over, 20 needed')$$, 'no leads, no verdict');
+SELECT results_eq($$SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": "fr"}') LIMIT 1$$, $$VALUES ('trop peu de leads pour le dire : 0 transmis, il en faut 20')$$, 'in French');
+
+-- Two months alike: 200 leads each of two channels and two reps, of whom a tenth is rejected; all are answered, half of the accepted are won.
+INSERT INTO lead SELECT 1000 * m + n, t, t, CASE WHEN n % 10 > 0 THEN t + interval '1 hour' END, CASE WHEN n % 10 = 0 THEN t + interval '2 hours' END, 'budget', CASE WHEN n % 2 = 0 THEN 'Fair' ELSE 'Ads' END, CASE WHEN n % 4 < 2 THEN 'Ann' ELSE 'Bob' END
+FROM generate_series(1, 2) AS m, generate_series(1, 200) AS n, LATERAL (SELECT make_timestamptz(2026, m, 1 + n % 27, 9, 0, 0)) AS v (t);
+UPDATE lead SET sal = NULL, out_at = created + interval '2 hours' WHERE id % 20 = 5;
+UPDATE lead SET sal = created + interval '1 hour', out_at = NULL WHERE id % 20 = 10;
+INSERT INTO deal SELECT id, id, sal, sal + interval '3 days', id % 3 > 0 FROM lead WHERE sal IS NOT NULL;
+SELECT results_eq('signals', $$VALUES ('overall', 'none'), ('leads_handed_over', 'none'), ('acceptance', 'none'), ('rejection', 'none'), ('ignored', 'none'), ('late', 'none'), ('conversion', 'none'), ('time_to_sql', 'none'), ('orphaned', 'none')$$, 'teams that are aligned');
+SELECT is((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') LIMIT 1), 'aligned: neither side is weak', 'and say so');
+SELECT results_eq($$SELECT signal, round(value, 12), round(previous, 12) FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE unit = 'rate' OR signal = 'leads_handed_over'$$,
+    $$SELECT v.signal, round((to_jsonb(h) ->> v.metric)::numeric, 12), round((to_jsonb(b) ->> v.metric)::numeric, 12) FROM smarketing.handover('2026-02-01', '2026-03-01', 'all') AS h, smarketing.handover('2026-01-04', '2026-02-01', 'all') AS b,
+        (VALUES (1, 'leads_handed_over', 'mqls'), (2, 'acceptance', 'acceptance_rate'), (3, 'rejection', 'rejection_rate'), (4, 'ignored', 'ignored_rate'), (5, 'late', 'late_rate'), (6, 'conversion', 'conversion_rate')) AS v (n, signal, metric) ORDER BY v.n$$, 'figures are those of handover(), of the range and the one before');
+SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'rejection'), 'above all: budget', 'with the top reason');
+
+-- A goal decides where there is one.
+INSERT INTO goal VALUES ('handover.acceptance_rate', '2026-02-01', 'month', 0.95), ('handover.late_rate', '2026-02-01', 'month', 0.5);
+SELECT results_eq($$SELECT signal, goal, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE goal IS NOT NULL OR signal = 'overall'$$, $$VALUES ('overall', NULL::numeric, 'marketing'), ('acceptance', 0.95, 'marketing'), ('late', 0.5, 'none')$$, 'a goal that is missed, and one that is met');
+SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'acceptance'), 'goal 95\.0 % missed; sales accepts too few of what it gets$', 'in words');
+SELECT is((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": "fr"}') LIMIT 1), 'pas alignées : le marketing est faible (les ventes acceptent trop peu de ce qu''elles reçoivent)', 'in French');
+TRUNCATE goal;
+
+-- Marketing: one channel of which sales disqualifies more.
+BEGIN;
+UPDATE lead SET out_at = sal + interval '2 days' WHERE source = 'Ads' AND sal IS NOT NULL AND id % 3 = 0 AND created >= '2026-02-01';
+SELECT results_eq($$SELECT signal, label, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE weak_side <> 'none'$$, $$VALUES ('overall', 'Are the teams aligned?', 'marketing'), ('channel', 'Channel Ads', 'marketing')$$, 'a channel that is badly qualified');
+SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') LIMIT 1), '^not aligned: marketing is weak \(Ads badly qualified\)$', 'is named');
+SELECT results_eq($$SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'channel'$$,
+    $$SELECT format('badly qualified: sales disqualified %s %% of its leads, %s %% of all', round(100.0 * count(out_at) FILTER (WHERE source = 'Ads') / count(*) FILTER (WHERE source = 'Ads'), 1), round(100.0 * count(out_at) / count(*), 1)) FROM lead WHERE created >= '2026-02-01'$$, 'with its share and that of all');
+SELECT set_eq($$SELECT record_id FROM smarketing.kpi_rows('handover.mqls', '2026-02-01', '2026-03-01', '{"channel": "Ads"}')$$, $$SELECT id::text FROM lead WHERE source = 'Ads' AND created >= '2026-02-01'$$, 'and traced back to its leads');
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01', '{"channel": "Fair"}') LIMIT 1$$, $$VALUES ('none')$$, 'a filter leaves it out');
+ROLLBACK;
+
+-- Sales: one rep who loses more; leads that nobody handles; late answers.
+BEGIN;
+UPDATE deal SET won = false FROM lead AS l WHERE l.id = deal.lead AND l.rep = 'Bob' AND l.created >= '2026-02-01' AND l.id % 5 > 0;
+SELECT results_eq($$SELECT signal, label, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal IN ('overall', 'rep')$$, $$VALUES ('overall', 'Are the teams aligned?', 'sales'), ('rep', 'Rep Bob', 'sales')$$, 'a rep who closes badly');
+CREATE TABLE rep (name text, shown text);
+INSERT INTO rep VALUES ('Bob', 'Robert Roe');
+\o /dev/null
+SELECT smarketing.bind('owner', 'rep', '{"owner": "name", "label": "shown"}');
+\o
+SELECT is((SELECT label FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'rep'), 'Rep Robert Roe', 'by the name of the owner entity');
+ROLLBACK;
+BEGIN;
+UPDATE lead SET sal = NULL, out_at = NULL WHERE id % 8 = 0 AND created >= '2026-02-01';
+DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND l.sal IS NULL;
+SELECT results_eq($$SELECT signal, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE weak_side <> 'none' AND signal <> 'acceptance'$$, $$VALUES ('overall', 'sales'), ('ignored', 'sales')$$, 'leads that nobody takes care of');
+INSERT INTO done SELECT id, created + interval '24 hours', 'call', false FROM lead WHERE sal IS NULL AND out_at IS NULL;
+SELECT results_eq($$SELECT DISTINCT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal IN ('ignored', 'late')$$, $$VALUES ('none')$$, 'a call at the limit is in time');
+UPDATE done SET robot = true;
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'ignored'$$, $$VALUES ('sales')$$, 'one by a robot is none');
+ROLLBACK;
+BEGIN;
+UPDATE lead SET sal = created + interval '3 days' WHERE sal IS NOT NULL AND id % 3 = 0 AND created >= '2026-02-01';
+SELECT results_eq($$SELECT signal, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE weak_side <> 'none'$$, $$VALUES ('overall', 'sales'), ('late', 'sales')$$, 'leads that are answered late');
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"respond_within": "4 days"}') WHERE signal = 'late'$$, $$VALUES ('none')$$, 'but not by a longer limit');
+ROLLBACK;
+BEGIN;
+DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND l.created >= '2026-02-01' AND l.id % 3 > 0;
+DELETE FROM lead WHERE created >= '2026-02-01' AND id % 3 > 0;
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'leads_handed_over'$$, $$VALUES ('marketing')$$, 'far fewer leads');
+ROLLBACK;
+
+-- Rules are signals of sales.
+\o /dev/null
+SET client_min_messages = error;
+SELECT smarketing.define_sla('called back', 'demo', 'call', '30 minutes');
+\o
+SELECT results_eq($$SELECT label, value FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'response'$$, $$VALUES ('SLA called back', NULL::numeric)$$, 'a rule that nothing triggered');
+INSERT INTO done SELECT id, created, 'demo', true FROM lead;
+INSERT INTO done SELECT id, created + interval '10 minutes', 'call', false FROM lead WHERE id % 2 = 0 OR created < '2026-02-01';
+SELECT results_eq($$SELECT label, value, previous, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'response'$$, $$VALUES ('SLA called back', 0.5, 1::numeric, 'sales')$$, 'a rule that is kept by half, and was by all');
+SELECT is((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'response'), '100 of 200 answered in time; -50.0 points', 'in words');
+SELECT is((SELECT value FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'response'), (SELECT compliance::numeric FROM smarketing.response_times('2026-02-01', '2026-03-01', 'all')), 'as response_times() says');
+
+SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"language": "de"}')$$, '22023', 'invalid value for option "language": "de"');
+SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of handover does not exist');
+SELECT throws_ok($$SELECT * FROM smarketing.alignment('2026-02-01', '2026-03-01', '{"colour": "red"}')$$, '22023');
+SELECT lives_ok($$SELECT * FROM smarketing.alignment(NULL, '2026-03-01') AS a, smarketing.alignment('2026-02-01', NULL) AS b, smarketing.alignment(NULL, NULL, NULL, NULL) AS c$$, 'bounds may be missing');
+SELECT is((SELECT count(*) FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE weak_side IS NULL OR reading IS NULL OR label IS NULL), 0::bigint, 'every row has words');
+SELECT * FROM finish();
