@@ -32,6 +32,13 @@ FROM smarketing.scorecard('2026-10-01', '2026-11-01');
 \echo '   ... and what to run next about the first of them:'
 SELECT next_call FROM smarketing.scorecard('2026-10-01', '2026-11-01') WHERE kpi_number = 1;
 
+\echo
+\echo 'Are they aligned? The verdict over both teams, of a year'
+\echo '   SELECT * FROM smarketing.alignment(''2025-11-01'', ''2026-11-01'');'
+\pset format wrapped
+SELECT weak_side AS "weak side", reading FROM smarketing.alignment('2025-11-01', '2026-11-01') WHERE signal = 'overall';
+\pset format aligned
+
 \echo '   ... in French: SELECT smarketing.configure(''language'', ''fr''), or for one call'
 \echo '   SELECT * FROM smarketing.scorecard(''2026-10-01'', ''2026-11-01'', options => ''{"language": "fr"}'');'
 SELECT kpi_number || '. ' || label AS "KPI",
