@@ -453,21 +453,53 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 	}
 }
 
-/* The compliance with an SLA rule over a range: -1 where nothing was to be answered. */
-static double
-compliance_of(const SmkRequest *range, const char *filter, const char *rule, double *in_time, double *all)
+/* How a rule was kept over a range. */
+typedef struct Kept
 {
+	char *rule;
+	double in_time;
+	double all; /* that are judged; 0: nothing was to be answered */
+} Kept;
+
+/* How all rules were kept over a range, of Kept. */
+static List *
+kept_rules(const SmkRequest *range, const char *filter)
+{
+	List *result = NIL;
+
 	smk_statement_run(
-		psprintf("SELECT sum(t.in_time) AS in_time, sum(t.in_time + t.late + t.unanswered) AS judged\n"
-				 "FROM smarketing.response_times(%s, %s, 'all', '{}', %s, %s) AS t\nWHERE t.rule = %s",
+		psprintf("SELECT t.rule, t.in_time, t.in_time + t.late + t.unanswered AS judged\n"
+				 "FROM smarketing.response_times(%s, %s, 'all', '{}', %s, %s) AS t",
 				 range->has_since ? quote_literal_cstr(timestamptz_to_str(range->since)) : "NULL",
 				 quote_literal_cstr(timestamptz_to_str(range->until)), filter,
-				 quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone)),
-				 quote_literal_cstr(rule)),
+				 quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone))),
 		NULL, "alignment");
-	*in_time = fetch_count(0, "in_time");
-	*all = fetch_count(0, "judged");
-	return *all > 0 ? *in_time / *all : -1;
+	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
+	{
+		Kept *kept = palloc(sizeof(Kept));
+
+		kept->rule = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1);
+		kept->in_time = fetch_count(row, "in_time");
+		kept->all = fetch_count(row, "judged");
+		result = lappend(result, kept);
+	}
+	return result;
+}
+
+/* How one of them was kept; NULL: nothing was to be answered. */
+static const Kept *
+find_kept(List *rules, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, rules)
+	{
+		const Kept *kept = lfirst(cell);
+
+		if (strcmp(kept->rule, name) == 0 && kept->all > 0)
+			return kept;
+	}
+	return NULL;
 }
 
 /* Adds a signal for each SLA rule. */
@@ -475,51 +507,48 @@ static void
 read_rules(Alignment *alignment, const char *filter)
 {
 	const Words *words = alignment->words;
-	SmkRequest *request = alignment->request;
+	const SmkRequest *request = alignment->request;
+	List *rules = smk_sla_rules();
+	List *now;
+	List *before = NIL;
 	ListCell *cell;
 
-	if (smk_config_binding(alignment->config, "activity") == NULL)
+	if (rules == NIL || smk_config_binding(alignment->config, "activity") == NULL)
 		return;
-	foreach (cell, smk_sla_rules())
+	now = kept_rules(request, filter);
+	if (request->has_since)
+		before = kept_rules(
+			((SmkShifted *) linitial(smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false)))->request, filter);
+	foreach (cell, rules)
 	{
 		const SmkSlaRule *rule = lfirst(cell);
 		Signal *signal = add_signal(alignment, "response", psprintf(words->rule_label, rule->name), "rate");
-		List *before = request->has_since ? smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false) : NIL;
-		StringInfoData reading;
-		double in_time;
-		double all;
-		double share = compliance_of(request, filter, rule->name, &in_time, &all);
+		const Kept *kept = find_kept(now, rule->name);
+		const Kept *kept_before = find_kept(before, rule->name);
+		char *answered;
 
-		initStringInfo(&reading);
 		signal->reading = words->no_previous;
-		if (share < 0)
+		if (kept == NULL)
 			continue;
+		answered = psprintf(words->in_time, smk_number_text(words->language, kept->in_time, 0),
+							smk_number_text(words->language, kept->all, 0));
 		signal->has_value = true;
-		signal->value = numeric_of(share);
-		say(&reading, psprintf(words->in_time, smk_number_text(words->language, in_time, 0),
-							   smk_number_text(words->language, all, 0)));
-		if (before)
+		signal->value = numeric_of(kept->in_time / kept->all);
+		signal->reading = answered;
+		if (kept_before)
 		{
-			double in_time_before;
-			double all_before;
-			double share_before = compliance_of(((SmkShifted *) linitial(before))->request, filter,
-												rule->name, &in_time_before, &all_before);
+			double share_before = kept_before->in_time / kept_before->all;
 
-			signal->has_previous = share_before >= 0;
-			if (signal->has_previous)
-			{
-				signal->previous = numeric_of(share_before);
-				say(&reading, change_text(words, "rate", share, share_before));
-			}
+			signal->has_previous = true;
+			signal->previous = numeric_of(share_before);
+			signal->reading = psprintf("%s; %s", answered,
+									   change_text(words, "rate", kept->in_time / kept->all, share_before));
 		}
-		if (share < LEAST_COMPLIANCE && all >= FEW)
+		if (kept->in_time < LEAST_COMPLIANCE * kept->all && kept->all >= FEW)
 		{
 			signal->side = SIDE_SALES;
-			signal->reason = psprintf("%s: %s", signal->label,
-									  psprintf(words->in_time, smk_number_text(words->language, in_time, 0),
-											   smk_number_text(words->language, all, 0)));
+			signal->reason = psprintf("%s: %s", signal->label, answered);
 		}
-		signal->reading = reading.data;
 	}
 }
 
