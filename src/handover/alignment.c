@@ -32,7 +32,7 @@
 #define LEAST_COMPLIANCE 0.8
 /* How many channels and reps are named, and how many reasons of a side the verdict gives. */
 #define MOST_NAMED 5
-#define MOST_REASONS 3
+#define MOST_REASONS 4
 
 typedef enum Side
 {
@@ -564,7 +564,14 @@ read_orphans(Alignment *alignment)
 	signal->reading = alignment->words->orphans;
 }
 
-/* The reasons why a side is weak, the first few; NULL: it is not. */
+/* True for a signal that names who is weak. */
+static bool
+names_somebody(const Signal *signal)
+{
+	return strcmp(signal->name, "channel") == 0 || strcmp(signal->name, "rep") == 0;
+}
+
+/* The reasons why a side is weak, the first few, first of all who; NULL: it is not. */
 static char *
 reasons_of(const Alignment *alignment, Side side)
 {
@@ -573,14 +580,16 @@ reasons_of(const Alignment *alignment, Side side)
 	ListCell *cell;
 
 	initStringInfo(&reasons);
-	foreach (cell, alignment->signals)
-	{
-		const Signal *signal = lfirst(cell);
+	for (int pass = 0; pass < 2; pass++)
+		foreach (cell, alignment->signals)
+		{
+			const Signal *signal = lfirst(cell);
 
-		if ((signal->side & side) == 0 || count++ >= MOST_REASONS)
-			continue;
-		appendStringInfo(&reasons, "%s%s", reasons.len ? ", " : "", signal->reason);
-	}
+			if ((signal->side & side) == 0 || names_somebody(signal) != (pass == 0) ||
+				count++ >= MOST_REASONS)
+				continue;
+			appendStringInfo(&reasons, "%s%s", reasons.len ? ", " : "", signal->reason);
+		}
 	if (count > MOST_REASONS)
 		appendStringInfoString(&reasons, ", ...");
 	return count ? reasons.data : NULL;

@@ -18,6 +18,6 @@ select smarketing.map_value('channel',l,v) from (values ('google / cpc','Google 
 select smarketing.map_value('kind',l,v) from (values ('New business','new'),('Upsell','upsell'),('Cross-sell','cross_sell'),('Renewal','renewal')) x(l,v);
 select smarketing.bind('activity','crm.activity','{"lead_id":"contact_id","at":"happened_at","kind":"type","owner":"rep_id","is_automatic":"by_robot"}', time_zone => 'UTC');
 select smarketing.define_calendar('office','Europe/Paris','{"mon":["09:00-18:00"],"tue":["09:00-18:00"],"wed":["09:00-18:00"],"thu":["09:00-18:00"],"fri":["09:00-18:00"]}','{2024-12-25,2025-01-01,2025-04-21,2025-05-01,2025-12-25,2026-01-01,2026-04-06,2026-05-01}');
-select smarketing.define_score(k,k,p,h) from (values ('demo_request',50,null::interval),('meeting',30,null),('email',10,interval '30 days')) x(k,p,h);
+select smarketing.define_score(n,k,p,h) from (values ('asked for a demo','demo_request',40,interval '60 days'),('got an e-mail','email',3,'14 days'),('talked on the phone','call',15,'30 days'),('met us','meeting',30,null)) x(n,k,p,h);
 select smarketing.define_sla('demo called back','demo_request','call|meeting','30 minutes','office');
 select smarketing.define_sla('hot lead called','score>=60','call|meeting','24 hours');
