@@ -11,10 +11,12 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "calendar/business.h"
 #include "handover/sla.h"
 #include "kpi/dimension.h"
 #include "kpi/moment.h"
 #include "kpi/records.h"
+#include "kpi/score.h"
 #include "kpi/source.h"
 
 /* The label under which rules are in errors about filters; options are read elsewhere. */
@@ -151,6 +153,21 @@ activities(const SmkRequest *request, const char *kind)
 	SmkRecords *records = smk_records(request, &activity_set, require_binding(request, "activity"));
 
 	return events(records, of_kinds(records, list_make1(unconstify(char *, kind)), false));
+}
+
+/* When scores first came to a threshold; the SELECT stands in brackets. */
+static Events *
+crossings(const SmkRequest *request, double score)
+{
+	Events *result = palloc(sizeof(Events));
+
+	result->sql = smk_score_crossings_sql(request->config, score, request->time_zone);
+	if (result->sql == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("nothing tells the score of a lead"),
+						errhint("Say what activities are worth with smarketing.define_score().")));
+	result->key_type = smk_score_key_type(smk_config_binding(request->config, "activity"));
+	return result;
 }
 
 /* SQL for whether there is an activity of a kind at all. */
@@ -378,8 +395,14 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 		char *moment = psprintf("lead.moment_%d", ++n);
 
 		if (condition->trigger == SMK_SLA_SCORE)
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("scores are not supported yet as triggers")));
+		{
+			Events *crossed = crossings(clocks->request, condition->score);
+			char *alias = psprintf("crossed_%d", n);
+
+			moment = psprintf("%s.at", alias);
+			appendStringInfo(&joins, "\nJOIN %s AS %s ON %s", smk_sql_indent(crossed->sql, 5), alias,
+							 of_lead(clocks, alias, crossed->key_type, "lead"));
+		}
 		if (condition->trigger == SMK_SLA_ACTIVITY)
 		{
 			Events *happened = activities(is_single ? clocks->starts : clocks->ever, condition->name);
@@ -419,7 +442,10 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 char *
 smk_sla_due(const SmkSlaRule *rule, const char *triggered_at, int64 within)
 {
-	(void) rule;
+	if (rule->calendar)
+		return psprintf("smarketing.add_business_hours(%s, " INT64_FORMAT
+						" / 3600000000::double precision, %s)",
+						triggered_at, within, quote_literal_cstr(rule->calendar));
 	return psprintf("%s + %s", triggered_at, smk_moment_length(within));
 }
 
@@ -427,7 +453,9 @@ smk_sla_due(const SmkSlaRule *rule, const char *triggered_at, int64 within)
 char *
 smk_sla_hours(const SmkSlaRule *rule, const char *from, const char *to)
 {
-	(void) rule;
+	if (rule->calendar)
+		return psprintf("smarketing.business_hours(%s, %s, %s)", from, to,
+						quote_literal_cstr(rule->calendar));
 	return psprintf("(extract(epoch FROM %s - %s) / 3600)::double precision", to, from);
 }
 
@@ -555,6 +583,8 @@ smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaSh
 	error_context_stack = &context;
 	smk_binding_open(require_binding(request, "lead"));
 	(void) require_binding(request, "activity");
+	if (rule->calendar)
+		(void) smk_calendar_load(rule->calendar, CurrentMemoryContext);
 	clocks.lead_type = smk_source_key_type(smk_config_binding(request->config, "lead"),
 										   smk_entity_column(smk_entity_find("lead"), "lead_id"));
 	clocks.starts = plain_request(request, request->has_since, Min(request->until, end));

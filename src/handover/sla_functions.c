@@ -52,12 +52,11 @@ queue_statement(SmkConfig *config, TimestampTz as_of)
 					 "            WHEN %s <= %s THEN 'warning' ELSE 'running' END AS state,\n"
 					 "       clock.lead_id::text AS lead_id, clock.label, clock.owner, clock.manager, "
 					 "clock.team, clock.triggered_at, clock.due_at,\n"
-					 "       CASE WHEN clock.due_at < %s THEN -%s ELSE %s END AS remaining_hours\n"
+					 "       %s AS remaining_hours\n"
 					 "FROM (\n    %s) AS clock",
 					 quote_literal_cstr(rule->name), now,
 					 smk_sla_due(rule, "clock.triggered_at", (int64) rint(rule->within * rule->warn_at)), now,
-					 now, smk_sla_hours(rule, "clock.due_at", now), smk_sla_hours(rule, now, "clock.due_at"),
-					 smk_sql_indent(clocks, 4)));
+					 smk_sla_hours(rule, now, "clock.due_at"), smk_sql_indent(clocks, 4)));
 	}
 	if (sql.len == 0)
 		return NULL;
@@ -240,7 +239,6 @@ rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
 {
 	SmkSlaShape shape = {0};
 	bool all_periods = !request->is_all && request->by == NIL;
-	char *as_of = smk_timestamp_literal(smk_sla_as_of(request));
 	char *period = request->is_all
 					   ? ""
 					   : psprintf(", smarketing.period_start('%s', clock.triggered_at, %s%s) AS period_start",
@@ -248,30 +246,22 @@ rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
 								  smk_request_first_month(request));
 	char *keys =
 		psprintf("%s%s", request->is_all ? "" : ", clock.period_start", cell_keys(request, "clock.", ""));
-	char *cells =
-		psprintf("SELECT count(*) AS triggers, count(clock.answered_at) AS answered,\n"
-				 "       count(*) FILTER (WHERE clock.answered_at <= clock.due_at) AS in_time,\n"
-				 "       count(*) FILTER (WHERE clock.answered_at IS NULL AND clock.due_at < "
-				 "coalesce(clock.stopped_at, %s)) AS unanswered,\n"
-				 "       count(*) FILTER (WHERE clock.answered_at IS NULL AND clock.stopped_at IS NULL AND "
-				 "clock.due_at "
-				 ">= %s) AS running,\n"
-				 "       percentile_cont(0.5) WITHIN GROUP (ORDER BY clock.hours) AS median_hours,\n"
-				 "       percentile_cont(0.9) WITHIN GROUP (ORDER BY clock.hours) AS p90_hours,\n"
-				 "       min(clock.triggered_at) AS first_at%s\n"
-				 "FROM (\n"
-				 "    SELECT clock.*, %s AS hours%s\n"
-				 "    FROM (\n        %s) AS clock) AS clock%s%s",
-				 as_of, as_of, keys, smk_sla_hours(rule, "clock.triggered_at", "clock.answered_at"), period,
-				 smk_sql_indent(smk_sla_clocks(request, rule, &shape), 8), keys[0] ? "\nGROUP BY " : "",
-				 keys[0] ? keys + 2 : "");
+	/* Each trigger with what ended its clock is an entity of its own. */
+	char *cells = psprintf(
+		"SELECT smarketing.response(clock.number, event.name, event.at, %s, %s::text) AS summary,\n"
+		"       min(event.at) AS first_at%s\n"
+		"FROM (\n"
+		"    SELECT clock.*, row_number() OVER () AS number%s\n"
+		"    FROM (\n        %s) AS clock) AS clock\n"
+		"CROSS JOIN LATERAL (VALUES ('trigger', clock.triggered_at), ('answer', clock.answered_at),\n"
+		"    ('stop', clock.stopped_at)) AS event (name, at)\n"
+		"WHERE event.at IS NOT NULL%s%s",
+		smk_moment_length(rule->within), rule->calendar ? quote_literal_cstr(rule->calendar) : "NULL", keys,
+		period, smk_sql_indent(smk_sla_clocks(request, rule, &shape), 8), keys[0] ? "\nGROUP BY " : "",
+		keys[0] ? keys + 2 : "");
 
 	return psprintf(
-		"SELECT %s AS rule%s%s, coalesce(cell.triggers, 0) AS triggers, coalesce(cell.answered, 0) AS "
-		"answered,\n"
-		"       coalesce(cell.in_time, 0) AS in_time, coalesce(cell.unanswered, 0) AS unanswered,\n"
-		"       coalesce(cell.running, 0) AS running, cell.median_hours, cell.p90_hours, cell.first_at\n"
-		"FROM %s(\n    %s) AS cell%s",
+		"SELECT %s AS rule%s%s, cell.summary, cell.first_at\nFROM %s(\n    %s) AS cell%s",
 		quote_literal_cstr(rule->name),
 		request->is_all ? ""
 		: all_periods	? ", period.period_start"
@@ -302,18 +292,19 @@ smk_sla_response_times(const SmkRequest *request, List *rules)
 		appendStringInfo(&by, i < list_length(request->by) ? ", cell.by_%d" : ", NULL::text AS by_%d", i + 1);
 	return psprintf(
 		"SELECT %s, %s AS is_partial%s, cell.rule,\n"
-		"       cell.triggers, cell.answered, cell.in_time, cell.answered - cell.in_time AS late, "
-		"cell.unanswered, cell.running,\n"
-		"       cell.in_time::double precision / nullif(cell.answered + cell.unanswered, 0) AS compliance,\n"
-		"       cell.median_hours, cell.p90_hours\n"
+		"       coalesce(reading.triggers, 0) AS triggers, coalesce(reading.answered, 0) AS answered,\n"
+		"       coalesce(reading.in_time, 0) AS in_time, coalesce(reading.late, 0) AS late,\n"
+		"       coalesce(reading.unanswered, 0) AS unanswered, coalesce(reading.running, 0) AS running,\n"
+		"       reading.compliance, reading.median_hours, reading.p90_hours\n"
 		"FROM (\n    %s) AS cell\n"
+		"LEFT JOIN LATERAL smarketing.responses(cell.summary, %s) AS reading ON true\n"
 		"ORDER BY %s%scell.rule COLLATE \"C\"",
 		!request->is_all	 ? "cell.period_start"
 		: request->has_since ? psprintf("%s AS period_start", smk_date_literal(request->first))
 							 : psprintf("(min(cell.first_at) OVER () AT TIME ZONE %s)::date AS period_start",
 										quote_literal_cstr(request->time_zone)),
 		smk_compile_is_partial(request, "cell.period_start"), by.data, smk_sql_indent(sql.data, 4),
-		request->is_all ? "" : "cell.period_start, ",
+		smk_timestamp_literal(smk_sla_as_of(request)), request->is_all ? "" : "cell.period_start, ",
 		request->by ? psprintf("%s, ", cell_keys(request, "cell.", " COLLATE \"C\"") + 2) : "");
 }
 

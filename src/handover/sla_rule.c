@@ -12,6 +12,7 @@
 #include "utils/numeric.h"
 
 #include "compat.h"
+#include "argument.h"
 #include "crm/binding.h"
 #include "crm/expression.h"
 #include "handover/sla.h"
@@ -271,15 +272,6 @@ smk_sla_rules(void)
 	return rules;
 }
 
-/* An argument that must be given. */
-static void
-require_argument(FunctionCallInfo fcinfo, int position, const char *name)
-{
-	if (PG_ARGISNULL(position))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
-}
-
 /* Warns of a kind of activity that nobody has recorded yet: a slip of the pen would never be noticed. */
 static void
 warn_of_unseen(SmkConfig *config, const char *kind)
@@ -312,7 +304,7 @@ smk_define_sla(PG_FUNCTION_ARGS)
 	ListCell *cell;
 	int level;
 
-	require_argument(fcinfo, 3, "within");
+	smk_argument_require(fcinfo, 3, "within");
 	rule =
 		smk_sla_parse(smk_text_argument(fcinfo, 0, arguments[0]), smk_text_argument(fcinfo, 1, arguments[1]),
 					  smk_text_argument(fcinfo, 2, arguments[2]), PG_GETARG_INTERVAL_P(3),

@@ -415,7 +415,8 @@ CREATE TYPE smarketing.handover_row AS (
     waiting pg_catalog.int8,
     rejection_rate pg_catalog.float8,
     late_rate pg_catalog.float8,
-    conversion_rate pg_catalog.float8
+    conversion_rate pg_catalog.float8,
+    decided pg_catalog.int8
 );
 
 COMMENT ON TYPE smarketing.handover_row IS 'a row of smarketing.handover()';

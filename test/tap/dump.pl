@@ -73,10 +73,6 @@ CREATE TABLE crm.person (id int PRIMARY KEY, born timestamptz, source text, stat
 CREATE TABLE crm.deal (id int PRIMARY KEY, person int, opened timestamptz, closed timestamptz, won boolean, value numeric, rep text);
 CREATE TABLE crm.doing (person int, kind text, at timestamptz);
 CREATE TABLE crm.gone (at date, amount numeric);
-CREATE TABLE crm.call (lead_id int, at timestamptz, kind text);
-INSERT INTO crm.call SELECT n, timestamptz '2026-02-02 12:00+00' + n * interval '11 hours', (ARRAY['demo', 'demo', 'visit'])[1 + n % 3] FROM generate_series(0, 99) n;
-INSERT INTO crm.call SELECT n, timestamptz '2026-02-03 12:00+00' + n * interval '11 hours', 'visit' FROM generate_series(0, 90) n WHERE n % 2 = 0;
-CREATE VIEW crm.activity AS SELECT lead_id, at, kind FROM crm.call UNION ALL SELECT person, at, kind FROM crm.doing;
 -- The last hour of January in UTC is February in Paris.
 INSERT INTO crm.person SELECT n, timestamptz '2026-01-31 23:30+00' + n * interval '7 hours', (ARRAY['google / cpc', 'O''Brien', NULL])[1 + n % 3],
     (ARRAY['Neu', 'Heiß', 'Kunde'])[1 + n % 3], (ARRAY['Nord', 'Süd'])[1 + n % 2] FROM generate_series(0, 99) n;
@@ -85,14 +81,15 @@ INSERT INTO crm.deal SELECT n, n, timestamptz '2026-01-20 12:00+00' + n * interv
 SELECT smarketing.bind('lead', 'crm.person', '{"lead_id": "id", "created_at": "born", "channel": "source", "stage": "status"}');
 SELECT smarketing.bind('opportunity', 'crm.deal', '{"opportunity_id": "id", "lead_id": "person", "created_at": "opened", "closed_at": "closed", "amount": "value", "owner": "rep"}');
 INSERT INTO crm.doing SELECT n % 10, 'call', timestamptz '2026-02-10 12:00+00' + n * interval '1 day' FROM generate_series(0, 29) n;
-SELECT smarketing.bind('activity', 'crm.activity');
+SELECT smarketing.bind('activity', 'crm.doing', '{"lead_id": "person"}');
 SELECT smarketing.define_score('it''s a call', 'call', 30, '14 days 12:00');
 SELECT smarketing.qualify_at_score(45.5, 'sal', 'lead');
 SELECT smarketing.bind('spend', 'crm.gone');
 SELECT smarketing.unbind('spend');
 SELECT smarketing.bind('touch', 'crm.gone', '{"channel": "''x''", "lead_id": "1"}');
+INSERT INTO crm.doing SELECT n, 'demo', timestamptz '2026-02-02 12:00+00' + n * interval '11 hours' FROM generate_series(0, 99) n;
 SELECT smarketing.define_calendar('Büro', 'Europe/Paris', '{"mon": ["09:00-18:00"], "tue": ["09:00-12:30", "14:00-18:00"], "thu": ["09:00-18:00"]}', '{2026-02-09}');
-SELECT smarketing.define_sla('Demo ''1''', 'demo', 'visit', '10 hours', 'Büro', '{"warn_at": 0.5}');
+SELECT smarketing.define_sla('Demo ''1''', 'demo', 'call', '10 hours', 'Büro', '{"warn_at": 0.5}');
 SELECT smarketing.define_dimension('region', '{"lead": "place"}', 'Region');
 SELECT smarketing.map_value('channel', 'google / cpc', 'Google Ads');
 SELECT smarketing.define_calendar('support', 'Europe/Paris', '{"sun": ["00:30-03:30"], "mon": ["09:00-12:30", "14:00-18:00"]}', '{2026-04-06}');
@@ -102,7 +99,7 @@ SELECT smarketing.configure('fiscal_year_start', '2'), smarketing.configure('spe
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '2026-02-01', 'month', 500);
 INSERT INTO smarketing.exchange_rate_entry VALUES ('USD', '2026-01-15', 0.9), ('GBP', '2026-01-15', 1.2);
 INSERT INTO smarketing.spend_entry (at, ends_at, amount, currency, channel) VALUES ('2026-02-01', NULL, 100.10, NULL, 'Google Ads'), ('2026-03-01', '2026-05-01', 7, 'usd', 'O''Brien');
-} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, crm.activity, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
+} . "GRANT USAGE ON SCHEMA crm TO $role; GRANT SELECT ON crm.person, crm.deal, crm.doing, smarketing.spend_entry, smarketing.exchange_rate_entry, smarketing.goal_entry TO $role;") =~ s/[|\n]//gr,
 	'', 'a database is bound and configured');
 like(sql($database, 'SELECT smarketing.notify_breaches()'), qr/^[1-9]\d$/, 'breaches are logged');
 is(sql($database, q{CREATE SCHEMA reports; SELECT smarketing.create_view('reports.leads', 'cost_per_lead', by => '{channel}', last => NULL);
@@ -123,7 +120,8 @@ like($before, qr/^currency\|EUR$/m, 'the currency is configured');
 is(sql($database, "REVOKE SELECT ON crm.deal FROM $role; SET ROLE $role; SELECT * FROM smarketing.opportunity_win_rate()"),
 	'ERROR:  42501: permission denied for table deal', 'a table needs one too');
 foreach my $call ("bind('lead', 'crm.person')", "unbind('lead')", "configure('time_zone', 'UTC')", "define_dimension('x', '{}')",
-	"define_calendar('support', 'UTC', '{}')", "map_stage('x', 'won')", "map_value('channel', 'x', 'y')", "define_score('x', 'call', 5)", "qualify_at_score(5)")
+	"define_calendar('support', 'UTC', '{}')", "map_stage('x', 'won')", "map_value('channel', 'x', 'y')", "define_score('x', 'call', 5)", "qualify_at_score(5)",
+	"define_sla('x', 'demo', 'call', '1 hour')", "drop_sla('x')", "notify_breaches()")
 {
 	like(sql($database, "SET ROLE $role; SELECT smarketing.$call"), qr/^ERROR:  42501: permission denied for function/,
 		"PUBLIC may not $call");
