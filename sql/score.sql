@@ -1,4 +1,7 @@
 -- Scores: what the functions that configure say.
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS smarketing CASCADE;
+RESET client_min_messages;
 CREATE EXTENSION smarketing;
 CREATE TABLE activity (lead_id int, kind text, at timestamptz);
 INSERT INTO activity VALUES (1, 'demo', '2026-01-01');
