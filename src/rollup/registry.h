@@ -10,6 +10,7 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "crm/config.h"
 #include "smarketing.h"
 
@@ -28,7 +29,7 @@ typedef struct SmkStored
 extern RangeVar *smk_stored_range(text *name);
 extern char *smk_stored_name_of(text *name);
 extern SmkStored *smk_stored_find(const char *name);
-extern void smk_stored_unknown(const char *as_written) pg_attribute_noreturn();
+pg_noreturn extern void smk_stored_unknown(const char *as_written);
 extern SmkStored *smk_stored_require_rollup(const char *name, const char *as_written);
 extern void smk_stored_restore_settings(const SmkStored *stored, SmkConfig *config);
 extern bool smk_stored_lock(const char *name);
