@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -20,6 +21,7 @@
 #include "kpi/number_text.h"
 #include "kpi/scorecard.h"
 #include "kpi/shift.h"
+#include "kpi/source.h"
 #include "kpi/statement.h"
 #include "row.h"
 
@@ -382,8 +384,21 @@ typedef struct Weak
 {
 	char *value;
 	double share;
-	double whole;
 } Weak;
+
+/* Adds one to a list in which the worst are kept, in the order in which they come. */
+static List *
+add_weak(List *list, Weak *one)
+{
+	Weak *least = one;
+	ListCell *cell;
+
+	list = lappend(list, one);
+	foreach (cell, list)
+		if (((Weak *) lfirst(cell))->share < least->share)
+			least = lfirst(cell);
+	return list_length(list) > MOST_NAMED ? list_delete_ptr(list, least) : list;
+}
 
 /* Adds a signal for each value of a dimension whose leads are badly qualified, or badly closed. */
 static void
@@ -416,6 +431,7 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 										fetch_count(row, "ignored")
 								  : some + fetch_count(row, "won_in_time");
 
+		CHECK_FOR_INTERRUPTS();
 		sums[0] += some;
 		sums[1] += all;
 		if (strcmp(of, side_names[side]) == 0 || strcmp(of, side_names[SIDE_BOTH]) == 0)
@@ -424,18 +440,8 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 
 			one->value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3);
 			one->share = some / all;
-			weak = lappend(weak, one);
+			weak = add_weak(weak, one);
 		}
-	}
-	/* They come in the order of their names; the worst are named where there are many. */
-	while (list_length(weak) > MOST_NAMED)
-	{
-		Weak *least = linitial(weak);
-
-		foreach (cell, weak)
-			if (((Weak *) lfirst(cell))->share < least->share)
-				least = lfirst(cell);
-		weak = list_delete_ptr(weak, least);
 	}
 	foreach (cell, weak)
 	{
@@ -463,16 +469,14 @@ typedef struct Kept
 
 /* How all rules were kept over a range, of Kept. */
 static List *
-kept_rules(const SmkRequest *range, const char *filter)
+kept_rules(const SmkRequest *range, List *rules)
 {
 	List *result = NIL;
 
 	smk_statement_run(
-		psprintf("SELECT t.rule, t.in_time, t.in_time + t.late + t.unanswered AS judged\n"
-				 "FROM smarketing.response_times(%s, %s, 'all', '{}', %s, %s) AS t",
-				 range->has_since ? quote_literal_cstr(timestamptz_to_str(range->since)) : "NULL",
-				 quote_literal_cstr(timestamptz_to_str(range->until)), filter,
-				 quote_literal_cstr(psprintf("{\"time_zone\": \"%s\"}", range->time_zone))),
+		psprintf("SELECT kept.rule, kept.in_time, kept.in_time + kept.late + kept.unanswered AS judged\n"
+				 "FROM (\n    %s) AS kept",
+				 smk_sql_indent(smk_sla_response_times(range, rules), 4)),
 		NULL, "alignment");
 	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
 	{
@@ -504,7 +508,7 @@ find_kept(List *rules, const char *name)
 
 /* Adds a signal for each SLA rule. */
 static void
-read_rules(Alignment *alignment, const char *filter)
+read_rules(Alignment *alignment)
 {
 	const Words *words = alignment->words;
 	const SmkRequest *request = alignment->request;
@@ -515,10 +519,10 @@ read_rules(Alignment *alignment, const char *filter)
 
 	if (rules == NIL || smk_config_binding(alignment->config, "activity") == NULL)
 		return;
-	now = kept_rules(request, filter);
+	now = kept_rules(request, rules);
 	if (request->has_since)
 		before = kept_rules(
-			((SmkShifted *) linitial(smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false)))->request, filter);
+			((SmkShifted *) linitial(smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false)))->request, rules);
 	foreach (cell, rules)
 	{
 		const SmkSlaRule *rule = lfirst(cell);
@@ -651,12 +655,10 @@ put_signals(const Alignment *alignment, ReturnSetInfo *result)
 }
 
 /*
- * Looks at the range of a request over the handover and puts a row a signal, the verdict first. The filter is
- * SQL for the argument as it was given.
+ * Looks at the range of a request over the handover and puts a row a signal, the verdict first.
  */
 void
-smk_alignment_run(ReturnSetInfo *result, SmkConfig *config, SmkRequest *request, const char *language,
-				  const char *filter, bool is_filtered)
+smk_alignment_run(ReturnSetInfo *result, SmkConfig *config, SmkRequest *request, const char *language)
 {
 	Alignment alignment = {0};
 
@@ -665,8 +667,8 @@ smk_alignment_run(ReturnSetInfo *result, SmkConfig *config, SmkRequest *request,
 	alignment.is_french = strcmp(language, "fr") == 0;
 	alignment.words = alignment.is_french ? &french : &english;
 	read_metrics(&alignment);
-	read_rules(&alignment, filter);
-	if (!is_filtered)
+	read_rules(&alignment);
+	if (request->filters == NIL)
 		read_orphans(&alignment);
 	read_dimension(&alignment, "channel", "channel", SIDE_MARKETING, alignment.words->channel_label);
 	read_dimension(&alignment, "owner", "rep", SIDE_SALES, alignment.words->owner_label);

@@ -9,6 +9,6 @@
 #include "kpi/request.h"
 
 extern void smk_alignment_run(ReturnSetInfo *result, SmkConfig *config, SmkRequest *request,
-							  const char *language, const char *filter, bool is_filtered);
+							  const char *language);
 
 #endif

@@ -14,49 +14,24 @@
 /* How many complete months are looked at where nothing else is told: deals take their time. */
 #define MONTHS 12
 
-/* The language that is asked for, else that of the setting. */
-static const char *
-read_language(const Jsonb *options, const SmkConfig *config)
-{
-	JsonbValue *value = options && JB_ROOT_IS_OBJECT(options) ? smk_option_value(options, "language") : NULL;
-	char *language;
-
-	if (value == NULL)
-		return config->language;
-	language = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : "";
-	if (strcmp(language, "en") != 0 && strcmp(language, "fr") != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("invalid value for option \"%s\": \"%s\"", "language", language),
-						errhint("It takes: en, fr.")));
-	return language;
-}
-
 PG_FUNCTION_INFO_V1(smk_alignment);
 
 /* alignment(since, until, filter, options): the verdict, then a row a signal. */
 Datum
 smk_alignment(PG_FUNCTION_ARGS)
 {
-	SmkArguments arguments = {0};
+	SmkArguments arguments;
 	SmkConfig *config;
 	SmkRequest *request;
 	const char *language;
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	arguments.has_since = !PG_ARGISNULL(0);
-	if (arguments.has_since)
-		arguments.since = PG_GETARG_TIMESTAMPTZ(0);
-	arguments.has_until = !PG_ARGISNULL(1);
-	if (arguments.has_until)
-		arguments.until = PG_GETARG_TIMESTAMPTZ(1);
-	arguments.filter = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
-	arguments.options = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	smk_arguments_read_range(fcinfo, 0, &arguments);
 	arguments.own_option = "language";
-	arguments.period = "all";
 	level = smk_statement_begin();
 	config = smk_config_load();
-	language = read_language(arguments.options, config);
+	language = smk_option_language(config, arguments.options);
 	request = smk_request(config, &smk_handover_kpi, &arguments);
 	if (!arguments.has_since && !arguments.has_until)
 	{
@@ -71,11 +46,7 @@ smk_alignment(PG_FUNCTION_ARGS)
 		arguments.until = smk_zone_first_instant(request->zone, end);
 		request = smk_request(config, &smk_handover_kpi, &arguments);
 	}
-	smk_alignment_run((ReturnSetInfo *) fcinfo->resultinfo, config, request, language,
-					  arguments.filter ? quote_literal_cstr(JsonbToCString(NULL, &arguments.filter->root,
-																		   VARSIZE(arguments.filter)))
-									   : "'{}'",
-					  arguments.filter != NULL && JB_ROOT_COUNT(arguments.filter) > 0);
+	smk_alignment_run((ReturnSetInfo *) fcinfo->resultinfo, config, request, language);
 	smk_statement_end(level);
 	return (Datum) 0;
 }

@@ -10,6 +10,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "argument.h"
 #include "calendar/business.h"
 #include "handover/orphan_open.h"
 #include "kpi/compiler.h"
@@ -51,7 +52,7 @@ typedef struct Search
 static bool
 join_activities(const SmkRequest *request, const SmkBinding *lead, StringInfo from)
 {
-	SmkBinding *activity = smk_orphan_source(request, "activity", NULL);
+	SmkBinding *activity = smk_source_with(request->config, "activity", NULL);
 	int automatic = smk_entity_column(smk_entity_find("activity"), "is_automatic");
 	bool needed[SMK_MAX_COLUMNS] = {false};
 
@@ -72,7 +73,7 @@ join_activities(const SmkRequest *request, const SmkBinding *lead, StringInfo fr
 static SmkBinding *
 join_owners(const SmkRequest *request, const SmkBinding *lead, StringInfo from)
 {
-	SmkBinding *owner = smk_orphan_source(request, "owner", NULL);
+	SmkBinding *owner = smk_source_with(request->config, "owner", NULL);
 	int active = smk_entity_column(smk_entity_find("owner"), "is_active");
 	SmkJoin join = {.alias = "owner", .binding = owner, .left_key = "lead.owner"};
 
@@ -189,9 +190,7 @@ smk_orphaned_leads(PG_FUNCTION_ARGS)
 		search.idle_hours = PG_GETARG_FLOAT8(1);
 		require_hours(search.idle_hours);
 	}
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"as_of\" must not be null")));
+	smk_argument_require(fcinfo, 0, "as_of");
 	search.as_of = PG_GETARG_TIMESTAMPTZ(0);
 	if (TIMESTAMP_NOT_FINITE(search.as_of))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite"),

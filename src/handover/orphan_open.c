@@ -14,27 +14,6 @@
 #include "kpi/source.h"
 #include "stage/stage.h"
 
-/* SQL for whether what has this time is seen. */
-char *
-smk_orphan_seen(const SmkRequest *request, const char *at)
-{
-	return request->has_as_of ? psprintf("%s < %s", at, smk_timestamp_literal(request->as_of))
-							  : psprintf("%s <= now()", at);
-}
-
-/* A binding that has these columns (NULL: none further), opened; or NULL. */
-SmkBinding *
-smk_orphan_source(const SmkRequest *request, const char *entity, const char *column)
-{
-	SmkBinding *binding = smk_config_binding(request->config, entity);
-
-	if (binding == NULL ||
-		(column != NULL && binding->columns[smk_entity_column(binding->entity, column)].text == NULL))
-		return NULL;
-	smk_binding_open(binding);
-	return binding;
-}
-
 /* Adds, to what has the leads as lead, the join of what is folded by lead: the columns of each lead's rows of
  * an entity, under its name. Materialized: each worker would fold them all again. */
 void
@@ -59,37 +38,20 @@ smk_orphan_join_folded(const SmkRequest *request, const SmkBinding *lead, const 
 		"    ON %s",
 		entity, columns,
 		smk_sql_indent(smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL), 9),
-		entity, entity, smk_orphan_seen(request, instant), condition, entity, entity,
+		entity, entity, smk_moment_seen(request, instant), condition, entity, entity,
 		smk_source_keys_equal(psprintf("%s.lead_id", entity), smk_source_key_type(binding, lead_id),
 							  "lead.lead_id",
 							  smk_source_key_type(lead, smk_entity_column(lead->entity, "lead_id"))));
 }
 
-/* The condition that an entity's stage is one on the way to an opportunity. */
-static char *
-stage_is_open(const SmkRequest *request, const SmkBinding *binding, const char *alias)
-{
-	return psprintf("(%s AND NOT %s)",
-					smk_source_stage(request->config, binding, alias, SMK_STAGE_VISITOR, true),
-					smk_source_stage(request->config, binding, alias, SMK_STAGE_OPPORTUNITY, true));
-}
-
-/* The condition that it is an opportunity's, a customer's, or an exit. */
-static char *
-stage_is_closed(const SmkRequest *request, const SmkBinding *binding, const char *alias)
-{
-	static const FunnelStage exits[] = {SMK_STAGE_DISQUALIFIED, SMK_STAGE_RECYCLED, SMK_STAGE_LOST,
-										SMK_STAGE_CHURNED};
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "(%s",
-					 smk_source_stage(request->config, binding, alias, SMK_STAGE_OPPORTUNITY, true));
-	for (size_t i = 0; i < lengthof(exits); i++)
-		appendStringInfo(&sql, " OR %s", smk_source_stage(request->config, binding, alias, exits[i], false));
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
-}
+/* The stages on the way to an opportunity, and those of one, of a customer, or out of it. */
+#define OPEN_STAGES                                                                                          \
+	(SMK_STAGE_BIT(SMK_STAGE_VISITOR) | SMK_STAGE_BIT(SMK_STAGE_LEAD) | SMK_STAGE_BIT(SMK_STAGE_MQL) |       \
+	 SMK_STAGE_BIT(SMK_STAGE_SAL) | SMK_STAGE_BIT(SMK_STAGE_SQL))
+#define CLOSED_STAGES                                                                                        \
+	(SMK_STAGE_BIT(SMK_STAGE_OPPORTUNITY) | SMK_STAGE_BIT(SMK_STAGE_WON) |                                   \
+	 SMK_STAGE_BIT(SMK_STAGE_DISQUALIFIED) | SMK_STAGE_BIT(SMK_STAGE_RECYCLED) |                             \
+	 SMK_STAGE_BIT(SMK_STAGE_LOST) | SMK_STAGE_BIT(SMK_STAGE_CHURNED))
 
 /*
  * SQL for the stage that is shown: the lead's own as it is now; as of an earlier day, and where none is
@@ -131,8 +93,8 @@ stage_tells(SmkRecords *records)
 		return NULL;
 	(void) smk_records_column(records, "pipeline");
 	return psprintf("CASE WHEN %s THEN true WHEN %s THEN false END",
-					stage_is_open(request, records->binding, "lead"),
-					stage_is_closed(request, records->binding, "lead"));
+					smk_source_stages(request->config, records->binding, "lead", OPEN_STAGES),
+					smk_source_stages(request->config, records->binding, "lead", CLOSED_STAGES));
 }
 
 /* The leads themselves: key, label, owner, stage, times, and whether they came to be opportunities. */
@@ -147,8 +109,7 @@ candidates(SmkRecords *records)
 	char *owner = smk_records_column(records, "owner");
 	char *converted = smk_records_column(records, "is_conversion");
 	char *is_open = stage_tells(records);
-	char *condition = request->has_as_of ? smk_orphan_seen(request, created)
-										 : psprintf("(%s) IS NOT FALSE", smk_orphan_seen(request, created));
+	char *condition = smk_moment_seen_or_unknown(request, created);
 	char *stage = shown_stage(records);
 	StringInfoData sql;
 
@@ -162,16 +123,16 @@ candidates(SmkRecords *records)
 		&sql, ",\n       %s AS owner, %s AS assigned_at",
 		owner == NULL ? "NULL::text"
 		: assigned
-			? psprintf("CASE WHEN (%s) IS NOT FALSE THEN %s END", smk_orphan_seen(request, assigned), owner)
+			? psprintf("CASE WHEN (%s) IS NOT FALSE THEN %s END", smk_moment_seen(request, assigned), owner)
 			: owner,
-		assigned ? psprintf("CASE WHEN %s THEN %s END", smk_orphan_seen(request, assigned), assigned)
+		assigned ? psprintf("CASE WHEN %s THEN %s END", smk_moment_seen(request, assigned), assigned)
 				 : "NULL::timestamptz");
 	appendStringInfo(&sql, ",\n       %s AS stage,\n       %s AS is_open, %s AS created_at", stage,
 					 is_open ? is_open : "NULL::boolean", created);
 	smk_part_append_dimensions(records, true, "open_leads", &sql);
 	if (disqualified)
 		appendStringInfo(&sql, ",\n       CASE WHEN %s THEN %s END AS disqualified_at",
-						 smk_orphan_seen(request, disqualified), disqualified);
+						 smk_moment_seen(request, disqualified), disqualified);
 	appendStringInfo(&sql, "\n%s", smk_records_from(records, "leads", true, condition));
 	return sql.data;
 }
@@ -211,7 +172,7 @@ static bool
 join_changes(SmkRecords *records, StringInfo from)
 {
 	const SmkRequest *request = records->request;
-	SmkBinding *change = smk_orphan_source(request, "stage_change", "lead_id");
+	SmkBinding *change = smk_source_with(request->config, "stage_change", "lead_id");
 	int pipeline = smk_entity_column(smk_entity_find("stage_change"), "pipeline");
 	bool needed[SMK_MAX_COLUMNS] = {false};
 	char *at;
@@ -227,8 +188,8 @@ join_changes(SmkRecords *records, StringInfo from)
 	smk_orphan_join_folded(
 		request, records->binding, change,
 		psprintf("max(%s) FILTER (WHERE %s) AS opened_at,\n        max(%s) FILTER (WHERE %s) AS closed_at",
-				 at, stage_is_open(request, change, "stage_change"), at,
-				 stage_is_closed(request, change, "stage_change")),
+				 at, smk_source_stages(request->config, change, "stage_change", OPEN_STAGES), at,
+				 smk_source_stages(request->config, change, "stage_change", CLOSED_STAGES)),
 		where_log_tells(records, change), needed, from);
 	return true;
 }

@@ -6,8 +6,6 @@
 
 #include "kpi/records.h"
 
-extern char *smk_orphan_seen(const SmkRequest *request, const char *at);
-extern SmkBinding *smk_orphan_source(const SmkRequest *request, const char *entity, const char *column);
 extern void smk_orphan_join_folded(const SmkRequest *request, const SmkBinding *lead,
 								   const SmkBinding *binding, const char *columns, const char *condition,
 								   const bool *needed, StringInfo from);

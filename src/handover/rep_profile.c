@@ -8,7 +8,6 @@
 
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 
 #include "handover/orphan_open.h"
 #include "handover/sla.h"
@@ -169,33 +168,23 @@ rep_workload(const SmkRequest *request)
 	return sql.data;
 }
 
-/* An instant of the arguments as SQL. */
+/* How each rep kept to the rules of service: by_1, the owner, and compliance; NULL where there is no rule, or
+ * nothing tells of answers. */
 static char *
-bound(bool is_given, TimestampTz at)
+rep_compliance(const SmkRequest *request)
 {
-	return is_given ? smk_timestamp_literal(at) : pstrdup("NULL::timestamptz");
-}
+	SmkRequest by_owner = *request;
+	List *rules = smk_sla_rules();
 
-/* How each rep kept to the rules of service: owner and compliance; NULL where there is no rule, or nothing
- * tells of answers. */
-static char *
-rep_compliance(const SmkRequest *request, const SmkArguments *arguments)
-{
-	char *filter =
-		arguments->filter ? JsonbToCString(NULL, &arguments->filter->root, VARSIZE(arguments->filter)) : "{}";
-	StringInfoData zone;
-
-	if (smk_sla_rules() == NIL || smk_config_binding(request->config, "activity") == NULL)
+	if (rules == NIL || smk_config_binding(request->config, "activity") == NULL)
 		return NULL;
-	initStringInfo(&zone);
-	escape_json(&zone, request->time_zone);
-	return psprintf(
-		"SELECT by_1 AS owner,\n"
-		"    sum(in_time)::double precision / nullif(sum(in_time + late + unanswered), 0) AS compliance\n"
-		"FROM smarketing.response_times(%s, %s, 'all', '{owner}', %s::jsonb - 'owner',\n    %s)\n"
-		"GROUP BY by_1",
-		bound(arguments->has_since, arguments->since), bound(arguments->has_until, arguments->until),
-		quote_literal_cstr(filter), quote_literal_cstr(psprintf("{\"time_zone\": %s}", zone.data)));
+	by_owner.by = list_make1(smk_request_by(request->config, "owner"));
+	return psprintf("SELECT kept.by_1 AS owner,\n"
+					"    sum(kept.in_time)::double precision / nullif(sum(kept.in_time + kept.late + "
+					"kept.unanswered), 0) "
+					"AS compliance\n"
+					"FROM (\n    %s) AS kept\nGROUP BY kept.by_1",
+					smk_sql_indent(smk_sla_response_times(&by_owner, rules), 4));
 }
 
 /* The rows of a rep's steps: number, name, entered and converted, which are NULL where nothing tells them. */
@@ -235,12 +224,12 @@ step_phrase(const Words *words)
 
 /* The statement: a row a rep and step. */
 static char *
-compile(SmkRequest *request, const SmkArguments *arguments, const Words *words)
+compile(SmkRequest *request, const Words *words)
 {
 	bool with_teams = has_teams(request);
 	char *condition = take_owner_filters(request);
 	char *team = with_teams ? "by_2" : "NULL::text";
-	char *compliance = rep_compliance(request, arguments);
+	char *compliance = rep_compliance(request);
 	StringInfoData sql;
 
 	request->by = list_make1(smk_request_by(request->config, "owner"));
@@ -321,27 +310,20 @@ PG_FUNCTION_INFO_V1(smk_rep_profile);
 Datum
 smk_rep_profile(PG_FUNCTION_ARGS)
 {
-	SmkArguments arguments = {.period = "all", .own_option = "language"};
+	SmkArguments arguments;
 	SmkRequest *request;
 	SmkConfig *config;
 	const Words *words;
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	arguments.has_since = !PG_ARGISNULL(0);
-	if (arguments.has_since)
-		arguments.since = PG_GETARG_TIMESTAMPTZ(0);
-	arguments.has_until = !PG_ARGISNULL(1);
-	if (arguments.has_until)
-		arguments.until = PG_GETARG_TIMESTAMPTZ(1);
-	arguments.filter = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
-	arguments.options = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	smk_arguments_read_range(fcinfo, 0, &arguments);
+	arguments.own_option = "language";
 	level = smk_statement_begin();
 	config = smk_config_load();
 	words = strcmp(smk_option_language(config, arguments.options), "fr") == 0 ? &french : &english;
 	request = smk_request(config, profile_kpi(), &arguments);
-	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, compile(request, &arguments, words),
-						   request->kpi->name);
+	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, compile(request, words), request->kpi->name);
 	smk_statement_end(level);
 	return (Datum) 0;
 }

@@ -108,19 +108,6 @@ require_binding(const SmkRequest *request, const char *entity)
 	return binding;
 }
 
-/* A binding that has these columns, opened; or NULL. */
-static SmkBinding *
-binding_with(const SmkRequest *request, const char *entity, const char *first, const char *second)
-{
-	SmkBinding *binding = smk_config_binding(request->config, entity);
-
-	if (binding == NULL || binding->columns[smk_entity_column(binding->entity, first)].text == NULL ||
-		binding->columns[smk_entity_column(binding->entity, second)].text == NULL)
-		return NULL;
-	smk_binding_open(binding);
-	return binding;
-}
-
 /* The rows of a set in the request's range for which a condition (or NULL) holds. */
 static Events *
 events(SmkRecords *records, const char *condition)
@@ -224,14 +211,15 @@ closings(const SmkRequest *request)
 	List *list = NIL;
 	SmkBinding *binding;
 
-	if ((binding = binding_with(request, "stage_change", "lead_id", "at")) != NULL)
+	if ((binding = smk_source_with(request->config, "stage_change", "lead_id")) != NULL)
 	{
 		SmkRecords *records = smk_records(request, &change_set, binding);
 
 		list = lappend(list, events(records, is_closed(records)));
 	}
-	if ((binding = binding_with(request, "opportunity", "lead_id", "closed_at")) != NULL &&
-		binding_with(request, "opportunity", "lead_id", "won") != NULL)
+	if ((binding = smk_source_with(request->config, "opportunity", "lead_id")) != NULL &&
+		smk_source_with(request->config, "opportunity", "closed_at") != NULL &&
+		smk_source_with(request->config, "opportunity", "won") != NULL)
 	{
 		SmkRecords *records = smk_records(request, &close_set, binding);
 
@@ -438,17 +426,6 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 					smk_timestamp_literal(clocks->starts->until));
 }
 
-/* SQL for when an answer to a trigger is due, or so much of its time has gone. */
-char *
-smk_sla_due(const SmkSlaRule *rule, const char *triggered_at, int64 within)
-{
-	if (rule->calendar)
-		return psprintf("smarketing.add_business_hours(%s, " INT64_FORMAT
-						" / 3600000000::double precision, %s)",
-						triggered_at, within, quote_literal_cstr(rule->calendar));
-	return psprintf("%s + %s", triggered_at, smk_moment_length(within));
-}
-
 /* SQL for the hours between two instants, of open time where the rule has a calendar. */
 char *
 smk_sla_hours(const SmkSlaRule *rule, const char *from, const char *to)
@@ -601,7 +578,7 @@ smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaSh
 	sql = shape->is_open ? open_clocks(&clocks, sql, extras.data) : all_clocks(&clocks, sql, extras.data);
 	initStringInfo(&columns);
 	appendStringInfo(&columns, "SELECT clock.lead_id, clock.triggered_at, %s AS due_at",
-					 smk_sla_due(rule, "clock.triggered_at", rule->within));
+					 smk_moment_due("clock.triggered_at", rule->within, rule->calendar));
 	if (shape->has_lead)
 		appendStringInfoString(&columns, ",\n       clock.label, clock.owner, clock.manager, clock.team");
 	for (int i = 0; i < list_length(request->by); i++)

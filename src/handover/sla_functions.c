@@ -46,17 +46,17 @@ queue_statement(SmkConfig *config, TimestampTz as_of)
 		char *clocks = smk_sla_clocks(request, rule, &shape);
 
 		add_statement(
-			&sql,
-			psprintf("SELECT %s AS rule,\n"
-					 "       CASE WHEN clock.due_at < %s THEN 'late'\n"
-					 "            WHEN %s <= %s THEN 'warning' ELSE 'running' END AS state,\n"
-					 "       clock.lead_id::text AS lead_id, clock.label, clock.owner, clock.manager, "
-					 "clock.team, clock.triggered_at, clock.due_at,\n"
-					 "       %s AS remaining_hours\n"
-					 "FROM (\n    %s) AS clock",
-					 quote_literal_cstr(rule->name), now,
-					 smk_sla_due(rule, "clock.triggered_at", (int64) rint(rule->within * rule->warn_at)), now,
-					 smk_sla_hours(rule, now, "clock.due_at"), smk_sql_indent(clocks, 4)));
+			&sql, psprintf("SELECT %s AS rule,\n"
+						   "       CASE WHEN clock.due_at < %s THEN 'late'\n"
+						   "            WHEN %s <= %s THEN 'warning' ELSE 'running' END AS state,\n"
+						   "       clock.lead_id::text AS lead_id, clock.label, clock.owner, clock.manager, "
+						   "clock.team, clock.triggered_at, clock.due_at,\n"
+						   "       %s AS remaining_hours\n"
+						   "FROM (\n    %s) AS clock",
+						   quote_literal_cstr(rule->name), now,
+						   smk_moment_due("clock.triggered_at", (int64) rint(rule->within * rule->warn_at),
+										  rule->calendar),
+						   now, smk_sla_hours(rule, now, "clock.due_at"), smk_sql_indent(clocks, 4)));
 	}
 	if (sql.len == 0)
 		return NULL;
@@ -78,9 +78,7 @@ smk_sla_queue(PG_FUNCTION_ARGS)
 	char *sql;
 	int level;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"as_of\" must not be null")));
+	smk_argument_require(fcinfo, 0, "as_of");
 	as_of = PG_GETARG_TIMESTAMPTZ(0);
 	if (TIMESTAMP_NOT_FINITE(as_of))
 		ereport(ERROR,

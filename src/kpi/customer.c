@@ -68,18 +68,6 @@ has_column(const SmkBinding *binding, const char *column)
 	return position >= 0 && binding->columns[position].text != NULL;
 }
 
-/* A binding that has this column, opened; or NULL. */
-static SmkBinding *
-bound_with(const SmkRequest *request, const char *entity, const char *column)
-{
-	SmkBinding *binding = smk_config_binding(request->config, entity);
-
-	if (!has_column(binding, column))
-		return NULL;
-	smk_binding_open(binding);
-	return binding;
-}
-
 /* The basis of the setting; auto: the first one that is bound. NULL where none is. */
 static const char *
 customer_basis(const SmkRequest *request)
@@ -92,7 +80,7 @@ customer_basis(const SmkRequest *request)
 
 		if (strcmp(request->config->customer_basis, bases[i]) == 0 ||
 			strcmp(request->config->customer_basis, "auto") == 0)
-			if (bound_with(request, bases[i], needed) != NULL)
+			if (smk_source_with(request->config, bases[i], needed) != NULL)
 				return bases[i];
 	}
 	return NULL;
@@ -142,8 +130,8 @@ instant_of(const SmkRequest *request, const SmkBinding *binding, const char *col
 static char *
 first_won(const SmkRequest *request, Oid account_type)
 {
-	SmkBinding *opportunity = bound_with(request, "opportunity", "won");
-	SmkBinding *lead = bound_with(request, "lead", "account_id");
+	SmkBinding *opportunity = smk_source_with(request->config, "opportunity", "won");
+	SmkBinding *lead = smk_source_with(request->config, "lead", "account_id");
 	bool by_lead =
 		!has_column(opportunity, "account_id") && has_column(opportunity, "lead_id") && lead != NULL;
 	bool has_account = has_column(opportunity, "account_id") || by_lead;
@@ -224,7 +212,7 @@ may_be_customer(const SmkRequest *request, const char *basis, const SmkBinding *
 	initStringInfo(&sql);
 	if (basis)
 	{
-		SmkBinding *binding = bound_with(request, basis, "account_id");
+		SmkBinding *binding = smk_source_with(request->config, basis, "account_id");
 
 		appendStringInfo(&sql, "SELECT %s FROM %s",
 						 key_as(binding, psprintf("%s.account_id", basis), "account_id", account_type),
@@ -269,7 +257,7 @@ first_lead(const SmkRequest *request, const SmkBinding *lead, const char *condit
 static char *
 first_of_account(const SmkRequest *request, const char *basis, Oid account_type, bool has_paid)
 {
-	SmkBinding *binding = bound_with(request, basis, "account_id");
+	SmkBinding *binding = smk_source_with(request->config, basis, "account_id");
 	const char *time = basis_time(basis);
 	const char *columns[] = {"account_id", time, "amount", "ends_at", NULL};
 	char *ran = has_column(binding, "ends_at") && strcmp(basis, "subscription") == 0
@@ -293,7 +281,8 @@ common_account_type(const SmkRequest *request, const char *basis)
 
 	for (size_t i = 0; i < lengthof(entities); i++)
 	{
-		SmkBinding *binding = entities[i] ? bound_with(request, entities[i], "account_id") : NULL;
+		SmkBinding *binding =
+			entities[i] ? smk_source_with(request->config, entities[i], "account_id") : NULL;
 
 		if (binding == NULL)
 			continue;
@@ -309,9 +298,9 @@ static char *
 customer_relation(const SmkRequest *request, const char *basis, Oid account_type, bool has_paid)
 {
 	static const char *const account_columns[] = {"account_id", "customer_since", NULL};
-	SmkBinding *account = bound_with(request, "account", "customer_since");
-	SmkBinding *lead = bound_with(request, "lead", "account_id");
-	SmkBinding *opportunity = bound_with(request, "opportunity", "won");
+	SmkBinding *account = smk_source_with(request->config, "account", "customer_since");
+	SmkBinding *lead = smk_source_with(request->config, "lead", "account_id");
+	SmkBinding *opportunity = smk_source_with(request->config, "opportunity", "won");
 	bool by_opportunity = basis && strcmp(basis, "opportunity") == 0;
 	bool joins_won = !by_opportunity && opportunity != NULL && has_column(opportunity, "account_id");
 	char *known;
@@ -390,9 +379,9 @@ static SmkBinding *
 customers_of(const SmkRequest *request, bool has_paid)
 {
 	const char *basis = customer_basis(request);
-	SmkBinding *account = bound_with(request, "account", "customer_since");
-	SmkBinding *opportunity = bound_with(request, "opportunity", "won");
-	SmkBinding *lead = bound_with(request, "lead", "account_id");
+	SmkBinding *account = smk_source_with(request->config, "account", "customer_since");
+	SmkBinding *opportunity = smk_source_with(request->config, "opportunity", "won");
+	SmkBinding *lead = smk_source_with(request->config, "lead", "account_id");
 	Oid account_type = common_account_type(request, basis);
 	SmkBinding *binding;
 
@@ -402,7 +391,7 @@ customers_of(const SmkRequest *request, bool has_paid)
 	binding->entity = &customer_entity;
 	binding->time_zone = "UTC";
 	binding->is_own = true;
-	binding->relid = basis ? bound_with(request, basis, basis_time(basis)) != NULL
+	binding->relid = basis ? smk_source_with(request->config, basis, basis_time(basis)) != NULL
 								 ? smk_config_binding(request->config, basis)->relid
 								 : opportunity->relid
 						   : account->relid;
@@ -437,7 +426,7 @@ payment_entity(const SmkRequest *request)
 
 	for (size_t i = 0; i < lengthof(entities); i++)
 	{
-		SmkBinding *binding = bound_with(request, entities[i], "account_id");
+		SmkBinding *binding = smk_source_with(request->config, entities[i], "account_id");
 
 		if (binding && has_column(binding, "amount") && has_column(binding, basis_time(entities[i])) &&
 			(i < 2 || has_column(binding, "won")))
@@ -493,7 +482,7 @@ smk_customer_revenue_binding(const SmkRequest *request)
 
 	if (customers == NULL || entity == NULL)
 		return NULL;
-	payment = bound_with(request, entity, "account_id");
+	payment = smk_source_with(request->config, entity, "account_id");
 	recurs = strcmp(entity, "subscription") == 0;
 	at = instant_of(request, payment, basis_time(entity));
 	if (!recurs)
@@ -536,7 +525,7 @@ smk_customer_payment_binding(const SmkRequest *request)
 	/* Also who paid nothing yet: sums by a dimension are those without. */
 	SmkBinding *customers = customers_of(request, false);
 	const char *entity = customer_basis(request);
-	SmkBinding *payment = entity ? bound_with(request, entity, "account_id") : NULL;
+	SmkBinding *payment = entity ? smk_source_with(request->config, entity, "account_id") : NULL;
 	int account = smk_entity_column(&customer_entity, "account_id");
 	const char *columns[] = {"account_id", "amount",  "currency",
 							 "won",		   "product", entity ? basis_time(entity) : NULL,

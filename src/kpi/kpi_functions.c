@@ -274,16 +274,8 @@ smk_scorecard(PG_FUNCTION_ARGS)
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	card.arguments.has_since = !PG_ARGISNULL(0);
-	if (card.arguments.has_since)
-		card.arguments.since = PG_GETARG_TIMESTAMPTZ(0);
-	card.arguments.has_until = !PG_ARGISNULL(1);
-	if (card.arguments.has_until)
-		card.arguments.until = PG_GETARG_TIMESTAMPTZ(1);
-	card.arguments.filter = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
-	card.arguments.options = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	smk_arguments_read_range(fcinfo, 0, &card.arguments);
 	card.arguments.own_option = "language";
-	card.arguments.period = "all";
 	level = smk_statement_begin();
 	card.config = smk_config_load();
 	read_card_options(card.arguments.options, &card);
@@ -536,16 +528,7 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"max_rows\" must not be negative"), errhint("NULL lists all rows.")));
 	kpi = smk_metric_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), &column);
-	arguments.period = "all";
-	arguments.has_since = !PG_ARGISNULL(1);
-	if (arguments.has_since)
-		arguments.since = PG_GETARG_TIMESTAMPTZ(1);
-	arguments.has_until = !PG_ARGISNULL(2);
-	if (arguments.has_until)
-		arguments.until = PG_GETARG_TIMESTAMPTZ(2);
-	arguments.filter = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
-	arguments.options = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-
+	smk_arguments_read_range(fcinfo, 1, &arguments);
 	InitMaterializedSRF(fcinfo, 0);
 	level = smk_statement_begin();
 	request = smk_request(smk_config_load(), kpi, &arguments);

@@ -12,6 +12,7 @@
 
 #include "kpi/lead_handover.h"
 #include "kpi/lead_steps.h"
+#include "kpi/moment.h"
 #include "kpi/source.h"
 
 /* A column that is derived here, by its name. */
@@ -21,22 +22,11 @@ typedef struct HandoverColumn
 	char *(*sql)(SmkRecords *records); /* NULL where nothing that is bound can tell */
 } HandoverColumn;
 
-/* The activities, opened, where they are bound with what tells whose they are; else NULL. */
-static SmkBinding *
-activities(const SmkRequest *request)
-{
-	SmkBinding *binding = smk_config_binding(request->config, "activity");
-
-	if (binding)
-		smk_binding_open(binding);
-	return binding;
-}
-
 /* SQL for the first activity by a person at or after an instant of the lead; NULL where none are bound. */
 static char *
 first_touch(SmkRecords *records, const char *since)
 {
-	if (since == NULL || activities(records->request) == NULL)
+	if (since == NULL || smk_config_binding(records->request->config, "activity") == NULL)
 		return NULL;
 	records->joins_activities = true;
 	(void) smk_records_column(records, "lead_id");
@@ -62,10 +52,8 @@ due(SmkRecords *records)
 
 	if (mql == NULL)
 		return NULL;
-	if (request->calendar == NULL)
-		return psprintf("(%s + %s)", mql, smk_hours_literal(request->respond_within));
-	return psprintf("CASE WHEN isfinite(%s) THEN smarketing.add_business_hours(%s, %.17g, %s) END", mql, mql,
-					request->respond_within / (double) USECS_PER_HOUR, quote_literal_cstr(request->calendar));
+	return psprintf("CASE WHEN isfinite(%s) THEN %s END", mql,
+					smk_moment_due(mql, request->respond_within, request->calendar));
 }
 
 /* SQL for when sales first answered. */
@@ -206,7 +194,8 @@ smk_lead_handover(SmkRecords *records, const char *name)
 void
 smk_lead_handover_join(SmkRecords *records, StringInfo from)
 {
-	SmkBinding *activity = records->joins_activities ? activities(records->request) : NULL;
+	SmkBinding *activity =
+		records->joins_activities ? smk_source_with(records->request->config, "activity", NULL) : NULL;
 	bool needed[SMK_MAX_COLUMNS] = {false};
 	int at;
 	int lead_id;

@@ -109,45 +109,13 @@ smk_lead_step_is_column(const char *name)
 	return is_event_column(name) || strcmp(name, "has_open") == 0 || lead_step_find(name, &fact) != NULL;
 }
 
-/* The condition that what happened at a time is seen. A view of the statement is to move on: now is no
- * literal. */
-static char *
-seen(const SmkRequest *request, const char *at)
-{
-	char *past;
-
-	if (!request->has_as_of)
-		return psprintf("%s <= now()", at);
-	past = psprintf("%s < %s", at, smk_timestamp_literal(request->as_of));
-	return request->as_of <= request->now ? past : psprintf("(%s AND %s <= now())", past, at);
-}
-
-/* The same of what may have no time, which is seen unless it is looked at as of an earlier day. */
-static char *
-seen_or_unknown(const SmkRequest *request, const char *at)
-{
-	return request->has_as_of ? seen(request, at) : psprintf("(%s) IS NOT FALSE", seen(request, at));
-}
-
 /* A time of the lead, where it is bound and seen; else NULL. */
 static char *
 own_time(SmkRecords *records, const char *column)
 {
 	char *at = smk_records_instant(records, column);
 
-	return at ? psprintf("CASE WHEN %s THEN %s END", seen(records->request, at), at) : NULL;
-}
-
-/* A binding that has these columns (NULL: none further), opened; or NULL. */
-static SmkBinding *
-lead_step_source(const SmkRequest *request, const char *entity, const char *column)
-{
-	SmkBinding *binding = smk_config_binding(request->config, entity);
-
-	if (binding == NULL || binding->columns[smk_entity_column(binding->entity, column)].text == NULL)
-		return NULL;
-	smk_binding_open(binding);
-	return binding;
+	return at ? psprintf("CASE WHEN %s THEN %s END", smk_moment_seen(records->request, at), at) : NULL;
 }
 
 /* Adds a part to a list that is joined later. */
@@ -166,10 +134,11 @@ static const char *const conversion_aliases[] = {"conversion", "account_conversi
 static bool
 has_conversions(SmkRecords *records, int way, const char *column)
 {
-	if (lead_step_source(records->request, "opportunity", way == 0 ? "lead_id" : "account_id") == NULL ||
+	if (smk_source_with(records->request->config, "opportunity", way == 0 ? "lead_id" : "account_id") ==
+			NULL ||
 		(way == 1 && smk_records_column(records, "account_id") == NULL))
 		return false;
-	return column == NULL || lead_step_source(records->request, "opportunity", column) != NULL;
+	return column == NULL || smk_source_with(records->request->config, "opportunity", column) != NULL;
 }
 
 /* SQL for the local date of a time column. */
@@ -231,7 +200,7 @@ is_told(const SmkRecords *records, const LeadStep *step)
 	const SmkBinding *lead = records->binding;
 
 	if (step_threshold(records, step) != NULL ||
-		lead_step_source(records->request, "stage_change", "lead_id") != NULL ||
+		smk_source_with(records->request->config, "stage_change", "lead_id") != NULL ||
 		lead->columns[smk_entity_column(lead->entity, "stage")].text != NULL)
 		return true;
 	for (int i = 0; i < 3 && step->own_columns[i] != NULL; i++)
@@ -317,9 +286,10 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 		if (at != NULL)
 			add_part(&facts, " OR ",
 					 psprintf("(%s) IS TRUE",
-							  seen(records->request, smk_records_instant(records, step->own_columns[i]))));
+							  smk_moment_seen(records->request,
+											  smk_records_instant(records, step->own_columns[i]))));
 	}
-	if (!step->no_stage_tells && lead_step_source(records->request, "stage_change", "lead_id"))
+	if (!step->no_stage_tells && smk_source_with(records->request->config, "stage_change", "lead_id"))
 	{
 		records->steps |= STEP_BY_CHANGE;
 		add_part(&times, ", ", psprintf("change.%s_at", step->name));
@@ -469,7 +439,7 @@ lead_event(SmkRecords *records, const char *name)
 			(void) own_time(records, lead_steps[i].own_columns[0]);
 			(void) score_step(records, &lead_steps[i], true);
 		}
-		if (lead_step_source(request, "stage_change", "lead_id"))
+		if (smk_source_with(request->config, "stage_change", "lead_id"))
 			records->steps |= STEP_BY_CHANGE;
 		for (int i = 0; i < 2; i++)
 			if (has_conversions(records, i, NULL))
@@ -595,7 +565,7 @@ smk_lead_few_only(SmkRecords *records, const char *reference, Oid type)
 static void
 join_changes(SmkRecords *records, StringInfo from)
 {
-	SmkBinding *change = lead_step_source(records->request, "stage_change", "lead_id");
+	SmkBinding *change = smk_source_with(records->request->config, "stage_change", "lead_id");
 	int at = smk_entity_column(change->entity, "at");
 	int lead_id = smk_entity_column(change->entity, "lead_id");
 	int pipeline = smk_entity_column(change->entity, "pipeline");
@@ -655,7 +625,7 @@ join_changes(SmkRecords *records, StringInfo from)
 		"    ON %s",
 		columns.data,
 		smk_sql_indent(smk_source_select(change, needed, NIL, change->entity - smk_entities, NULL), 9),
-		seen(records->request, instant), where.data,
+		smk_moment_seen(records->request, instant), where.data,
 		smk_lead_few_only(records, "stage_change.lead_id", smk_source_key_type(change, lead_id)),
 		smk_source_keys_equal(
 			"change.lead_id", smk_source_key_type(change, lead_id), "lead.lead_id",
@@ -709,11 +679,11 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	char *created_then = created_to_compare(records->request, opportunity, "opportunity.created_at");
 	char *closed_at = has_closed ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
 								 : pstrdup("NULL::timestamptz");
-	char *is_won = has_closed
-					   ? psprintf("opportunity.won AND %s", seen_or_unknown(records->request, closed_at))
+	char *is_won = has_closed					 ? psprintf("opportunity.won AND %s",
+															smk_moment_seen_or_unknown(records->request, closed_at))
 				   : records->request->has_as_of ? "false"
 												 : "opportunity.won";
-	char *is_created = seen_or_unknown(records->request, created_at);
+	char *is_created = smk_moment_seen_or_unknown(records->request, created_at);
 	const char *of_no_lead;
 	char *select;
 	Oid lead_key = smk_source_key_type(records->binding, key);
@@ -825,8 +795,9 @@ join_scores(SmkRecords *records, StringInfo from)
 		reading.thresholds[reading.threshold_count] = threshold->score;
 		reading.names[reading.threshold_count++] = psprintf("%s_at", step->name);
 	}
-	reading.where = psprintf("%s%s", seen(request, smk_score_activity_at(activity, request->time_zone)),
-							 smk_lead_few_only(records, "activity.lead_id", type));
+	reading.where =
+		psprintf("%s%s", smk_moment_seen(request, smk_score_activity_at(activity, request->time_zone)),
+				 smk_lead_few_only(records, "activity.lead_id", type));
 	appendStringInfo(
 		from, "\nLEFT JOIN %s AS score\n    ON %s",
 		smk_sql_indent(smk_score_sql(request->config, request->time_zone, &reading), 4),

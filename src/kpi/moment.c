@@ -235,3 +235,38 @@ smk_moment_running_period(const SmkRequest *request)
 	return request->is_moving ? smk_moment_period(request, smk_moment_complete(request))
 							  : smk_date_literal(request->partial_from);
 }
+
+/* The condition that what happened at a time is seen. A view of the statement is to move on: now is no
+ * literal. */
+char *
+smk_moment_seen(const SmkRequest *request, const char *at)
+{
+	char *past;
+
+	if (!request->has_as_of)
+		return psprintf("%s <= now()", at);
+	past = psprintf("%s < %s", at, smk_timestamp_literal(request->as_of));
+	return request->as_of <= request->now ? past : psprintf("(%s AND %s <= now())", past, at);
+}
+
+/* The same of what may have no time, which is seen unless it is looked at as of an earlier day. */
+char *
+smk_moment_seen_or_unknown(const SmkRequest *request, const char *at)
+{
+	return request->has_as_of ? smk_moment_seen(request, at)
+							  : psprintf("(%s) IS NOT FALSE", smk_moment_seen(request, at));
+}
+
+/*
+ * SQL for the instant at which so many microseconds have passed since another: of open time, where there is a
+ * calendar.
+ */
+char *
+smk_moment_due(const char *since, int64 within, const char *calendar)
+{
+	if (calendar)
+		return psprintf("smarketing.add_business_hours(%s, " INT64_FORMAT
+						" / 3600000000::double precision, %s)",
+						since, within, quote_literal_cstr(calendar));
+	return psprintf("(%s + %s)", since, smk_moment_length(within));
+}

@@ -39,5 +39,8 @@ extern char *smk_timestamp_literal(TimestampTz at);
 extern char *smk_date_literal(DateADT date);
 extern char *smk_hours_literal(int64 length);
 extern char *smk_moment_length(int64 length);
+extern char *smk_moment_seen(const SmkRequest *request, const char *at);
+extern char *smk_moment_seen_or_unknown(const SmkRequest *request, const char *at);
+extern char *smk_moment_due(const char *since, int64 within, const char *calendar);
 
 #endif

@@ -30,17 +30,24 @@
 #define DEFAULT_HALF_LIFE (7 * USECS_PER_DAY)
 #define DEFAULT_RESPOND_WITHIN (24 * USECS_PER_HOUR)
 
-/* The six arguments from the position of since on. */
-void
-smk_arguments_read(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
+/* The bounds of a range from the position of since on. */
+static void
+read_bounds(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
 {
-	memset(arguments, 0, sizeof(*arguments));
 	arguments->has_since = !PG_ARGISNULL(first);
 	if (arguments->has_since)
 		arguments->since = PG_GETARG_TIMESTAMPTZ(first);
 	arguments->has_until = !PG_ARGISNULL(first + 1);
 	if (arguments->has_until)
 		arguments->until = PG_GETARG_TIMESTAMPTZ(first + 1);
+}
+
+/* The six arguments from the position of since on. */
+void
+smk_arguments_read(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
+{
+	memset(arguments, 0, sizeof(*arguments));
+	read_bounds(fcinfo, first, arguments);
 	if (PG_ARGISNULL(first + 2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"period\" must not be null"),
@@ -49,6 +56,18 @@ smk_arguments_read(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
 	arguments->by = PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_ARRAYTYPE_P(first + 3);
 	arguments->filter = PG_ARGISNULL(first + 4) ? NULL : PG_GETARG_JSONB_P(first + 4);
 	arguments->options = PG_ARGISNULL(first + 5) ? NULL : PG_GETARG_JSONB_P(first + 5);
+}
+
+/* The four arguments since, until, filter and options, from the position of since on, of what is told of one
+ * range. */
+void
+smk_arguments_read_range(FunctionCallInfo fcinfo, int first, SmkArguments *arguments)
+{
+	memset(arguments, 0, sizeof(*arguments));
+	read_bounds(fcinfo, first, arguments);
+	arguments->period = "all";
+	arguments->filter = PG_ARGISNULL(first + 2) ? NULL : PG_GETARG_JSONB_P(first + 2);
+	arguments->options = PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_JSONB_P(first + 3);
 }
 
 /* The interval from one period's start to the next. */

@@ -105,6 +105,7 @@ typedef struct SmkRequest
 #define SMK_MAX_BY 3
 
 extern void smk_arguments_read(FunctionCallInfo fcinfo, int first, SmkArguments *arguments);
+extern void smk_arguments_read_range(FunctionCallInfo fcinfo, int first, SmkArguments *arguments);
 extern SmkRequest *smk_request(SmkConfig *config, const SmkKpi *kpi, const SmkArguments *arguments);
 extern JsonbValue *smk_option_value(const Jsonb *options, const char *name);
 extern const char *smk_option_language(const SmkConfig *config, const Jsonb *options);

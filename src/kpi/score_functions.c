@@ -327,9 +327,7 @@ smk_lead_scores(PG_FUNCTION_ARGS)
 	TimestampTz as_of;
 	int level;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"as_of\" must not be null")));
+	smk_argument_require(fcinfo, 0, "as_of");
 	as_of = PG_GETARG_TIMESTAMPTZ(0);
 	if (TIMESTAMP_NOT_FINITE(as_of) || as_of > SMK_WORD_MAX_TIME || as_of < -SMK_WORD_MAX_TIME)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

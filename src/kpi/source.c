@@ -10,6 +10,19 @@
 
 #include "kpi/source.h"
 
+/* The binding of an entity, opened, where the column is bound (NULL: any will do); else NULL. */
+SmkBinding *
+smk_source_with(const SmkConfig *config, const char *entity, const char *column)
+{
+	SmkBinding *binding = smk_config_binding(config, entity);
+	int position = binding && column ? smk_entity_column(binding->entity, column) : -1;
+
+	if (binding == NULL || (column && (position < 0 || binding->columns[position].text == NULL)))
+		return NULL;
+	smk_binding_open(binding);
+	return binding;
+}
+
 /* The type under which a key is compared: bigint, uuid or text. */
 Oid
 smk_source_key_type(const SmkBinding *binding, int column)

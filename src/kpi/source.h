@@ -13,6 +13,7 @@
 typedef uint32 SmkStages;
 #define SMK_STAGE_BIT(stage) ((SmkStages) 1 << smk_stage_index(stage))
 
+extern SmkBinding *smk_source_with(const SmkConfig *config, const char *entity, const char *column);
 extern Oid smk_source_key_type(const SmkBinding *binding, int column);
 extern char *smk_source_keys_equal(const char *left, Oid left_type, const char *right, Oid right_type);
 extern char *smk_source_expression(const SmkBinding *binding, int column);
