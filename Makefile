@@ -7,7 +7,7 @@ SMK_MODULES = calendar ratio stage timeline funnel response retention attributio
 
 SMK_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(SMK_ROOT)/smarketing.control)
 
-# These run on a throw-away cluster with a build of their own, and install what they need first.
+# These run on throw-away clusters with a build of their own, and install what they need first.
 SMK_RUNNERS = demo check check-matrix bench deps
 ifneq ($(filter $(SMK_RUNNERS),$(MAKECMDGOALS)),)
 

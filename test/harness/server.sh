@@ -44,33 +44,43 @@ smk_build() {
     [ "$(id -u)" -ne 0 ] || chown -R postgres "$smk_tmp"
 }
 
-smk_server_start() {
-    smk_build || return 1
-    export PGHOST=$smk_tmp/run PGPORT=5499 PGUSER=postgres PGDATABASE=postgres
+# A cluster in the folder given, of the programs that smk_build laid out.
+smk_cluster_start() {
+    local folder=$1
+    export PGHOST=$folder/run PGPORT=5499 PGUSER=postgres PGDATABASE=postgres
     export PGCLIENTENCODING=UTF8
     unset PGPASSWORD PGSERVICE PGOPTIONS PGTZ PGSSLMODE
-    smk_as_user mkdir -p "$smk_tmp/run"
-    smk_as_user initdb -D "$smk_tmp/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$smk_tmp/initdb.log" || {
-        cat "$smk_tmp/initdb.log" >&2
+    smk_as_user mkdir -p "$folder/run"
+    smk_as_user initdb -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$folder/initdb.log" || {
+        cat "$folder/initdb.log" >&2
         return 1
     }
-    smk_as_user tee -a "$smk_tmp/data/postgresql.conf" >/dev/null <<CONF
+    smk_as_user tee -a "$folder/data/postgresql.conf" >/dev/null <<CONF
 listen_addresses = ''
 port = $PGPORT
-unix_socket_directories = '$smk_tmp/run'
+unix_socket_directories = '$folder/run'
 timezone = 'Etc/UTC'
 fsync = off
 shared_buffers = '${SMK_SHARED_BUFFERS:-256MB}'
 max_wal_size = '4GB'
 ${SMK_SERVER_SETTINGS:-}
 CONF
-    smk_as_user pg_ctl -D "$smk_tmp/data" -l "$smk_tmp/server.log" -w start >/dev/null || {
-        cat "$smk_tmp/server.log" >&2
+    smk_as_user pg_ctl -D "$folder/data" -l "$folder/server.log" -w start >/dev/null || {
+        cat "$folder/server.log" >&2
         return 1
     }
 }
 
+smk_cluster_stop() {
+    [ ! -e "$1/data/postmaster.pid" ] || smk_as_user pg_ctl -D "$1/data" -m immediate stop >/dev/null 2>&1 || true
+}
+
+smk_server_start() {
+    smk_build && smk_cluster_start "$smk_tmp"
+}
+
 smk_server_stop() {
-    [ ! -e "$smk_tmp/data/postmaster.pid" ] || smk_as_user pg_ctl -D "$smk_tmp/data" -m immediate stop >/dev/null 2>&1 || true
+    local folder
+    for folder in "$smk_tmp" "$smk_tmp"/lane*; do smk_cluster_stop "$folder"; done
     rm -rf "$smk_tmp"
 }
