@@ -198,13 +198,15 @@ is_carried(const SmkBinding *lead, const char *column)
 }
 
 /*
- * The condition that an account may be a customer's, of any basis but the opportunity, given SQL for its key;
- * or empty.
+ * The condition that the first lead of an account is asked for, of any basis but the opportunity, given SQL
+ * for its key: it may be a customer's, and won no opportunity. Where opportunities (NULL: they have no
+ * account) are linked with leads as well, they have each dimension that a first lead has.
  */
 static char *
-may_be_customer(const SmkRequest *request, const char *basis, const SmkBinding *account, const char *key,
-				Oid account_type)
+needs_first_lead(const SmkRequest *request, const char *basis, const SmkBinding *account,
+				 const SmkBinding *opportunity, const char *key, Oid account_type)
 {
+	static const char *const won_columns[] = {"opportunity_id", "account_id", "won", NULL};
 	static const char *const account_columns[] = {"account_id", "customer_since", NULL};
 	static const char *const columns[] = {"account_id", NULL};
 	StringInfoData sql;
@@ -223,7 +225,14 @@ may_be_customer(const SmkRequest *request, const char *basis, const SmkBinding *
 						 sql.len ? "\n    UNION ALL " : "",
 						 key_as(account, "account.account_id", "account_id", account_type),
 						 source_of(account, account_columns));
-	return psprintf("\n  AND %s IN (\n    %s)", key, smk_sql_indent(sql.data, 4));
+	if (opportunity == NULL || !has_column(opportunity, "lead_id"))
+		return psprintf("\n  AND %s IN (\n    %s)", key, smk_sql_indent(sql.data, 4));
+	return psprintf(
+		"\n  AND %s IN (\n    SELECT customer.account_id FROM (\n        %s) AS customer (account_id)\n"
+		"    WHERE NOT EXISTS (\n        SELECT FROM %s\n        WHERE opportunity.won AND "
+		"opportunity.opportunity_id IS NOT NULL AND %s = customer.account_id))",
+		key, smk_sql_indent(sql.data, 8), smk_sql_indent(source_of(opportunity, won_columns), 8),
+		key_as(opportunity, "opportunity.account_id", "account_id", account_type));
 }
 
 /*
@@ -356,9 +365,9 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 						   /* Most accounts with leads are no customers yet, and leads have to be sorted. */
 						   by_opportunity
 							   ? ""
-							   : may_be_customer(request, basis, account,
-												 key_as(lead, "lead.account_id", "account_id", account_type),
-												 account_type),
+							   : needs_first_lead(request, basis, account, joins_won ? opportunity : NULL,
+												  key_as(lead, "lead.account_id", "account_id", account_type),
+												  account_type),
 						   account_type),
 				4));
 	return sql.data;

@@ -127,16 +127,17 @@ smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
 		if (records->lumps == SMK_LUMPS_ONLY)
 			continue;
 		records->lumps = SMK_LUMPS_ALIKE;
-		/* The plain column under min(): so that its index gives the first one. */
+		/* The plain column, and not min() of it, which finds no index through a join that is left out. */
 		at = smk_records_column(records, set->at);
 		known = psprintf("isfinite(%s)", at);
 		if (set->condition)
 			known = psprintf("%s\n   AND %s", known, smk_records_expand(records, set->condition));
-		appendStringInfo(&sql, "%sSELECT min(%s)%s AS at\n%s", sql.len ? "\nUNION ALL\n" : "", at,
+		appendStringInfo(&sql, "%s(SELECT %s%s AS at\n %s\n ORDER BY %s\n LIMIT 1)",
+						 sql.len ? "\nUNION ALL\n" : "", at,
 						 smk_records_at_is_date(records)
 							 ? psprintf("::timestamp AT TIME ZONE %s", quote_literal_cstr(whole.time_zone))
 							 : "",
-						 smk_records_from(records, set->name, true, known));
+						 smk_sql_indent(smk_records_from(records, set->name, true, known), 1), at);
 	}
 	return psprintf("SELECT (min(first.at) AT TIME ZONE %s)::date\nFROM (\n    %s) AS first",
 					quote_literal_cstr(whole.time_zone), smk_sql_indent(sql.data, 4));
