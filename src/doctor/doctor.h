@@ -36,6 +36,15 @@ typedef struct SmkDoctor
 	bool zone_is_unknown; /* of the setting: UTC stands in */
 } SmkDoctor;
 
+/* A condition that is counted over the rows of an entity. */
+typedef struct SmkCounted
+{
+	SmkSeverity severity;
+	char *counted; /* over all rows: what is dear is only asked of few */
+	const char *problem;
+	char *hint;
+} SmkCounted;
+
 /* A check, or a part of one; the state is its own. */
 typedef void (*SmkCheck)(SmkDoctor *doctor, void *state);
 
@@ -75,6 +84,8 @@ extern char *smk_doctor_bind_call(const SmkBinding *binding, const char *column,
 extern void smk_doctor_rows(SmkDoctor *doctor);
 
 /* doctor_links.c: keys that occur twice, and keys of another entity that are not there. */
+extern List *smk_doctor_stage_links(const SmkDoctor *doctor);
+extern List *smk_doctor_stage_link_checks(SmkDoctor *doctor, const void *link, char **join);
 extern void smk_doctor_links(SmkDoctor *doctor);
 
 /* doctor_values.c: names that mean nothing to the KPIs: stages, kinds, currencies, metrics, channels. */

@@ -106,49 +106,71 @@ check_link(SmkDoctor *doctor, void *state)
 				psprintf("SELECT %s, count(*) %s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20", column, from)));
 }
 
-/* Both checks of stage changes in one pass: those of records that are not there, and those dated before their
- * record was created. */
-static void
-check_stage_changes(SmkDoctor *doctor, void *state)
+/* True where a link of stage changes can be looked up in the pass over them: each finds one record at most.
+ */
+static bool
+is_stage_link(const SmkDoctor *doctor, const Link *link)
 {
-	Pair *pair = state;
-	SmkBinding *binding = pair->binding;
-	SmkBinding *target = pair->target;
-	const char *name = target->entity->name;
+	SmkBinding *target = smk_doctor_binding(doctor, link->target);
+
+	return strcmp(link->entity, "stage_change") == 0 && target != NULL && target->key_is_unique &&
+		   smk_doctor_bound(smk_doctor_binding(doctor, link->entity), link->column) >= 0;
+}
+
+/* The links of stage changes that the pass over their rows counts: what smk_doctor_stage_link_checks takes.
+ */
+List *
+smk_doctor_stage_links(const SmkDoctor *doctor)
+{
+	List *links = NIL;
+
+	for (size_t i = 0; i < lengthof(key_links); i++)
+		if (is_stage_link(doctor, &key_links[i]))
+			links = lappend(links, (void *) &key_links[i]);
+	return links;
+}
+
+/*
+ * The checks of stage changes by a link, of SmkCounted, and the join that they need: those of records that
+ * are not there, and those dated before their record was created.
+ */
+List *
+smk_doctor_stage_link_checks(SmkDoctor *doctor, const void *of, char **join)
+{
+	const Link *link = of;
+	SmkBinding *binding = smk_doctor_binding(doctor, link->entity);
+	SmkBinding *target = smk_doctor_binding(doctor, link->target);
 	int at = smk_doctor_bound(binding, "at");
 	int created = smk_doctor_bound(target, "created_at");
-	char *column = smk_doctor_named(binding, pair->link->column);
+	char *column = smk_doctor_named(binding, link->column);
 	char *key = smk_doctor_named(target, target->entity->key);
 	char *early = smk_doctor_earlier(doctor, smk_doctor_column(binding, at), smk_doctor_is_date(binding, at),
 									 smk_doctor_column(target, created), smk_doctor_is_date(target, created));
-	char *from = psprintf("FROM %s LEFT JOIN %s ON %s WHERE %s", smk_doctor_relation(binding),
-						  smk_doctor_relation(target),
-						  smk_doctor_where(target, joined(binding, pair->link->column, target)),
-						  smk_doctor_where(binding, psprintf("%s IS NOT NULL", column)));
-	char *counted = early; /* over all rows: what is dear is only asked of few */
-	int64 unknown;
-	int64 before;
+	SmkCounted *unknown = palloc0(sizeof(SmkCounted));
+	SmkCounted *before = palloc0(sizeof(SmkCounted));
+	char *from;
 
-	if (!smk_doctor_is_date(binding, at) && !smk_doctor_is_date(target, created))
-		counted = psprintf("%s < %s AND %s", smk_doctor_column(binding, at),
-						   smk_doctor_column(target, created), early);
-	smk_doctor_query(psprintf("SELECT count(*) FILTER (WHERE %s IS NULL), count(*) FILTER (WHERE %s) %s", key,
-							  counted, from));
-	unknown = smk_doctor_number(0, 1);
-	before = smk_doctor_number(0, 2);
-	if (unknown > 0)
-		smk_doctor_report(
-			doctor, pair->link->severity, "stage_change", pair->link->problem, unknown,
-			smk_doctor_line(psprintf("SELECT %s, count(*) %s AND %s IS NULL GROUP BY 1 ORDER BY 2 "
-									 "DESC, 1 LIMIT 20",
-									 column, from, key)));
-	if (before > 0)
-		smk_doctor_report(doctor, SMK_FINDING_WARNING, "stage_change",
-						  psprintf("stage changes dated before their %s was created", name), before,
-						  smk_doctor_line(psprintf("SELECT stage_change.* %s AND %s LIMIT 20", from, early)));
+	*join = psprintf("LEFT JOIN %s ON %s", smk_doctor_relation(target),
+					 smk_doctor_where(target, joined(binding, link->column, target)));
+	from = psprintf("FROM %s %s WHERE %s", smk_doctor_relation(binding), *join,
+					smk_doctor_where(binding, psprintf("%s IS NOT NULL", column)));
+	unknown->severity = link->severity;
+	unknown->problem = link->problem;
+	unknown->counted = psprintf("%s IS NOT NULL AND %s IS NULL", column, key);
+	unknown->hint = smk_doctor_line(psprintf(
+		"SELECT %s, count(*) %s AND %s IS NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20", column, from, key));
+	before->severity = SMK_FINDING_WARNING;
+	before->problem = psprintf("stage changes dated before their %s was created", target->entity->name);
+	before->counted = smk_doctor_is_date(binding, at) || smk_doctor_is_date(target, created)
+						  ? early
+						  : psprintf("%s < %s AND %s", smk_doctor_column(binding, at),
+									 smk_doctor_column(target, created), early);
+	before->hint = smk_doctor_line(psprintf("SELECT stage_change.* %s AND %s LIMIT 20", from, early));
+	return list_make2(unknown, before);
 }
 
-/* The same, of records whose keys may be there twice: a change must not be counted twice for that. */
+/* Stage changes dated before their record was created, where its key may be there twice: a change must not be
+ * counted twice for that. */
 static void
 check_early_changes(SmkDoctor *doctor, void *state)
 {
@@ -288,11 +310,10 @@ smk_doctor_links(SmkDoctor *doctor)
 
 		if (pair.target == NULL || smk_doctor_bound(pair.binding, pair.link->column) < 0)
 			continue;
-		if (strcmp(pair.link->entity, "stage_change") == 0 && pair.target->key_is_unique)
-			smk_doctor_guard(doctor, pair.link->entity, check_stage_changes, &pair);
-		else
-			smk_doctor_guard(doctor, pair.link->entity, check_link, &pair);
-		if (strcmp(pair.link->entity, "stage_change") == 0 && !pair.target->key_is_unique)
+		if (is_stage_link(doctor, pair.link))
+			continue;
+		smk_doctor_guard(doctor, pair.link->entity, check_link, &pair);
+		if (strcmp(pair.link->entity, "stage_change") == 0)
 			smk_doctor_guard(doctor, pair.link->entity, check_early_changes, &pair);
 		if (pair.target == owner && smk_doctor_bound(owner, "is_active") >= 0)
 			smk_doctor_guard(doctor, pair.link->entity, check_inactive, &pair);

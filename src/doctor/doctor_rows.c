@@ -200,37 +200,44 @@ listing(const SmkBinding *binding, const char *condition)
 									smk_doctor_where(binding, condition)));
 }
 
-/* A check of this pass. */
-typedef struct Counted
+/* The statement that mends what a check found, or lists it by its condition. */
+static char *
+hint_of(const SmkBinding *binding, const RowCheck *check, const char *condition)
 {
-	SmkSeverity severity;
-	char *condition; /* as it is listed by */
-	char *counted;	 /* as it is counted by */
-	const char *problem;
-	const RowCheck *source; /* NULL: made of a column's type */
-} Counted;
+	if (check == NULL || check->column == NULL)
+		return listing(binding, condition);
+	return smk_doctor_bind_call(
+		binding, check->column,
+		smk_doctor_line(psprintf(check->mended,
+								 binding->columns[smk_entity_column(binding->entity, check->column)].text)));
+}
 
+/* One pass over the rows of an entity. */
 typedef struct Pass
 {
 	SmkBinding *binding;
-	List *checks; /* of Counted */
+	List *checks; /* of SmkCounted */
+	List *links;  /* by which stage changes are looked up besides */
 } Pass;
 
+/* Adds a check of the pass, where what its condition names is bound; its row where it is one of row_checks.
+ */
 static void
 add_check(SmkDoctor *doctor, Pass *pass, SmkSeverity severity, const char *template, const char *problem,
 		  const RowCheck *source)
 {
-	Counted *check = palloc0(sizeof(Counted));
+	SmkCounted *check = palloc0(sizeof(SmkCounted));
 	Condition condition = {doctor, pass->binding, false};
+	char *listed = smk_template_replace(template, replace_name, &condition);
 
-	check->source = source;
+	if (listed == NULL)
+		return;
 	check->severity = severity;
 	check->problem = problem;
-	check->condition = smk_template_replace(template, replace_name, &condition);
+	check->hint = hint_of(pass->binding, source, listed);
 	condition.is_counted = true;
 	check->counted = smk_template_replace(template, replace_name, &condition);
-	if (check->condition)
-		pass->checks = lappend(pass->checks, check);
+	pass->checks = lappend(pass->checks, check);
 }
 
 /* What may be wrong with any column of its type. */
@@ -272,18 +279,55 @@ add_column_checks(SmkDoctor *doctor, Pass *pass, int position)
 	}
 }
 
-/* The statement that mends what a check found, or lists it. */
-static char *
-hint_of(const SmkBinding *binding, const Counted *check)
+/* Reports what was counted, from a column of the row on. */
+static void
+report_counted(SmkDoctor *doctor, const char *entity, List *checks, int column)
 {
-	const RowCheck *source = check->source;
+	ListCell *cell;
 
-	if (source == NULL || source->column == NULL)
-		return listing(binding, check->condition);
-	return smk_doctor_bind_call(
-		binding, source->column,
-		smk_doctor_line(psprintf(source->mended,
-								 binding->columns[smk_entity_column(binding->entity, source->column)].text)));
+	foreach (cell, checks)
+	{
+		SmkCounted *check = lfirst(cell);
+		int64 count = smk_doctor_number(0, column++);
+
+		if (count > 0)
+			smk_doctor_report(doctor, check->severity, entity, check->problem, count, check->hint);
+	}
+}
+
+/* Adds a column that counts for each check. */
+static void
+count_checks(StringInfo columns, List *checks)
+{
+	ListCell *cell;
+
+	foreach (cell, checks)
+		appendStringInfo(columns, ",\n    count(*) FILTER (WHERE %s)",
+						 ((SmkCounted *) lfirst(cell))->counted);
+}
+
+/* The relation of a pass, with its joins. */
+static char *
+pass_from(const SmkBinding *binding, const char *joins)
+{
+	return psprintf("\nFROM %s%s%s", smk_doctor_relation(binding), joins,
+					binding->filter ? psprintf("\nWHERE %s", binding->filter) : "");
+}
+
+/* Counts what a link tells of stage changes, and nothing else. */
+static void
+run_link(SmkDoctor *doctor, void *state)
+{
+	SmkBinding *binding = smk_doctor_binding(doctor, "stage_change");
+	StringInfoData sql;
+	char *join;
+	List *checks = smk_doctor_stage_link_checks(doctor, state, &join);
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT count(*)");
+	count_checks(&sql, checks);
+	smk_doctor_query(psprintf("%s%s", sql.data, pass_from(binding, psprintf("\n%s", join))));
+	report_counted(doctor, binding->entity->name, checks, 2);
 }
 
 /* Counts all checks of an entity in one pass, and reports what there is. */
@@ -295,17 +339,16 @@ run_pass(SmkDoctor *doctor, void *state)
 	SmkBinding *binding = pass->binding;
 	const char *name = binding->entity->name;
 	bool has_unmapped[lengthof(labelled)];
+	List *linked = NIL;
 	StringInfoData sql;
+	StringInfoData joins;
 	ListCell *cell;
-	int column = 2;
+	int column = 2 + list_length(pass->checks);
 
-	if (check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
-		smk_doctor_report(doctor, SMK_FINDING_INFO, name,
-						  "row-level security: all counts are of the rows that you may see", -1, NULL);
 	initStringInfo(&sql);
+	initStringInfo(&joins);
 	appendStringInfoString(&sql, "SELECT count(*)");
-	foreach (cell, pass->checks)
-		appendStringInfo(&sql, ",\n    count(*) FILTER (WHERE %s)", ((Counted *) lfirst(cell))->counted);
+	count_checks(&sql, pass->checks);
 	for (size_t i = 0; i < lengthof(labelled); i++)
 	{
 		char *unmapped = smk_doctor_unmapped(doctor, binding, labelled[i]);
@@ -314,25 +357,27 @@ run_pass(SmkDoctor *doctor, void *state)
 		if (unmapped)
 			appendStringInfo(&sql, ",\n    count(*) FILTER (WHERE %s)", unmapped);
 	}
-	appendStringInfo(&sql, "\nFROM %s", smk_doctor_relation(binding));
-	if (binding->filter)
-		appendStringInfo(&sql, "\nWHERE %s", binding->filter);
-	smk_doctor_query(sql.data);
+	foreach (cell, pass->links)
+	{
+		char *join;
+
+		linked = list_concat(linked, smk_doctor_stage_link_checks(doctor, lfirst(cell), &join));
+		appendStringInfo(&joins, "\n%s", join);
+	}
+	count_checks(&sql, linked);
+	smk_doctor_query(psprintf("%s%s", sql.data, pass_from(binding, joins.data)));
+	if (check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
+		smk_doctor_report(doctor, SMK_FINDING_INFO, name,
+						  "row-level security: all counts are of the rows that you may see", -1, NULL);
 	if (smk_doctor_number(0, 1) == 0 && !binding->is_own)
 		smk_doctor_report(
 			doctor, SMK_FINDING_INFO, name,
 			psprintf("%s has no rows%s", binding->relation, binding->filter ? " that pass the filter" : ""),
 			0, psprintf("SELECT * FROM smarketing.bindings WHERE entity = '%s'", name));
-	foreach (cell, pass->checks)
-	{
-		Counted *check = lfirst(cell);
-		int64 count = smk_doctor_number(0, column++);
-
-		if (count > 0)
-			smk_doctor_report(doctor, check->severity, name, check->problem, count, hint_of(binding, check));
-	}
+	report_counted(doctor, name, pass->checks, 2);
 	for (size_t i = 0; i < lengthof(labelled); i++)
 		has_unmapped[i] = has_unmapped[i] && smk_doctor_number(0, column++) > 0;
+	report_counted(doctor, name, linked, column);
 	for (size_t i = 0; i < lengthof(labelled); i++)
 		if (has_unmapped[i])
 			smk_doctor_labels(doctor, binding, labelled[i]);
@@ -342,8 +387,9 @@ run_pass(SmkDoctor *doctor, void *state)
 static void
 examine(SmkDoctor *doctor, SmkBinding *binding)
 {
-	Pass pass = {binding, NIL};
+	Pass pass = {binding, NIL, NIL};
 	const char *name = binding->entity->name;
+	ListCell *cell;
 
 	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
 		if (binding->columns[i].text != NULL)
@@ -356,6 +402,20 @@ examine(SmkDoctor *doctor, SmkBinding *binding)
 		if (strcmp(row_checks[i].entity, name) == 0)
 			add_check(doctor, &pass, row_checks[i].severity, row_checks[i].condition, row_checks[i].problem,
 					  &row_checks[i]);
+	if (strcmp(name, "stage_change") == 0)
+		pass.links = smk_doctor_stage_links(doctor);
+	/* What a link fails on must not hide what the rows themselves tell. */
+	if (pass.links != NIL)
+	{
+		int found = list_length(doctor->findings);
+
+		if (smk_doctor_try(doctor, run_pass, &pass) == NULL)
+			return;
+		doctor->findings = list_truncate(doctor->findings, found);
+	}
+	foreach (cell, pass.links)
+		smk_doctor_guard(doctor, name, run_link, lfirst(cell));
+	pass.links = NIL;
 	smk_doctor_guard(doctor, name, run_pass, &pass);
 }
 
