@@ -30,6 +30,8 @@
 #define FEW SMK_HANDOVER_FEW
 /* A count that fell by more than this is weak. */
 #define MOST_FALL 0.2
+/* The part of what a share counts that has to be dated, so that it can be compared at the same age. */
+#define DATED 0.9
 /* The share of answers that have to come in time, where nothing else is told. */
 #define LEAST_COMPLIANCE 0.8
 /* How many channels and reps are named, and how many reasons of a side the verdict gives. */
@@ -62,15 +64,15 @@ static const MetricSignal metric_signals[] = {
 	{"leads_handed_over", "mqls", SIDE_MARKETING, 0, "marketing hands over too few leads",
 	 "le marketing transmet trop peu de leads"},
 	{"acceptance", "acceptance_rate", SIDE_MARKETING, 0, "sales accepts too few of what it gets",
-	 "les ventes acceptent trop peu de ce qu'elles reçoivent"},
+	 "l'équipe commerciale accepte trop peu de ce qu'elle reçoit"},
 	{"rejection", "rejection_rate", SIDE_MARKETING, 0, "sales rejects too many leads",
-	 "les ventes rejettent trop de leads"},
-	{"ignored", "ignored_rate", SIDE_SALES, 0.05, "nobody takes care of too many leads",
-	 "personne ne s'occupe de trop de leads"},
+	 "l'équipe commerciale rejette trop de leads"},
+	{"ignored", "ignored_rate", SIDE_SALES, 0.05, "too many leads that nobody takes care of",
+	 "trop de leads dont personne ne s'occupe"},
 	{"late", "late_rate", SIDE_SALES, 0.2, "too many leads are answered late",
 	 "trop de leads sont traités en retard"},
 	{"conversion", "conversion_rate", SIDE_SALES, 0, "sales wins too few of the leads it accepts",
-	 "les ventes gagnent trop peu des leads acceptés"},
+	 "l'équipe commerciale gagne trop peu des leads acceptés"},
 	{"time_to_sql", "median_hours_to_sql", SIDE_NONE, 0, "", ""}};
 
 /* The words of a language. */
@@ -80,25 +82,34 @@ typedef struct Words
 	const char *aligned;
 	const char *not_aligned;
 	const char *few;
+	const char *no_mqls;
 	const char *marketing_is;
 	const char *sales_is;
 	const char *joined;
+	const char *no_value;
 	const char *no_previous;
+	const char *no_same_age;
+	const char *same_age; /* follows a change */
 	const char *steady;
+	const char *point; /* of less than two */
 	const char *points;
 	const char *percent;
 	const char *goal_met;
 	const char *goal_missed;
 	const char *beyond;
 	const char *top_reason;
-	const char *badly_qualified; /* name, share, share of all */
+	const char *badly_qualified; /* some, of how many, the share, share of all */
 	const char *badly_closed;
 	const char *qualified_short;
 	const char *closed_short;
 	const char *in_time;
+	const char *separator;
+	const char *colon;
 	const char *orphans;
 	const char *verdict_label;
 	const char *channel_label;
+	const char *no_channel_label;
+	const char *no_channel; /* as a subject */
 	const char *owner_label;
 	const char *rule_label;
 	const char *orphan_label;
@@ -109,25 +120,35 @@ static const Words english = {
 	.aligned = "aligned: neither side is weak",
 	.not_aligned = "not aligned: ",
 	.few = "too few leads to tell: %s handed over, %d needed",
+	.no_mqls = "nothing that is bound tells when a lead was handed over",
 	.marketing_is = "marketing is weak (%s)",
 	.sales_is = "sales is weak (%s)",
 	.joined = " and ",
+	.no_value = "nothing that is bound, or nothing yet, tells",
 	.no_previous = "nothing to compare with yet",
+	.no_same_age = "nothing to compare with at the same age",
+	.same_age = " at the same age",
 	.steady = "as before",
+	.point = "%s%s points",
 	.points = "%s%s points",
 	.percent = "%s%s %%",
 	.goal_met = "goal %s met",
 	.goal_missed = "goal %s missed",
 	.beyond = "more than %s",
-	.top_reason = "above all: %s",
-	.badly_qualified = "badly qualified: sales disqualified %s of its leads, %s of all",
-	.badly_closed = "badly closed: %s of the leads accepted in time were lost, %s of all",
+	.top_reason = "most often: %s",
+	.badly_qualified =
+		"badly qualified: sales disqualified %s of the %s leads that it judged (%s; %s of all)",
+	.badly_closed = "badly closed: %s of the %s leads accepted in time and closed were lost (%s; %s of all)",
 	.qualified_short = "%s badly qualified",
 	.closed_short = "%s closes badly",
 	.in_time = "%s of %s answered in time",
+	.separator = "; ",
+	.colon = ":",
 	.orphans = "open leads that nobody handles now",
 	.verdict_label = "Are the teams aligned?",
 	.channel_label = "Channel %s",
+	.no_channel_label = "No channel",
+	.no_channel = "leads without a channel are",
 	.owner_label = "Rep %s",
 	.rule_label = "SLA %s",
 	.orphan_label = "Orphaned leads"};
@@ -137,25 +158,36 @@ static const Words french = {
 	.aligned = "alignées : aucun côté n'est faible",
 	.not_aligned = "pas alignées : ",
 	.few = "trop peu de leads pour le dire : %s transmis, il en faut %d",
+	.no_mqls = "rien de ce qui est lié ne dit quand un lead a été transmis",
 	.marketing_is = "le marketing est faible (%s)",
-	.sales_is = "les ventes sont faibles (%s)",
+	.sales_is = "l'équipe commerciale est faible (%s)",
 	.joined = " et ",
+	.no_value = "rien de ce qui est lié, ou rien encore, ne le dit",
 	.no_previous = "rien encore à quoi comparer",
+	.no_same_age = "rien à quoi comparer à âge égal",
+	.same_age = " à âge égal",
 	.steady = "comme avant",
+	.point = "%s%s pt",
 	.points = "%s%s pts",
 	.percent = "%s%s %%",
 	.goal_met = "objectif %s atteint",
 	.goal_missed = "objectif %s manqué",
 	.beyond = "plus de %s",
-	.top_reason = "surtout : %s",
-	.badly_qualified = "mal qualifiés : les ventes ont disqualifié %s de ses leads, %s de tous",
-	.badly_closed = "mal conclus : %s des leads acceptés à temps ont été perdus, %s de tous",
+	.top_reason = "le plus souvent : %s",
+	.badly_qualified =
+		"mal qualifiés : l'équipe commerciale a disqualifié %s des %s leads jugés (%s, contre %s en tout)",
+	.badly_closed =
+		"conclut mal : %s des %s leads acceptés à temps et conclus ont été perdus (%s, contre %s en tout)",
 	.qualified_short = "%s mal qualifié",
 	.closed_short = "%s conclut mal",
 	.in_time = "%s sur %s traités à temps",
+	.separator = " ; ",
+	.colon = " :",
 	.orphans = "leads ouverts dont personne ne s'occupe maintenant",
 	.verdict_label = "Les équipes sont-elles alignées ?",
 	.channel_label = "Canal %s",
+	.no_channel_label = "Sans canal",
+	.no_channel = "leads sans canal",
 	.owner_label = "Commercial %s",
 	.rule_label = "SLA %s",
 	.orphan_label = "Leads orphelins"};
@@ -186,6 +218,7 @@ typedef struct Alignment
 	bool is_french;
 	List *signals; /* of Signal */
 	double leads;
+	bool has_leads; /* that anything tells of them */
 } Alignment;
 
 /* A numeric of the row that was fetched, by its position from 1 on; false where it is NULL. */
@@ -240,9 +273,9 @@ figure_text(const Words *words, const char *unit, double number)
 
 /* Appends a part of a reading. */
 static void
-say(StringInfo reading, const char *part)
+say(StringInfo reading, const Words *words, const char *part)
 {
-	appendStringInfo(reading, "%s%s", reading->len ? "; " : "", part);
+	appendStringInfo(reading, "%s%s", reading->len ? words->separator : "", part);
 }
 
 /* How a figure changed, in words. */
@@ -255,7 +288,10 @@ change_text(const Words *words, const char *unit, double now, double before)
 
 	if (strspn(size, "0.,") == strlen(size))
 		return pstrdup(words->steady);
-	return psprintf(is_rate ? words->points : words->percent, change < 0 ? "-" : "+", size);
+	return psprintf(!is_rate			  ? words->percent
+					: fabs(change) < 1.95 ? words->point
+										  : words->points,
+					change < 0 ? "-" : "+", size);
 }
 
 /*
@@ -279,16 +315,167 @@ is_surely_worse(bool higher_is_better, bool is_rate, double some, double all, do
 		   SURELY * sqrt(share * (1 - share) * (1 / all + 1 / all_before));
 }
 
-/* The columns of the statement for a metric. */
-#define METRIC_OUTPUTS 7
+/* What a share is made of, in a range and in the one before it. */
+typedef struct Compared
+{
+	bool is_known;
+	double some;
+	double all;
+	double some_before;
+	double all_before;
+} Compared;
+
+/*
+ * Reads of the shares what they were in the range and in the one before it, at the age that the range has by
+ * now: a young range has fewer leads accepted, won and lost than it will have. Unknown where nothing dates
+ * what the share counts.
+ */
+static void
+read_at_same_age(const Alignment *alignment, const double *counted, Compared *compared)
+{
+	SmkRequest *aged = smk_shift_same_age(alignment->request);
+	SmkOutput outputs[4 * lengthof(metric_signals)];
+	int count = 0;
+
+	for (size_t i = 0; i < lengthof(metric_signals); i++)
+	{
+		const SmkColumn *column = smk_kpi_column(aged->kpi, metric_signals[i].metric, NULL);
+		const char *names[2] = {column->numerator, column->denominator};
+
+		for (int n = 0; n < 2; n++)
+		{
+			const SmkColumn *part = names[n] ? smk_kpi_column(aged->kpi, names[n], NULL) : NULL;
+
+			outputs[count++] = (SmkOutput){psprintf("now_%d_%d", (int) i, n),
+										   part ? smk_column_template(aged->kpi, part) : NULL, "numeric"};
+			outputs[count++] = (SmkOutput){psprintf("before_%d_%d", (int) i, n),
+										   part ? psprintf("[previous:%s]", part->name) : NULL, "numeric"};
+		}
+	}
+	smk_statement_run(smk_compile(aged, outputs, count, true), NULL, "alignment");
+	for (size_t i = 0; i < lengthof(metric_signals); i++)
+	{
+		int first = 3 + 4 * (int) i;
+		Datum ignored;
+		bool has_before;
+
+		compared[i] = (Compared){0};
+		if (SPI_tuptable->numvals == 0)
+			continue;
+		(void) fetch_numeric(first, &ignored, &compared[i].some);
+		(void) fetch_numeric(first + 1, &ignored, &compared[i].some_before);
+		(void) fetch_numeric(first + 2, &ignored, &compared[i].all);
+		has_before = fetch_numeric(first + 3, &ignored, &compared[i].all_before);
+		compared[i].is_known = has_before && compared[i].some >= DATED * counted[i];
+	}
+}
+
+/* The columns of the statement for a metric: what it is, and what it and its two parts are made of. */
+enum
+{
+	NOW,
+	BEFORE,
+	SOME,
+	SOME_BEFORE,
+	ALL,
+	ALL_BEFORE,
+	GOAL,
+	METRIC_OUTPUTS
+};
+
+/* A metric of the handover as it was read. */
+typedef struct Metric
+{
+	const MetricSignal *signal;
+	const SmkColumn *column;
+	bool is_rate;
+	bool is_worse; /* than in the range before, as both are seen today; it has no goal */
+	bool is_known[METRIC_OUTPUTS];
+	double figures[METRIC_OUTPUTS];
+	Datum values[METRIC_OUTPUTS];
+} Metric;
+
+/*
+ * Adds the signal of a metric. What is worse than before is weak only if it is so at the same age as well,
+ * where that can be told; what is beyond its limit is, whatever it was.
+ */
+static void
+add_metric(Alignment *alignment, const Metric *metric, const Compared *aged, const char *reason)
+{
+	const Words *words = alignment->words;
+	const MetricSignal *of = metric->signal;
+	const SmkColumn *column = metric->column;
+	const SmkLabel *label =
+		smk_label_find(alignment->is_french ? smk_labels_fr : smk_labels_en, alignment->request->kpi, column);
+	Signal *signal = add_signal(alignment, of->name, label->label,
+								metric->is_rate					 ? "rate"
+								: column->unit == SMK_UNIT_HOURS ? "hours"
+																 : "count");
+	bool is_weak = metric->is_worse;
+	StringInfoData reading;
+
+	signal->has_value = metric->is_known[NOW];
+	signal->value = metric->values[NOW];
+	signal->has_previous = metric->is_known[BEFORE];
+	signal->previous = metric->values[BEFORE];
+	signal->has_goal = metric->is_known[GOAL];
+	signal->goal = metric->values[GOAL];
+	if (!signal->has_value)
+	{
+		signal->reading = words->no_value;
+		return;
+	}
+	initStringInfo(&reading);
+	say(&reading, words,
+		signal->has_previous ? change_text(words, signal->unit, metric->figures[NOW], metric->figures[BEFORE])
+							 : words->no_previous);
+	if (is_weak && metric->is_rate)
+	{
+		if (!aged->is_known)
+			say(&reading, words, words->no_same_age);
+		else if (aged->all > 0 && aged->all_before > 0)
+			say(&reading, words,
+				psprintf("%s%s",
+						 change_text(words, signal->unit, aged->some / aged->all,
+									 aged->some_before / aged->all_before),
+						 words->same_age));
+		is_weak = aged->is_known && is_surely_worse(column->higher_is_better, true, aged->some, aged->all,
+													aged->some_before, aged->all_before);
+	}
+	if (signal->has_goal)
+	{
+		is_weak = column->higher_is_better ? metric->figures[NOW] < metric->figures[GOAL]
+										   : metric->figures[NOW] > metric->figures[GOAL];
+		say(&reading, words,
+			psprintf(is_weak ? words->goal_missed : words->goal_met,
+					 figure_text(words, signal->unit, metric->figures[GOAL])));
+	}
+	else if (of->limit > 0 && metric->figures[NOW] > of->limit && metric->figures[ALL] >= FEW)
+	{
+		is_weak = true;
+		say(&reading, words, psprintf(words->beyond, figure_text(words, signal->unit, of->limit)));
+	}
+	if (is_weak && of->side != SIDE_NONE)
+	{
+		signal->side = of->side;
+		signal->reason = alignment->is_french ? of->weak_fr : of->weak_en;
+		say(&reading, words, signal->reason);
+	}
+	if (strcmp(of->name, "rejection") == 0 && reason)
+		say(&reading, words, psprintf(words->top_reason, reason));
+	signal->reading = reading.data;
+}
 
 /* Reads the metrics of the handover with what they were and what they were to be, in one statement. */
 static void
 read_metrics(Alignment *alignment)
 {
-	const Words *words = alignment->words;
 	SmkRequest *request = alignment->request;
+	Metric metrics[lengthof(metric_signals)];
 	SmkOutput outputs[METRIC_OUTPUTS * lengthof(metric_signals) + 1];
+	double counted[lengthof(metric_signals)];
+	Compared compared[lengthof(metric_signals)] = {{0}};
+	bool has_worse = false;
 	int count = 0;
 	char *reason;
 
@@ -319,72 +506,46 @@ read_metrics(Alignment *alignment)
 	reason = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2 + count);
 	for (size_t i = 0; i < lengthof(metric_signals); i++)
 	{
-		const MetricSignal *metric = &metric_signals[i];
-		const SmkColumn *column = smk_kpi_column(request->kpi, metric->metric, NULL);
-		const SmkLabel *label =
-			smk_label_find(alignment->is_french ? smk_labels_fr : smk_labels_en, request->kpi, column);
-		bool is_rate = column->unit == SMK_UNIT_RATE;
+		const SmkColumn *column = smk_kpi_column(request->kpi, metric_signals[i].metric, NULL);
 		/* After period_start and is_partial. */
 		int first = 3 + METRIC_OUTPUTS * (int) i;
-		Signal *signal = add_signal(alignment, metric->name, label->label,
-									is_rate							 ? "rate"
-									: column->unit == SMK_UNIT_HOURS ? "hours"
-																	 : "count");
-		double figures[METRIC_OUTPUTS];
-		Datum ignored;
-		StringInfoData reading;
-		bool is_weak;
+		Metric *metric = &metrics[i];
 
-		initStringInfo(&reading);
-		signal->has_value = fetch_numeric(first, &signal->value, &figures[0]);
-		signal->has_previous = fetch_numeric(first + 1, &signal->previous, &figures[1]);
-		for (int n = 2; n < METRIC_OUTPUTS - 1; n++)
-			(void) fetch_numeric(first + n, &ignored, &figures[n]);
-		signal->has_goal = fetch_numeric(first + 6, &signal->goal, &figures[6]);
-		if (i == 0)
-			alignment->leads = figures[0];
-		if (!signal->has_value)
-		{
-			signal->reading = words->no_previous;
-			continue;
-		}
-		say(&reading, signal->has_previous ? change_text(words, signal->unit, figures[0], figures[1])
-										   : words->no_previous);
-		if (signal->has_goal)
-		{
-			is_weak = column->higher_is_better ? figures[0] < figures[6] : figures[0] > figures[6];
-			say(&reading, psprintf(is_weak ? words->goal_missed : words->goal_met,
-								   figure_text(words, signal->unit, figures[6])));
-		}
-		else
-		{
-			is_weak = signal->has_previous &&
-					  is_surely_worse(column->higher_is_better, is_rate, is_rate ? figures[2] : figures[0],
-									  figures[4], is_rate ? figures[3] : figures[1], figures[5]);
-			if (metric->limit > 0 && figures[0] > metric->limit && figures[4] >= FEW)
-			{
-				is_weak = true;
-				say(&reading, psprintf(words->beyond, figure_text(words, signal->unit, metric->limit)));
-			}
-		}
-		if (is_weak && metric->side != SIDE_NONE)
-		{
-			signal->side = metric->side;
-			signal->reason = alignment->is_french ? metric->weak_fr : metric->weak_en;
-			say(&reading, signal->reason);
-		}
-		if (strcmp(metric->name, "rejection") == 0 && reason)
-			say(&reading, psprintf(words->top_reason, reason));
-		signal->reading = reading.data;
+		metric->signal = &metric_signals[i];
+		metric->column = column;
+		metric->is_rate = column->unit == SMK_UNIT_RATE;
+		for (int n = 0; n < METRIC_OUTPUTS; n++)
+			metric->is_known[n] = fetch_numeric(first + n, &metric->values[n], &metric->figures[n]);
+		counted[i] = metric->figures[SOME];
+		metric->is_worse =
+			metric->is_known[BEFORE] && !metric->is_known[GOAL] && metric->signal->side != SIDE_NONE &&
+			is_surely_worse(column->higher_is_better, metric->is_rate,
+							metric->figures[metric->is_rate ? SOME : NOW], metric->figures[ALL],
+							metric->figures[metric->is_rate ? SOME_BEFORE : BEFORE],
+							metric->figures[ALL_BEFORE]);
+		has_worse = has_worse || (metric->is_worse && metric->is_rate);
 	}
+	if (has_worse)
+		read_at_same_age(alignment, counted, compared);
+	alignment->has_leads = metrics[0].is_known[NOW];
+	alignment->leads = metrics[0].figures[NOW];
+	for (size_t i = 0; i < lengthof(metric_signals); i++)
+		add_metric(alignment, &metrics[i], &compared[i], reason);
 }
 
 /* One that is worse than all, with the shares. */
 typedef struct Weak
 {
 	char *value;
-	double share;
+	double some;
+	double all;
 } Weak;
+
+static double
+share_of(const Weak *one)
+{
+	return one->some / one->all;
+}
 
 /* Adds one to a list in which the worst are kept, in the order in which they come. */
 static List *
@@ -395,7 +556,7 @@ add_weak(List *list, Weak *one)
 
 	list = lappend(list, one);
 	foreach (cell, list)
-		if (((Weak *) lfirst(cell))->share < least->share)
+		if (share_of(lfirst(cell)) < share_of(least))
 			least = lfirst(cell);
 	return list_length(list) > MOST_NAMED ? list_delete_ptr(list, least) : list;
 }
@@ -426,6 +587,7 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 	{
 		char *of = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
 								SPI_fnumber(SPI_tuptable->tupdesc, "weak_side"));
+		char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3);
 		double some = fetch_count(row, is_marketing ? "unqualified" : "lost_in_time");
 		double all = is_marketing ? fetch_count(row, "mqls") - fetch_count(row, "waiting") -
 										fetch_count(row, "ignored")
@@ -434,26 +596,33 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 		CHECK_FOR_INTERRUPTS();
 		sums[0] += some;
 		sums[1] += all;
-		if (strcmp(of, side_names[side]) == 0 || strcmp(of, side_names[SIDE_BOTH]) == 0)
+		/* Who has no owner is no rep. */
+		if ((strcmp(of, side_names[side]) == 0 || strcmp(of, side_names[SIDE_BOTH]) == 0) &&
+			(is_marketing || strcmp(value, "(none)") != 0))
 		{
 			Weak *one = palloc(sizeof(Weak));
 
-			one->value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3);
-			one->share = some / all;
+			one->value = value;
+			one->some = some;
+			one->all = all;
 			weak = add_weak(weak, one);
 		}
 	}
 	foreach (cell, weak)
 	{
 		const Weak *one = lfirst(cell);
-		char *shown = smk_value_label(&request, by, one->value);
-		Signal *signal = add_signal(alignment, name, psprintf(label, shown), "rate");
+		bool has_value = strcmp(one->value, "(none)") != 0;
+		char *shown = has_value ? smk_value_label(&request, by, one->value) : pstrdup(words->no_channel);
+		Signal *signal =
+			add_signal(alignment, name, has_value ? psprintf(label, shown) : words->no_channel_label, "rate");
 
 		signal->has_value = true;
-		signal->value = numeric_of(one->share);
+		signal->value = numeric_of(share_of(one));
 		signal->side = side;
 		signal->reading = psprintf(is_marketing ? words->badly_qualified : words->badly_closed,
-								   smk_percent_text(words->language, one->share),
+								   smk_number_text(words->language, one->some, 0),
+								   smk_number_text(words->language, one->all, 0),
+								   smk_percent_text(words->language, share_of(one)),
 								   smk_percent_text(words->language, sums[0] / sums[1]));
 		signal->reason = psprintf(is_marketing ? words->qualified_short : words->closed_short, shown);
 	}
@@ -531,7 +700,7 @@ read_rules(Alignment *alignment)
 		const Kept *kept_before = find_kept(before, rule->name);
 		char *answered;
 
-		signal->reading = words->no_previous;
+		signal->reading = words->no_value;
 		if (kept == NULL)
 			continue;
 		answered = psprintf(words->in_time, smk_number_text(words->language, kept->in_time, 0),
@@ -545,13 +714,13 @@ read_rules(Alignment *alignment)
 
 			signal->has_previous = true;
 			signal->previous = numeric_of(share_before);
-			signal->reading = psprintf("%s; %s", answered,
+			signal->reading = psprintf("%s%s%s", answered, words->separator,
 									   change_text(words, "rate", kept->in_time / kept->all, share_before));
 		}
 		if (kept->in_time < LEAST_COMPLIANCE * kept->all && kept->all >= FEW)
 		{
 			signal->side = SIDE_SALES;
-			signal->reason = psprintf("%s: %s", signal->label, answered);
+			signal->reason = psprintf("%s%s %s", signal->label, words->colon, answered);
 		}
 	}
 }
@@ -561,7 +730,12 @@ static void
 read_orphans(Alignment *alignment)
 {
 	Signal *signal = add_signal(alignment, "orphaned", alignment->words->orphan_label, "count");
+	SmkBinding *lead = smk_config_binding(alignment->config, "lead");
 
+	signal->reading = alignment->words->no_value;
+	if (lead->columns[smk_entity_column(lead->entity, "owner")].text == NULL &&
+		smk_config_binding(alignment->config, "activity") == NULL)
+		return;
 	smk_statement_run("SELECT count(*) AS leads FROM smarketing.orphaned_leads()", NULL, "alignment");
 	signal->has_value = true;
 	signal->value = numeric_of(fetch_count(0, "leads"));
@@ -613,7 +787,10 @@ judge(Alignment *alignment)
 	if (alignment->leads < FEW)
 	{
 		verdict->side = SIDE_FEW;
-		verdict->reading = psprintf(words->few, smk_number_text(words->language, alignment->leads, 0), FEW);
+		verdict->reading =
+			alignment->has_leads
+				? psprintf(words->few, smk_number_text(words->language, alignment->leads, 0), FEW)
+				: words->no_mqls;
 	}
 	else if (marketing == NULL && sales == NULL)
 		verdict->reading = words->aligned;

@@ -14,6 +14,9 @@
 /* Columns of the function that are made here of others, which come first. */
 #define JUDGED "weak_side"
 
+/* How many leads a cell has to lose before it is told by them. */
+#define FEW_OF_THEM 5
+
 /* What the judgement reads. */
 static const char *const judged_by[] = {"unqualified", "lost_in_time", "won_in_time"};
 
@@ -36,16 +39,17 @@ count_of(const char *name)
 
 /*
  * SQL for a share of a cell that is higher than the one of all cells by more than chance: by three standard
- * errors, since a report has many cells.
+ * errors, since a report has many cells, and of enough leads: where a share is near nothing, one lead is more
+ * than three of them.
  */
 static char *
 is_above_all(const char *some, const char *all)
 {
 	char *expected = psprintf("(sum(%s) OVER () / nullif(sum(%s) OVER (), 0))", some, all);
 
-	return psprintf("coalesce((%s - %s * %s)::double precision >\n"
+	return psprintf("coalesce(%s >= %d AND %s >= %d AND (%s - %s * %s)::double precision >\n"
 					"                3 * sqrt((%s * %s * (1 - %s))::double precision), false)",
-					some, all, expected, all, expected, expected);
+					all, SMK_HANDOVER_FEW, some, FEW_OF_THEM, some, all, expected, all, expected, expected);
 }
 
 /*

@@ -261,18 +261,6 @@ spend_figure(const SmkColumn *column, const Figures *figures)
 	return column->unit == SMK_UNIT_RETURN ? &figures->denominator : &figures->numerator;
 }
 
-/* The same request with what is compared at the age that the range has by now. */
-static SmkRequest *
-at_same_age(const SmkRequest *request)
-{
-	SmkRequest *copy = palloc(sizeof(SmkRequest));
-
-	*copy = *request;
-	copy->has_as_of = copy->is_same_age = true;
-	copy->as_of = request->now;
-	return copy;
-}
-
 /*
  * Reads what is compared of a KPI whose records still grow: the range and the one before it at the same age,
  * by what is known to have happened by then. Unknown where nothing tells when it happened.
@@ -280,7 +268,7 @@ at_same_age(const SmkRequest *request)
 static void
 read_at_same_age(const SmkRequest *request, const SmkColumn *column, Figures *figures)
 {
-	SmkRequest *aged = at_same_age(request);
+	SmkRequest *aged = smk_shift_same_age(request);
 	SmkOutput outputs[2] = {{"now", template_of(request, column->name), "numeric"},
 							{"before", shifted(column, SMK_SHIFT_PREVIOUS), NULL}};
 	SPITupleTable *table = run(aged, smk_compile(aged, outputs, 2, true));
@@ -480,7 +468,7 @@ static bool
 find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Figures *figures, Cause *cause)
 {
 	const char *numerator = column->numerator ? column->numerator : column->name;
-	SmkRequest request = figures->is_same_age ? *at_same_age(whole) : *whole;
+	SmkRequest request = figures->is_same_age ? *smk_shift_same_age(whole) : *whole;
 	SmkOutput outputs[4] = {{"now", template_of(whole, numerator), "numeric"},
 							{"per", NULL, "numeric"},
 							{"before", psprintf("[previous:%s]", numerator), "numeric"},

@@ -131,6 +131,18 @@ moment_months_before(const SmkRequest *request, SmkMoment moment, int months)
 	return moment;
 }
 
+/* The same request with what is compared at the age that the range has by now. */
+SmkRequest *
+smk_shift_same_age(const SmkRequest *request)
+{
+	SmkRequest *copy = palloc(sizeof(SmkRequest));
+
+	*copy = *request;
+	copy->has_as_of = copy->is_same_age = true;
+	copy->as_of = request->now;
+	return copy;
+}
+
 /* A copy of the request over another range, in other periods. */
 static SmkRequest *
 request_over(const SmkRequest *request, SmkMoment since, SmkMoment until)

@@ -27,6 +27,7 @@ extern const char *smk_shift_name(SmkShift shift);
 extern SmkShift smk_shift_parse(const char *name, const char **measure);
 extern TimestampTz smk_shift_instant(const SmkRequest *request, SmkShift shift, TimestampTz at);
 extern List *smk_shift_ranges(const SmkRequest *request, SmkShift shift, bool is_at_close);
+extern SmkRequest *smk_shift_same_age(const SmkRequest *request);
 extern SmkRequest *smk_shift_union(const SmkRequest *request, List *ranges);
 extern char *smk_shift_known(const SmkRequest *request, SmkShift shift, const char *begins_on);
 

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(32);
+SELECT plan(42);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, mql timestamptz, sal timestamptz, out_at timestamptz, reason text, source text, rep text);
 CREATE TABLE deal (id bigint PRIMARY KEY, lead bigint, created timestamptz, closed timestamptz, won boolean);
@@ -33,13 +33,13 @@ SELECT is((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') 
 SELECT results_eq($$SELECT signal, round(value, 12), round(previous, 12) FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE unit = 'rate' OR signal = 'leads_handed_over'$$,
     $$SELECT v.signal, round((to_jsonb(h) ->> v.metric)::numeric, 12), round((to_jsonb(b) ->> v.metric)::numeric, 12) FROM smarketing.handover('2026-02-01', '2026-03-01', 'all') AS h, smarketing.handover('2026-01-04', '2026-02-01', 'all') AS b,
         (VALUES (1, 'leads_handed_over', 'mqls'), (2, 'acceptance', 'acceptance_rate'), (3, 'rejection', 'rejection_rate'), (4, 'ignored', 'ignored_rate'), (5, 'late', 'late_rate'), (6, 'conversion', 'conversion_rate')) AS v (n, signal, metric) ORDER BY v.n$$, 'figures are those of handover(), of the range and the one before');
-SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'rejection'), 'above all: budget', 'with the top reason');
+SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'rejection'), 'most often: budget', 'with the top reason');
 
 -- A goal decides where there is one.
 INSERT INTO goal VALUES ('handover.acceptance_rate', '2026-02-01', 'month', 0.95), ('handover.late_rate', '2026-02-01', 'month', 0.5);
 SELECT results_eq($$SELECT signal, goal, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE goal IS NOT NULL OR signal = 'overall'$$, $$VALUES ('overall', NULL::numeric, 'marketing'), ('acceptance', 0.95, 'marketing'), ('late', 0.5, 'none')$$, 'a goal that is missed, and one that is met');
 SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'acceptance'), 'goal 95\.0 % missed; sales accepts too few of what it gets$', 'in words');
-SELECT is((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": "fr"}') LIMIT 1), 'pas alignées : le marketing est faible (les ventes acceptent trop peu de ce qu''elles reçoivent)', 'in French');
+SELECT is((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": "fr"}') LIMIT 1), 'pas alignées : le marketing est faible (l''équipe commerciale accepte trop peu de ce qu''elle reçoit)', 'in French');
 TRUNCATE goal;
 
 -- Marketing: one channel of which sales disqualifies more.
@@ -48,7 +48,7 @@ UPDATE lead SET out_at = sal + interval '2 days' WHERE source = 'Ads' AND sal IS
 SELECT results_eq($$SELECT signal, label, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE weak_side <> 'none'$$, $$VALUES ('overall', 'Are the teams aligned?', 'marketing'), ('channel', 'Channel Ads', 'marketing')$$, 'a channel that is badly qualified');
 SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') LIMIT 1), '^not aligned: marketing is weak \(Ads badly qualified\)$', 'is named');
 SELECT results_eq($$SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'channel'$$,
-    $$SELECT format('badly qualified: sales disqualified %s %% of its leads, %s %% of all', round(100.0 * count(out_at) FILTER (WHERE source = 'Ads') / count(*) FILTER (WHERE source = 'Ads'), 1), round(100.0 * count(out_at) / count(*), 1)) FROM lead WHERE created >= '2026-02-01'$$, 'with its share and that of all');
+    $$SELECT format('badly qualified: sales disqualified %s of the %s leads that it judged (%s %%; %s %% of all)', count(out_at) FILTER (WHERE source = 'Ads'), count(*) FILTER (WHERE source = 'Ads'), round(100.0 * count(out_at) FILTER (WHERE source = 'Ads') / count(*) FILTER (WHERE source = 'Ads'), 1), round(100.0 * count(out_at) / count(*), 1)) FROM lead WHERE created >= '2026-02-01'$$, 'with its share and that of all');
 SELECT set_eq($$SELECT record_id FROM smarketing.kpi_rows('handover.mqls', '2026-02-01', '2026-03-01', '{"channel": "Ads"}')$$, $$SELECT id::text FROM lead WHERE source = 'Ads' AND created >= '2026-02-01'$$, 'and traced back to its leads');
 SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01', '{"channel": "Fair"}') LIMIT 1$$, $$VALUES ('none')$$, 'a filter leaves it out');
 ROLLBACK;
@@ -63,6 +63,24 @@ INSERT INTO rep VALUES ('Bob', 'Robert Roe');
 SELECT smarketing.bind('owner', 'rep', '{"owner": "name", "label": "shown"}');
 \o
 SELECT is((SELECT label FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'rep'), 'Rep Robert Roe', 'by the name of the owner entity');
+ROLLBACK;
+-- Of few that are closed nothing is told, nor of who has no owner.
+BEGIN;
+UPDATE lead SET rep = 'Cid' WHERE id % 8 = 1 AND created >= '2026-02-01';
+UPDATE deal SET won = true, closed = created + interval '3 days';
+UPDATE deal SET won = NULL, closed = NULL FROM lead AS l WHERE l.id = deal.lead AND l.rep = 'Cid';
+UPDATE deal SET won = false, closed = deal.created + interval '3 days' FROM lead AS l WHERE l.id = deal.lead AND l.rep = 'Cid' AND l.id IN (SELECT min(id) FROM lead WHERE rep = 'Cid' AND sal IS NOT NULL);
+SELECT results_eq($$SELECT weak_side, accepted_not_converted, won FROM smarketing.handover('2026-02-01', '2026-03-01', 'all', '{owner}') WHERE by_1 = 'Cid'$$, $$VALUES ('none', 1::bigint, 0::bigint)$$, 'one that was lost');
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') LIMIT 1$$, $$VALUES ('none')$$, 'makes nobody weak');
+UPDATE deal SET won = false FROM lead AS l WHERE l.id = deal.lead AND l.rep = 'Bob' AND l.created >= '2026-02-01';
+UPDATE lead SET rep = NULL WHERE rep = 'Bob' AND created >= '2026-02-01';
+SELECT results_eq($$SELECT weak_side FROM smarketing.handover('2026-02-01', '2026-03-01', 'all', '{owner}') WHERE by_1 = '(none)'$$, $$VALUES ('sales')$$, 'leads without an owner that are lost');
+SELECT is_empty($$SELECT * FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'rep'$$, 'are of no rep');
+ROLLBACK;
+BEGIN;
+UPDATE lead SET source = NULL, out_at = sal + interval '2 days' WHERE source = 'Ads' AND sal IS NOT NULL AND id % 3 = 0 AND created >= '2026-02-01';
+SELECT results_eq($$SELECT label FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'channel'$$, $$VALUES ('No channel')$$, 'leads without a channel that are badly qualified');
+SELECT matches((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') LIMIT 1), 'marketing is weak \(leads without a channel are badly qualified', 'are told as such');
 ROLLBACK;
 BEGIN;
 UPDATE lead SET sal = NULL, out_at = NULL WHERE id % 8 = 0 AND created >= '2026-02-01';
@@ -95,6 +113,22 @@ INSERT INTO done SELECT id, created + interval '10 minutes', 'call', false FROM 
 SELECT results_eq($$SELECT label, value, previous, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'response'$$, $$VALUES ('SLA called back', 0.5, 1::numeric, 'sales')$$, 'a rule that is kept by half, and was by all');
 SELECT is((SELECT reading FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'response'), '100 of 200 answered in time; -50.0 points', 'in words');
 SELECT is((SELECT value FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'response'), (SELECT compliance::numeric FROM smarketing.response_times('2026-02-01', '2026-03-01', 'all')), 'as response_times() says');
+
+-- What is young is compared at its age: the same process all the time, in which acceptance takes 45 days, winning 60 more.
+BEGIN;
+TRUNCATE lead, deal, done;
+INSERT INTO lead SELECT n, t, t, CASE WHEN n % 10 < 6 AND t < now() - interval '45 days' THEN t + interval '45 days' END, CASE WHEN n % 10 > 6 AND t < now() - interval '45 days' THEN t + interval '45 days' END, 'budget', 'Ads', 'Ann'
+FROM generate_series(1, 2000) AS n, LATERAL (SELECT now() - n * interval '3 hours') AS v (t);
+INSERT INTO done SELECT id, created + interval '1 hour', 'call', false FROM lead;
+INSERT INTO deal SELECT id, id, sal, CASE WHEN n >= age THEN sal + age * interval '1 day' END, CASE WHEN n >= age THEN age = 60 END FROM lead, LATERAL (SELECT CASE WHEN id % 4 = 0 THEN 60 ELSE 20 END, (now()::date - sal::date)) AS v (age, n) WHERE sal IS NOT NULL;
+PREPARE young AS SELECT signal, weak_side FROM smarketing.alignment(now() - interval '80 days', now()) WHERE weak_side <> 'none';
+SELECT is_empty('young', 'a company that changes nothing is aligned');
+SELECT cmp_ok(value, '<', previous * 0.8, 'though less of what is young is accepted so far') FROM smarketing.alignment(now() - interval '80 days', now()) WHERE signal = 'acceptance';
+SELECT matches(reading, '^-[0-9.]+ points; (as before|[+-][0-9.]+ points) at the same age$', 'which the reading says') FROM smarketing.alignment(now() - interval '80 days', now()) WHERE signal = 'acceptance';
+UPDATE lead SET sal = NULL WHERE created > now() - interval '80 days' AND id % 2 = 0;
+DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND l.sal IS NULL;
+SELECT results_eq('young', $$VALUES ('overall', 'marketing'), ('acceptance', 'marketing')$$, 'a fall at the same age is told');
+ROLLBACK;
 
 SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"language": "de"}')$$, '22023', 'invalid value for option "language": "de"');
 SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of handover does not exist');
