@@ -24,9 +24,6 @@
 #define END_YEAR 2201
 #define CYCLE (INT64CONST(146097) * USECS_PER_DAY)
 
-/* More cycles than timestamps have. */
-#define MAX_CYCLES 1000
-
 /* From an instant on the offset does not change until the next stretch. */
 typedef struct Stretch
 {
@@ -231,7 +228,8 @@ calendar_open(const SmkCalendar *calendar, TimestampTz at)
 	}
 	era = calendar_fill(calendar, calendar->future);
 	cycles = (at - present->end) / CYCLE;
-	return calendar->start + present->total + cycles * era->total + era_open(calendar, era, at - cycles * CYCLE);
+	return calendar->start + present->total + cycles * era->total +
+		   era_open(calendar, era, at - cycles * CYCLE);
 }
 
 pg_noreturn static void
@@ -264,10 +262,9 @@ calendar_reach(const SmkCalendar *calendar, int64 open)
 		shift = cycles = (open - 1) / era->total;
 		open -= cycles * era->total;
 	}
-	if (cycles < -MAX_CYCLES || cycles > MAX_CYCLES)
-		calendar_out_of_range();
 	at = era_reach(calendar, era, open);
-	if (pg_add_s64_overflow(at, shift * CYCLE, &at) || !IS_VALID_TIMESTAMP(at))
+	if (pg_mul_s64_overflow(shift, CYCLE, &shift) || pg_add_s64_overflow(at, shift, &at) ||
+		!IS_VALID_TIMESTAMP(at))
 		calendar_out_of_range();
 	return at;
 }

@@ -138,7 +138,8 @@ typedef struct Sight
 	TransactionId xmax;
 	CommandId command;
 	SubTransactionId subtransaction;
-	uint64 completed; /* transactions since the server started */
+	uint32 running; /* transactions: between the same ends they only become fewer, as each ends */
+	int32 running_below;
 } Sight;
 
 static inline Sight
@@ -152,7 +153,8 @@ sight_now(void)
 	sight.xmax = snapshot->xmax;
 	sight.command = snapshot->curcid;
 	sight.subtransaction = GetCurrentSubTransactionId();
-	sight.completed = snapshot->snapXactCompletionCount;
+	sight.running = snapshot->xcnt;
+	sight.running_below = snapshot->subxcnt;
 	return sight;
 }
 

@@ -142,14 +142,20 @@ smk_response_add(SmkResponseReader *reader, const uint64 *words, int64 count)
 		if (code == SMK_RESPONSE_TRIGGER)
 			continue;
 		for (; first < i; first++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			if (code == SMK_RESPONSE_ANSWER)
 				add_answer(reader, smk_word_time(words[first]), smk_word_time(words[i]));
 			else
 				add_stop(reader, smk_word_time(words[first]), smk_word_time(words[i]));
+		}
 		first = i + 1;
 	}
 	for (; first < count; first++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		add_due(reader, smk_word_time(words[first]));
+	}
 	summary->last = summary->is_empty ? last : Max(summary->last, last);
 	summary->is_empty = false;
 }

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
+
 #include "score/score.h"
 
 /* The number of a rate, which is added where it is new; -1 where there is no room for it. */
@@ -70,6 +72,7 @@ smk_score_read(const SmkScoreRates *rates, const uint64 *words, int64 count, boo
 			unsigned code = smk_word_code(words[i]);
 			int fade = rates->fade_of[code];
 
+			CHECK_FOR_INTERRUPTS();
 			if (fade < 0)
 				steady += rates->rates[code].points;
 			else

@@ -5,7 +5,7 @@ SET TimeZone = 'Asia/Kolkata';
 SET DateStyle = 'ISO, YMD';
 SET jit = off;
 CREATE EXTENSION smarketing;
-SELECT plan(51);
+SELECT plan(53);
 SELECT random() AS seed \gset
 SELECT diag('business: seed ' || :'seed');
 SELECT setseed(:seed) AS seeded \gset
@@ -122,9 +122,19 @@ FROM unnest('{1203-01-01,1799-06-01,2200-06-01,2600-06-01,5003-01-01,250003-01-0
 SELECT smarketing.define_calendar('wednesdays', 'UTC', '{"wed": ["00:00-24:00"]}'), smarketing.define_calendar('always', 'UTC', '{"mon": ["0:00-24:00"], "tue": ["0:00-24:00"], "wed": ["0:00-24:00"], "thu": ["0:00-24:00"], "fri": ["0:00-24:00"], "sat": ["0:00-24:00"], "sun": ["0:00-24:00"]}') \g /dev/null
 SELECT is(smarketing.business_hours('4713-01-01 00:00+00 BC', '294276-12-31 00:00+00', 'wednesdays'), 24.0 * ((date '294276-12-31' - date '4713-01-01 BC' + extract(isodow FROM date '4713-01-01 BC')::int + 3) / 7 - (extract(isodow FROM date '4713-01-01 BC')::int + 3) / 7)::float8, 'every Wednesday of all timestamps');
 SELECT is(smarketing.business_hours(a, b, 'always'), hours((extract(epoch FROM b - a) * 1000000)::bigint), 'always open is the time itself') FROM (VALUES (timestamptz '2020-01-01 00:00:00.000001+00', timestamptz '2077-01-02 03:04:05.678901+00')) AS t (a, b);
+-- What cannot be reached is an error, and never a time on the other side.
+CREATE FUNCTION pg_temp.reached(n int) RETURNS SETOF int LANGUAGE plpgsql AS $$BEGIN
+    IF smarketing.add_business_hours('2026-11-27 00:00+00', n * -5e7, 'wednesdays') > '2026-11-27 00:00+00' THEN
+        RETURN;
+    END IF;
+    RETURN NEXT 1;
+EXCEPTION WHEN datetime_field_overflow THEN
+    RETURN NEXT 2;
+END$$;
 SELECT throws_ok($$SELECT smarketing.business_hours('4713-01-01 00:00+00 BC', '294276-12-31 00:00+00', 'always')$$, '22008', 'open hours out of range', 'more microseconds than there are numbers are an error');
 SELECT throws_ok($$SELECT smarketing.add_business_hours('294276-12-30 00:00+00', 48, 'always')$$, '22008', 'timestamp out of range', 'behind the last timestamp is an error');
 SELECT throws_ok($$SELECT smarketing.add_business_hours('4713-01-01 00:00+00 BC', -1e6, 'wednesdays')$$, '22008', 'timestamp out of range', 'so is before the first one');
+SELECT is((SELECT count(*) FROM generate_series(1, 40) AS n, LATERAL (SELECT (EXISTS (SELECT FROM pg_temp.reached(n)))::int) AS v), 40::bigint, 'however far it is');
 SELECT is(extract(epoch FROM smarketing.add_business_hours('4713-01-01 00:00+00 BC', 2.5e9, 'always')), extract(epoch FROM timestamptz '4713-01-01 00:00+00 BC') + 2500000000 * 3600::numeric, 'from the first timestamps to the last');
 
 -- A calendar changed in a transaction is seen by its next statement, also where PL/pgSQL keeps the expression.
@@ -221,4 +231,25 @@ SELECT matches(plan_of(:'query'), 'Workers Launched: [12].*Partial Aggregate[^\n
 SET max_parallel_workers_per_gather = 0;
 :query \gset serial_
 SELECT is(:parallel_sum, :serial_sum, 'the same as one process');
+-- A loop in one transaction sees a calendar that another one changes meanwhile, whichever transactions run beside.
+CREATE EXTENSION dblink;
+CREATE TABLE beside (n int);
+CREATE FUNCTION pg_temp.before_and_after() RETURNS TABLE (hours float8) LANGUAGE plpgsql AS $$BEGIN
+    FOR n IN 1..2 LOOP
+        hours := smarketing.business_hours('2026-11-23 00:00+00', '2026-11-24 00:00+00', 'changing');
+        RETURN NEXT;
+        PERFORM dblink_exec('changes', 'COMMIT') WHERE n = 1;
+    END LOOP;
+END$$;
+\o /dev/null
+SELECT smarketing.define_calendar('changing', 'UTC', '{"mon": ["00:00-12:00"]}');
+SELECT dblink_connect(name, format('dbname=%L', current_database())) FROM unnest('{older,changes,younger}'::text[]) AS name;
+SELECT dblink_exec('older', 'BEGIN'), dblink_exec('older', 'INSERT INTO beside VALUES (1)');
+SELECT dblink_exec('changes', 'BEGIN'), dblink_exec('changes', $$DO 'BEGIN PERFORM smarketing.define_calendar(''changing'', ''UTC'', ''{"mon": ["00:00-06:00"]}''); END'$$);
+SELECT dblink_exec('younger', 'INSERT INTO beside VALUES (2)');
+\o
+SELECT results_eq('SELECT * FROM pg_temp.before_and_after()', 'VALUES (12::float8), (6)', 'a loop sees what changes meanwhile');
+\o /dev/null
+SELECT dblink_disconnect(name) FROM unnest('{older,changes,younger}'::text[]) AS name;
+\o
 SELECT finish();
