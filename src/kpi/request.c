@@ -240,7 +240,7 @@ smk_option_language(const SmkConfig *config, const Jsonb *options)
 	JsonbValue *value = smk_option_value(options, "language");
 	const char *language;
 
-	if (value == NULL)
+	if (value == NULL || value->type == jbvNull)
 		return config->language;
 	language = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : "";
 	if (strcmp(language, "en") != 0 && strcmp(language, "fr") != 0)

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(42);
+SELECT plan(43);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, mql timestamptz, sal timestamptz, out_at timestamptz, reason text, source text, rep text);
 CREATE TABLE deal (id bigint PRIMARY KEY, lead bigint, created timestamptz, closed timestamptz, won boolean);
@@ -130,6 +130,7 @@ DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND l.sal IS NULL;
 SELECT results_eq('young', $$VALUES ('overall', 'marketing'), ('acceptance', 'marketing')$$, 'a fall at the same age is told');
 ROLLBACK;
 
+SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": null}')$$, 'no language is the one that is set');
 SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"language": "de"}')$$, '22023', 'invalid value for option "language": "de"');
 SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of handover does not exist');
 SELECT throws_ok($$SELECT * FROM smarketing.alignment('2026-02-01', '2026-03-01', '{"colour": "red"}')$$, '22023');
