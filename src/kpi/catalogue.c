@@ -382,28 +382,29 @@ static const SmkColumn lead_funnel_columns[] = {
 
 /* What marketing handed over in the period, and what sales made of it; each lead is in one of the five. */
 static const SmkColumn handover_columns[] = {
-	COUNT_OF("mqls", ANY, true, leads_mql, NULL), COUNT_OF("accepted", ANY, true, leads_mql, "[is_sal]"),
+	COUNT_OF("mqls", ANY, true, leads_mql, NULL), COUNT_OF("accepted", ANY, true, leads_mql, "[is_accepted]"),
 	COUNT_OF("rejected", ANY, false, leads_mql, "[is_rejected]"),
 	COUNT_OF("recycled", ANY, false, leads_mql, "[is_returned]"),
 	COUNT_OF("ignored", ANY, false, leads_mql, "[is_ignored]"),
 	COUNT_OF("late", ANY, false, leads_mql, "[is_late]"),
-	COUNT_OF("accepted_not_converted", ANY, false, leads_mql, "[is_sal] AND [is_left] AND NOT [is_customer]"),
+	COUNT_OF("accepted_not_converted", ANY, false, leads_mql,
+			 "[is_accepted] AND [is_left] AND NOT [is_customer]"),
 	COUNT_OF("won", ANY, true, leads_mql, "[is_customer]"),
 	RATE_OF("acceptance_rate", true, "accepted", "mqls"), RATE_OF("ignored_rate", false, "ignored", "mqls"),
 	MEDIAN_HOURS_OF("median_hours_to_assigned", ANY, false, leads_mql, "[assigned_duration]",
 					"[assigned_at] IS NOT NULL"),
 	MEDIAN_HOURS_OF("median_hours_to_touch", ANY, false, leads_mql, "[touch_duration]", NULL),
-	MEDIAN_HOURS_OF("median_hours_to_sql", ANY, false, leads_mql, "[sql_duration]", "[is_sql]"),
+	MEDIAN_HOURS_OF("median_hours_to_sql", ANY, false, leads_mql, "[sales_duration]", NULL),
 	HIDDEN_MODE_OF("top_reject_reason", leads_mql, "[disqualified_reason]", "[is_rejected]"),
 	COUNT_OF("waiting", ANY, false, leads_mql, "[is_waiting]"),
 	RATE_OF("rejection_rate", false, "rejected", "mqls"), RATE_OF("late_rate", false, "late", "mqls"),
 	RATE_OF("conversion_rate", true, "won", "decided"),
 	COMPUTED("decided", SMK_UNIT_COUNT, true, "[won] + [accepted_not_converted]", NULL, NULL),
 	/* What its two sides are judged by. */
-	HIDDEN_COUNT_OF("unqualified", ANY, leads_mql, "[is_disqualified]"),
+	HIDDEN_COUNT_OF("unqualified", ANY, leads_mql, "[is_unqualified]"),
 	HIDDEN_COUNT_OF(
 		"lost_in_time", ANY, leads_mql,
-		"[is_sal] AND NOT [is_disqualified] AND [is_left] AND NOT [is_customer] AND NOT [is_late]"),
+		"[is_accepted] AND NOT [is_unqualified] AND [is_left] AND NOT [is_customer] AND NOT [is_late]"),
 	HIDDEN_COUNT_OF("won_in_time", ANY, leads_mql, "[is_customer] AND NOT [is_late]"), END_OF_COLUMNS};
 
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};

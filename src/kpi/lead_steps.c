@@ -63,6 +63,7 @@ static const LeadStep lead_steps[] = {
 #define STEP_AS_HAPPENED (1 << 25) /* or all that happened, as it happened */
 #define STEP_OPEN (1 << 26)		   /* whether one of its opportunities is still open */
 #define STEP_BY_SCORE (1 << 27)
+#define STEP_WITH_EXITS (1 << 28) /* all that happened, with what a lead left by */
 
 /* What is derived of a step. */
 typedef enum LeadFact
@@ -109,9 +110,9 @@ smk_lead_step_is_column(const char *name)
 	return is_event_column(name) || strcmp(name, "has_open") == 0 || lead_step_find(name, &fact) != NULL;
 }
 
-/* A time of the lead, where it is bound and seen; else NULL. */
-static char *
-own_time(SmkRecords *records, const char *column)
+/* SQL for a time of the lead, NULL where it is not seen; NULL where it is not bound. */
+char *
+smk_lead_time(SmkRecords *records, const char *column)
 {
 	char *at = smk_records_instant(records, column);
 
@@ -280,7 +281,7 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 	records->steps |= is_time ? STEP_TIME(step) : STEP_IS(step);
 	for (int i = 0; i < 3 && step->own_columns[i] != NULL; i++)
 	{
-		at = own_time(records, step->own_columns[i]);
+		at = smk_lead_time(records, step->own_columns[i]);
 		if (at != NULL && i == 0)
 			add_part(&times, ", ", at);
 		if (at != NULL)
@@ -301,7 +302,7 @@ lead_step(SmkRecords *records, const LeadStep *step, bool is_time)
 		add_part(is_time ? &times : &facts, is_time ? ", " : " OR ", at);
 	for (int i = 1; i < 3 && step->own_columns[i] != NULL; i++)
 	{
-		at = own_time(records, step->own_columns[i]);
+		at = smk_lead_time(records, step->own_columns[i]);
 		if (at != NULL)
 			add_part(&times, ", ", at);
 	}
@@ -436,7 +437,7 @@ lead_event(SmkRecords *records, const char *name)
 	{
 		for (int i = 0; i < 3; i++)
 		{
-			(void) own_time(records, lead_steps[i].own_columns[0]);
+			(void) smk_lead_time(records, lead_steps[i].own_columns[0]);
 			(void) score_step(records, &lead_steps[i], true);
 		}
 		if (smk_source_with(request->config, "stage_change", "lead_id"))
@@ -516,6 +517,43 @@ smk_lead_step(SmkRecords *records, const char *name)
 			   : lead_duration(records, step);
 }
 
+/*
+ * SQL for the rows of a lead's stage changes as SmkLeadEvent, of (event, at); NULL where they are not bound.
+ */
+char *
+smk_lead_events(SmkRecords *records)
+{
+	if (smk_source_with(records->request->config, "stage_change", "lead_id") == NULL)
+		return NULL;
+	records->steps |= STEP_BY_CHANGE | STEP_WITH_EXITS;
+	return pstrdup("unnest(change.events, change.event_times) AS happened (event, at)");
+}
+
+/*
+ * SQL for the rows of a lead's opportunities, of (created_at, held_until): until each was lost, infinity
+ * where it was not or nobody knows when; NULL where they are not bound.
+ */
+char *
+smk_lead_opportunities(SmkRecords *records)
+{
+	StringInfoData created;
+	StringInfoData held;
+
+	initStringInfo(&created);
+	initStringInfo(&held);
+	for (int i = 0; i < 2; i++)
+	{
+		if (!has_conversions(records, i, NULL))
+			continue;
+		records->steps |= STEP_WITH_EXITS | (i == 0 ? STEP_BY_OPPORTUNITY : STEP_BY_ACCOUNT);
+		add_part(&created, " || ", psprintf("%s.created_times", conversion_aliases[i]));
+		add_part(&held, " || ", psprintf("%s.held_times", conversion_aliases[i]));
+	}
+	return created.len
+			   ? psprintf("unnest(%s, %s) AS opportunity (created_at, held_until)", created.data, held.data)
+			   : NULL;
+}
+
 static const SmkRecordSet any_leads = {"leads", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
 
 /* True where a lead's taking this step can be told; nothing is noted. */
@@ -569,6 +607,18 @@ join_changes(SmkRecords *records, StringInfo from)
 	int at = smk_entity_column(change->entity, "at");
 	int lead_id = smk_entity_column(change->entity, "lead_id");
 	int pipeline = smk_entity_column(change->entity, "pipeline");
+	static const struct
+	{
+		FunnelStage stage;
+		bool or_beyond;
+		bool is_widest; /* the others that go beyond are part of it */
+		SmkLeadEvent event;
+	} events[] = {{SMK_STAGE_SQL, true, false, SMK_LEAD_SQL},
+				  {SMK_STAGE_SAL, true, false, SMK_LEAD_SAL},
+				  {SMK_STAGE_MQL, true, true, SMK_LEAD_MQL},
+				  {SMK_STAGE_DISQUALIFIED, false, true, SMK_LEAD_DISQUALIFIED},
+				  {SMK_STAGE_RECYCLED, false, true, SMK_LEAD_RECYCLED},
+				  {SMK_STAGE_LOST, false, true, SMK_LEAD_LOST}};
 	bool needed[SMK_MAX_COLUMNS] = {false};
 	StringInfoData columns;
 	StringInfoData where;
@@ -595,6 +645,22 @@ join_changes(SmkRecords *records, StringInfo from)
 		add_part(&where, "",
 				 smk_source_stage(records->request->config, change, "stage_change", lead_steps[0].stage,
 								  lead_steps[0].or_beyond));
+	}
+	if (records->steps & STEP_WITH_EXITS)
+	{
+		/* Then, too. */
+		asked += 2;
+		appendStringInfoString(&columns, ",\n        array_agg(CASE");
+		for (size_t i = 0; i < lengthof(events); i++)
+		{
+			char *condition = smk_source_stage(records->request->config, change, "stage_change",
+											   events[i].stage, events[i].or_beyond);
+
+			appendStringInfo(&columns, " WHEN %s THEN %d", condition, events[i].event);
+			if (events[i].is_widest)
+				add_part(&where, " OR ", condition);
+		}
+		appendStringInfo(&columns, " END) AS events,\n        array_agg(%s) AS event_times", instant);
 	}
 	for (size_t i = 0; i < lengthof(lead_steps); i++)
 	{
@@ -670,12 +736,14 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	bool wants_created = is_asked_of_opportunities(records, "opportunity_at", true);
 	bool wants_won_at = is_asked_of_opportunities(records, "won_at", true);
 	bool wants_all = (records->steps & STEP_AS_HAPPENED) != 0;
+	bool wants_exits = (records->steps & STEP_WITH_EXITS) != 0;
 	bool dates_wins = has_won && has_closed && (wants_won_at || wants_all);
+	bool dates_losses = has_won && has_closed && wants_exits;
 	bool wants_open = (records->steps & STEP_OPEN) != 0;
 	const char *is_open = has_won ? "opportunity.won IS NULL" : "true";
 	bool by_last = by_account && by_last_conversion(records);
 	/* When it first did the last one does not tell. */
-	bool by_lead = !by_last || wants_created || wants_won_at || wants_all;
+	bool by_lead = !by_last || wants_created || wants_won_at || wants_all || wants_exits;
 	char *created_then = created_to_compare(records->request, opportunity, "opportunity.created_at");
 	char *closed_at = has_closed ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
 								 : pstrdup("NULL::timestamptz");
@@ -707,14 +775,21 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 						 is_open);
 	else if (wants_open)
 		appendStringInfo(&columns, ",\n        bool_or(%s) AS is_open", is_open);
+	if (wants_all || wants_exits)
+		appendStringInfo(&columns, ",\n        array_agg(%s) AS created_times", created_at);
+	if (wants_exits)
+		appendStringInfo(&columns, ",\n        array_agg(%s) AS held_times",
+						 dates_losses ? psprintf("CASE WHEN opportunity.won IS FALSE AND %s IS NOT NULL"
+												 " THEN %s ELSE timestamptz 'infinity' END",
+												 closed_at, closed_at)
+									  : "timestamptz 'infinity'");
 	if (wants_all)
-		appendStringInfo(&columns, ",\n        array_agg(%s) AS created_times,\n        %s AS won_times",
-						 created_at,
+		appendStringInfo(&columns, ",\n        %s AS won_times",
 						 dates_wins ? psprintf("array_agg(%s) FILTER (WHERE %s)", closed_at, is_won)
 									: "NULL::timestamptz[]");
 	needed[created] = true;
-	needed[won] = wants_won || dates_wins || (wants_open && has_won);
-	needed[closed] = dates_wins || (wants_won && has_closed);
+	needed[won] = wants_won || dates_wins || dates_losses || (wants_open && has_won);
+	needed[closed] = dates_wins || dates_losses || (wants_won && has_closed);
 	needed[lead_id] = opportunity->columns[lead_id].text != NULL;
 	needed[account_id] = by_account;
 	of_no_lead = needed[lead_id] ? "opportunity.lead_id IS NULL\n      AND " : "";
@@ -915,7 +990,7 @@ join_happened(SmkRecords *records, StringInfo from)
 					 created ? created : "NULL::timestamptz");
 	for (int i = 0; i < 3; i++)
 	{
-		char *at = own_time(records, lead_steps[i].own_columns[0]);
+		char *at = smk_lead_time(records, lead_steps[i].own_columns[0]);
 
 		if (at)
 			appendStringInfo(from, "\n    UNION ALL\n    SELECT %d, %s", i + 2, at);

@@ -500,8 +500,8 @@ smk_records_from(SmkRecords *records, const char *measure, bool any_time, const 
 
 		/* Lead steps need columns of the lead: joins before the subselect is written. */
 		initStringInfo(&joins);
-		smk_lead_handover_join(records, &joins);
 		smk_lead_steps_join(records, &joins);
+		smk_lead_handover_join(records, &joins);
 		foreach (cell, records->joins)
 			smk_dimension_join(lfirst(cell), &joins);
 		if (records->lumps == SMK_LUMPS_ONLY)

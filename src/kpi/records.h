@@ -40,6 +40,7 @@ typedef struct SmkRecords
 		*through; /* dimensions are taken from this linked entity where it has them; NULL: the nearest way */
 	int steps;	  /* what lead_steps.c has to join, its bits */
 	bool joins_activities; /* of lead_handover.c: those by a person, as an array */
+	char *handed;		   /* of lead_handover.c: the join of what became of each lead, or NULL */
 	const char *score_as_of; /* SQL for the instant as of which it gives scores; NULL: it gives none */
 	bool is_numbered;		 /* each record has a row_number, as its key may be missing or there twice */
 	bool few_is_known;

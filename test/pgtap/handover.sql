@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(31);
+SELECT plan(39);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -54,29 +54,45 @@ SELECT is_empty($$SELECT metric FROM smarketing.metrics WHERE metric LIKE 'hando
 SELECT setseed(0.14142135623);
 TRUNCATE lead, log, deal, done;
 INSERT INTO lead SELECT id, created, nullif(trunc(random() * 2000)::int, 0), CASE WHEN random() < 0.8 THEN created + random() * interval '9 days' END, CASE WHEN random() < 0.4 THEN created + random() * interval '20 days' END, created, CASE WHEN random() < 0.3 THEN created + random() * interval '30 days' END,
-    'reason ' || trunc(random() * 3), (ARRAY['new', 'working', 'recycled', NULL])[1 + trunc(random() * 4)::int], 'channel ' || id % 3, 'rep ' || id % 4
+    'reason ' || trunc(random() * 3), (ARRAY['new', 'working', 'recycled', 'sql', 'mql', NULL, NULL, NULL])[1 + trunc(random() * 8)::int], 'channel ' || id % 3, 'rep ' || id % 4
 FROM (SELECT id, timestamptz '2026-01-01' + random() * interval '80 days' AS created FROM generate_series(1, 4000) AS id) AS t;
 UPDATE lead SET mql = NULL WHERE id % 17 = 0;
 -- One channel that is disqualified more, one rep who loses more.
-UPDATE lead SET out_at = created + interval '3 days' WHERE source = 'channel 1' AND random() < 0.5;
-INSERT INTO log SELECT id, created + random() * interval '30 days', (ARRAY['sal', 'recycled', 'mql', 'lost', 'sql'])[1 + trunc(random() * 5)::int] FROM lead WHERE random() < 0.3;
+UPDATE lead SET out_at = created + interval '12 days' WHERE source = 'channel 1' AND random() < 0.5;
+INSERT INTO log SELECT id, created + random() * interval '30 days', (ARRAY['sal', 'recycled', 'mql', 'lost', 'sql', 'disqualified'])[1 + trunc(random() * 6)::int] FROM lead, generate_series(1, 3) WHERE random() < 0.2;
 INSERT INTO deal SELECT row_number() OVER (), CASE WHEN random() < 0.7 THEN id END, account, created + random() * interval '20 days', CASE WHEN won IS NOT NULL THEN created + interval '30 days' END, won
 FROM (SELECT *, CASE WHEN random() < 0.7 THEN random() < CASE WHEN rep = 'rep 2' THEN 0.1 ELSE 0.6 END END AS won FROM lead WHERE random() < 0.35) AS t;
 INSERT INTO done SELECT 1 + trunc(random() * 4100)::bigint, timestamptz '2026-01-01' + random() * interval '90 days', 'call', (ARRAY[true, false, NULL])[1 + trunc(random() * 3)::int] FROM generate_series(1, 6000);
-CREATE VIEW steps AS SELECT l.*, d.has_deal, d.is_won, d.first_deal, d.has_open, c.sal_stage, c.sal_from, c.mql_from, c.recycled, c.gone FROM lead AS l
-    CROSS JOIN LATERAL (SELECT count(*) > 0 AS has_deal, coalesce(bool_or(won), false) AS is_won, min(created) AS first_deal, coalesce(bool_or(won IS NULL), false) AS has_open
-        FROM deal AS d WHERE d.lead = l.id OR (d.lead IS NULL AND d.account = l.account AND d.created >= l.created)) AS d
-    CROSS JOIN LATERAL (SELECT coalesce(bool_or(stage IN ('sal', 'sql')), false) AS sal_stage, min(at) FILTER (WHERE stage IN ('sal', 'sql')) AS sal_from, min(at) FILTER (WHERE stage IN ('sal', 'sql', 'mql')) AS mql_from,
-        coalesce(bool_or(stage = 'recycled'), false) AS recycled, coalesce(bool_or(stage = 'lost'), false) AS gone FROM log WHERE log.lead = l.id) AS c;
+CREATE VIEW deals AS SELECT l.id AS lead, d.created, d.closed, d.won FROM lead AS l JOIN deal AS d ON d.lead = l.id OR (d.lead IS NULL AND d.account = l.account AND d.created >= l.created);
 CREATE FUNCTION deal_of(l bigint, a int, c timestamptz, by_lead boolean) RETURNS timestamptz LANGUAGE sql AS $$SELECT min(created) FROM deal AS d WHERE CASE WHEN by_lead THEN d.lead = l ELSE d.lead IS NULL AND d.account = a AND d.created >= c END$$;
-CREATE TABLE facts AS SELECT id, source, rep, reason, coalesce(mql, mql_from, sal, deal_of(id, account, created, true), deal_of(id, account, created, false)) AS mql_time, sal IS NOT NULL OR sal_stage OR has_deal AS is_sal,
-    coalesce(sal, sal_from, deal_of(id, account, created, true), deal_of(id, account, created, false)) AS sal_time, out_at, recycled OR coalesce(status = 'recycled', false) AS is_recycled, gone, is_won, has_deal, has_open, created FROM steps;
-CREATE TABLE sent AS SELECT f.*, t.touch, least(t.touch, sal_time, out_at) > mql_time + interval '30 hours' AS is_late FROM facts AS f CROSS JOIN LATERAL (SELECT min(at) AS touch FROM done WHERE lead = f.id AND robot IS NOT TRUE AND at >= f.mql_time) AS t
-    WHERE mql_time IS NOT NULL;
-CREATE VIEW slow AS SELECT source, count(*) AS mqls, count(*) FILTER (WHERE is_sal) AS accepted, count(*) FILTER (WHERE NOT is_sal AND out_at IS NOT NULL) AS rejected, count(*) FILTER (WHERE NOT is_sal AND out_at IS NULL AND is_recycled) AS recycled,
-    count(*) FILTER (WHERE NOT is_sal AND out_at IS NULL AND NOT is_recycled AND touch IS NULL) AS ignored, count(*) FILTER (WHERE is_late) AS late,
-    count(*) FILTER (WHERE is_sal AND NOT is_won AND (out_at IS NOT NULL OR is_recycled OR gone OR (has_deal AND NOT has_open))) AS accepted_not_converted, count(*) FILTER (WHERE is_won) AS won,
-    mode() WITHIN GROUP (ORDER BY reason) FILTER (WHERE NOT is_sal AND out_at IS NOT NULL) AS top FROM sent GROUP BY GROUPING SETS ((source), ());
+-- When it became MQL; what dates its leaving and its being taken, each for itself.
+CREATE TABLE handed AS SELECT *, coalesce(mql, (SELECT min(at) FROM log WHERE log.lead = id AND stage IN ('mql', 'sal', 'sql')), sal, deal_of(id, account, created, true), deal_of(id, account, created, false)) AS m FROM lead;
+CREATE TABLE leaving AS SELECT lead, at, stage FROM log WHERE stage IN ('disqualified', 'recycled', 'lost') UNION ALL SELECT id, out_at, 'disqualified' FROM lead WHERE out_at IS NOT NULL UNION ALL SELECT lead, closed, 'deal' FROM deals WHERE NOT won;
+CREATE TABLE taking AS SELECT lead, at, stage FROM log WHERE stage IN ('mql', 'sal', 'sql') UNION ALL SELECT id, sal, 'sal' FROM lead WHERE sal IS NOT NULL;
+CREATE INDEX ON leaving (lead);
+CREATE INDEX ON taking (lead);
+CREATE INDEX ON done (lead);
+CREATE INDEX ON log (lead);
+CREATE INDEX ON deal (lead);
+CREATE INDEX ON deal (account);
+ANALYZE;
+CREATE VIEW since AS SELECT h.*, (SELECT max(at) FROM leaving WHERE lead = id AND at < m) AS b, (SELECT max(at) FROM taking WHERE lead = id) AS back FROM handed AS h WHERE m IS NOT NULL;
+CREATE FUNCTION is_out(l bigint, what text, m timestamptz, status text) RETURNS boolean LANGUAGE sql AS $$SELECT coalesce(status = what, false) OR (coalesce(status, '') NOT IN ('sal', 'sql')
+    AND EXISTS (SELECT FROM leaving AS x WHERE x.lead = l AND x.stage = what AND x.at >= m AND NOT EXISTS (SELECT FROM taking AS y WHERE y.lead = l AND y.at > x.at)))$$;
+CREATE TABLE facts AS SELECT s.id, source, rep, reason, m, is_out(s.id, 'disqualified', m, status) AS is_disqualified, is_out(s.id, 'recycled', m, status) AS is_recycled, is_out(s.id, 'lost', m, status) AS is_lost,
+    coalesce((SELECT bool_or(won) FROM deals WHERE lead = s.id), false) AS is_won, coalesce(status = 'sql', false) AS is_sql_now, b, back,
+    coalesce(CASE WHEN b IS NULL OR sal > b THEN sal END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage IN ('sal', 'sql') AND (b IS NULL OR at > b)), (SELECT min(created) FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m))) AS taken_at,
+    coalesce(CASE WHEN out_at >= m THEN out_at END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'disqualified' AND at >= m)) AS out_at,
+    EXISTS (SELECT FROM log WHERE log.lead = s.id AND stage = 'recycled' AND at >= m) AS was_recycled,
+    (SELECT min(at) FROM done WHERE lead = s.id AND robot IS NOT TRUE AND at >= m) AS touch,
+    EXISTS (SELECT FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m)) AND NOT EXISTS (SELECT FROM deals WHERE lead = s.id AND won IS NULL)
+        AND NOT coalesce(back > (SELECT max(closed) FROM deals WHERE lead = s.id) AND NOT EXISTS (SELECT FROM deals WHERE lead = s.id AND won IS NOT FALSE), false) AS is_sold_out
+    FROM since AS s;
+CREATE VIEW sent AS SELECT *, is_sql_now OR taken_at IS NOT NULL OR is_won AS is_sal, least(touch, taken_at, out_at) > m + interval '30 hours' AS is_late FROM facts;
+CREATE VIEW slow AS SELECT source, count(*) AS mqls, count(*) FILTER (WHERE is_sal) AS accepted, count(*) FILTER (WHERE NOT is_sal AND is_disqualified) AS rejected, count(*) FILTER (WHERE NOT is_sal AND NOT is_disqualified AND is_recycled) AS recycled,
+    count(*) FILTER (WHERE NOT is_sal AND NOT is_disqualified AND NOT is_recycled AND touch IS NULL AND out_at IS NULL AND NOT was_recycled) AS ignored, count(*) FILTER (WHERE is_late) AS late,
+    count(*) FILTER (WHERE is_sal AND NOT is_won AND (is_disqualified OR is_recycled OR is_lost OR is_sold_out)) AS accepted_not_converted, count(*) FILTER (WHERE is_won) AS won,
+    mode() WITHIN GROUP (ORDER BY reason) FILTER (WHERE NOT is_sal AND is_disqualified) AS top FROM sent GROUP BY GROUPING SETS ((source), ());
 SELECT results_eq($$SELECT by_1, mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won, top_reject_reason FROM smarketing.handover('2025-12-01', '2026-07-01', 'all', '{channel}', options => '{"respond_within": "30 hours"}')$$,
     $$SELECT source, mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won, top FROM slow WHERE source IS NOT NULL ORDER BY 1$$, 'as plain SQL counts, by channel (seed 0.14142135623)');
 SELECT results_eq($$SELECT sum(mqls)::bigint, sum(accepted)::bigint, sum(rejected)::bigint, sum(recycled)::bigint, sum(ignored)::bigint, sum(late)::bigint, sum(accepted_not_converted)::bigint, sum(won)::bigint FROM smarketing.handover('2025-12-01', '2026-07-01', 'week', '{owner,channel}', options => '{"respond_within": "30 hours"}')$$,
@@ -88,4 +104,76 @@ SELECT results_eq($$SELECT DISTINCT weak_side FROM smarketing.handover('2025-12-
 SELECT matches(smarketing.kpi_sql('handover', '2026-01-01', '2026-02-01', 'all', '{channel}'), 'cell.channel', 'kpi_sql shows the statement');
 SELECT smarketing.kpi_sql('handover', '2025-12-01', '2026-07-01', 'all') AS statement \gset
 SELECT lives_ok(:'statement', 'which runs as it is');
+-- What happened before the hand-over does not decide; what was taken back is not out; a stage is what is true now. All became MQL on 1 June.
+TRUNCATE lead, log, deal, done;
+\o /dev/null
+SELECT smarketing.configure('time_zone', 'Europe/Paris');
+\o
+INSERT INTO lead (id, created, mql, sal, out_at, status) SELECT id, '2026-01-01', '2026-06-01 10:00', sal, out_at, status FROM (VALUES
+    (1, NULL::timestamptz, timestamptz '2026-01-20', NULL), -- disqualified before
+    (2, NULL, NULL, NULL), -- recycled before
+    (3, '2026-01-10', '2026-01-20', NULL), -- accepted and disqualified before
+    (4, '2026-05-31', NULL, NULL), -- accepted before, and never given back
+    (5, NULL, '2026-06-05', NULL), -- disqualified since
+    (6, NULL, '2026-06-05', NULL), -- but an MQL again
+    (7, '2026-06-02', '2026-06-05', NULL), -- accepted, then disqualified
+    (8, '2026-06-02', '2026-06-05', 'sql'), -- taken back: its stage is so
+    (9, '2026-06-02', '2026-06-05', NULL), -- taken back: a stage change says so
+    (10, '2026-06-02', NULL, NULL), -- accepted, recycled, taken back
+    (11, '2026-06-02', NULL, NULL), -- accepted, its deal lost
+    (12, '2026-06-02', NULL, NULL), -- accepted, its deal lost before the hand-over
+    (13, NULL, NULL, NULL), -- its only deal lost before the hand-over
+    (14, NULL, NULL, NULL), -- its deal, created before, lost since
+    (15, NULL, NULL, 'opportunity'), -- no deal names it
+    (16, '2026-06-02', NULL, 'recycled'), -- accepted, sent back
+    (17, NULL, '2026-01-20', 'disqualified'), -- disqualified before, and so now
+    (18, NULL, NULL, NULL)) AS v (id, sal, out_at, status); -- sent back since, and handed over again
+INSERT INTO log VALUES (2, '2026-02-03', 'recycled'), (6, '2026-06-07', 'mql'), (9, '2026-06-07', 'sal'), (10, '2026-06-05', 'recycled'), (10, '2026-06-08', 'sal'), (18, '2026-06-05', 'recycled'), (18, '2026-06-09', 'mql');
+INSERT INTO deal (id, lead, created, closed, won) VALUES (1, 11, '2026-06-03', '2026-06-20', false), (2, 12, '2026-02-03', '2026-03-20', false), (3, 13, '2026-02-03', '2026-03-20', false), (4, 14, '2026-05-03', '2026-06-20', false);
+CREATE VIEW listed AS SELECT measure, (SELECT array_agg(record_id::int ORDER BY record_id::int) FROM smarketing.kpi_rows('handover.' || measure, '2026-06-01', '2026-07-01')) AS ids
+    FROM unnest('{accepted,rejected,recycled,ignored,waiting,late,accepted_not_converted}'::text[]) WITH ORDINALITY AS m (measure, number) ORDER BY number;
+SELECT results_eq('TABLE listed', $$VALUES ('accepted', '{4,7,8,9,10,11,12,14,15,16}'::int[]), ('rejected', '{5,17}'), ('recycled', NULL), ('ignored', '{1,2,3,13}'), ('waiting', '{6,18}'),
+    ('late', '{5,6}'), ('accepted_not_converted', '{7,11,14,16}')$$, 'reopened leads');
+
+-- Where no stage of the CRM means disqualified, a lead keeps the one in which it was, and its own time tells; what stage changes said its stage may take back.
+INSERT INTO lead (id, created, mql, status) VALUES (19, '2026-01-01', '2026-06-01 10:00', 'sql');
+INSERT INTO log VALUES (19, '2026-06-05', 'disqualified');
+SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'accepted_not_converted'$$, $$VALUES ('{7,11,14,16}'::int[])$$, 'taken back by its stage');
+\o /dev/null
+SELECT smarketing.map_stage('Qualified', 'sql');
+\o
+SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'accepted_not_converted'$$, $$VALUES ('{7,8,11,14,16}'::int[])$$, 'a stage that cannot tell takes nothing back');
+
+-- A day tells no hour: what is dated on the day of the hand-over is since.
+CREATE TABLE day_lead (id int, created date, mql timestamptz, sal date, out_on date);
+INSERT INTO day_lead VALUES (1, '2026-01-01', '2026-06-01 10:00', NULL, '2026-06-01'), (2, '2026-01-01', '2026-06-01 10:00', NULL, '2026-05-31'), (3, '2026-01-01', '2026-06-01 10:00', '2026-05-31', '2026-05-31'), (4, '2026-01-01', '2026-06-01 10:00', '2026-06-01', '2026-05-31'),
+    (5, '2026-01-01', '2026-06-01 10:00', '2026-06-03', '2026-06-03'), (6, '2026-01-01', '2026-06-01 10:00', '2026-06-03', '2026-06-02');
+\o /dev/null
+SELECT smarketing.unbind('lead');
+SELECT smarketing.bind('lead', 'day_lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql", "sal_at": "sal", "disqualified_at": "out_on"}');
+\o
+SELECT results_eq($$SELECT * FROM listed WHERE ids IS NOT NULL$$, $$VALUES ('accepted', '{4,5,6}'::int[]), ('rejected', '{1}'), ('ignored', '{2,3}'), ('late', '{5}'), ('accepted_not_converted', '{5}')$$, 'days');
+
+-- A score is marketing's: it hands leads over, and accepts none. Without a threshold, with one for SQL, with one for MQL.
+TRUNCATE lead, log, deal, done;
+\o /dev/null
+SELECT smarketing.unbind('lead');
+SELECT smarketing.bind('lead', 'lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql", "sal_at": "sal", "disqualified_at": "out_at"}');
+\o
+INSERT INTO lead (id, created, mql, sal, out_at) SELECT id, '2026-06-01', CASE WHEN id <= 42 THEN timestamptz '2026-06-02' END, CASE WHEN id = 41 THEN timestamptz '2026-06-02 12:00' END, CASE WHEN id = 42 THEN timestamptz '2026-06-02 12:00' END FROM generate_series(1, 43) AS id;
+INSERT INTO done SELECT id, '2026-06-02 01:00', 'demo', true FROM generate_series(1, 43) AS id;
+\o /dev/null
+SELECT smarketing.define_score('d', 'demo', 60);
+\o
+PREPARE scored AS SELECT mqls, accepted, rejected, ignored, waiting, late, median_hours_to_sql FROM smarketing.handover('2026-06-01', '2026-07-01', 'all');
+SELECT results_eq('EXECUTE scored', $$VALUES (42::bigint, 1::bigint, 1::bigint, 40::bigint, 0::bigint, 0::bigint, NULL::float8)$$, 'no threshold');
+\o /dev/null
+SELECT smarketing.qualify_at_score(60);
+\o
+SELECT results_eq('EXECUTE scored', $$VALUES (42::bigint, 1::bigint, 1::bigint, 40::bigint, 0::bigint, 0::bigint, NULL::float8)$$, 'a score accepts none');
+SELECT is((SELECT sqls FROM smarketing.sales_qualified_leads('2026-06-01', '2026-07-01', 'all', options => '{"basis": "period"}')), 42::bigint, 'though it qualifies them');
+\o /dev/null
+SELECT smarketing.qualify_at_score(60, 'mql', 'lead');
+\o
+SELECT results_eq('EXECUTE scored', $$VALUES (43::bigint, 1::bigint, 1::bigint, 41::bigint, 0::bigint, 0::bigint, NULL::float8)$$, 'and hands over');
 SELECT * FROM finish();
