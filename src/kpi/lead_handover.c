@@ -413,12 +413,18 @@ is_judged(SmkRecords *records)
 static char *
 is_late(SmkRecords *records)
 {
+	const char *calendar = records->request->calendar;
 	char *limit = due(records);
 
 	if (limit == NULL)
 		return NULL;
 	note_handed(records);
-	return psprintf("coalesce(handed.answered_at > %s, false)", limit);
+	if (calendar == NULL)
+		return psprintf("coalesce(handed.answered_at > %s, false)", limit);
+	/* What comes while it is closed comes no later than what came at the closing. */
+	return psprintf("CASE WHEN handed.answered_at > %s\n"
+					"     THEN smarketing.business_hours(%s, handed.answered_at, %s) > 0 ELSE false END",
+					limit, limit, quote_literal_cstr(calendar));
 }
 
 /*

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(39);
+SELECT plan(42);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -153,6 +153,19 @@ SELECT smarketing.unbind('lead');
 SELECT smarketing.bind('lead', 'day_lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql", "sal_at": "sal", "disqualified_at": "out_on"}');
 \o
 SELECT results_eq($$SELECT * FROM listed WHERE ids IS NOT NULL$$, $$VALUES ('accepted', '{4,5,6}'::int[]), ('rejected', '{1}'), ('ignored', '{2,3}'), ('late', '{5}'), ('accepted_not_converted', '{5}')$$, 'days');
+
+-- Open hours: what comes while it is closed comes no later than at the closing.
+TRUNCATE lead, log, deal, done;
+\o /dev/null
+SELECT smarketing.define_calendar('office', 'Europe/Paris', '{"mon":["09:00-18:00"],"tue":["09:00-18:00"],"wed":["09:00-18:00"],"thu":["09:00-18:00"],"fri":["09:00-18:00"]}');
+SELECT smarketing.unbind('lead');
+SELECT smarketing.bind('lead', 'lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql"}');
+\o
+INSERT INTO lead (id, created, mql) SELECT id, '2026-06-01', '2026-06-05 17:30+02' FROM generate_series(1, 5) AS id;
+INSERT INTO done VALUES (1, '2026-06-05 18:00+02', 'call', false), (2, '2026-06-05 18:20+02', 'call', false), (3, '2026-06-08 09:00+02', 'call', false), (4, '2026-06-08 09:00:00.000001+02', 'call', false);
+SELECT results_eq($$SELECT record_id FROM smarketing.kpi_rows('handover.late', '2026-06-01', '2026-07-01', options => '{"respond_within": "30 minutes", "calendar": "office"}')$$, $$VALUES ('4')$$, 'at the limit is in time, until it opens again');
+SELECT results_eq($$SELECT lead FROM (SELECT done.lead, smarketing.response(done.lead, v.event, v.at, '30 minutes', 'office') AS summary FROM done JOIN lead ON lead.id = done.lead, LATERAL (VALUES ('trigger', mql), ('answer', done.at)) AS v (event, at) GROUP BY done.lead) AS kept, smarketing.responses(summary, '2026-07-01') AS r WHERE r.late > 0$$, $$VALUES (4::bigint)$$, 'as response has it');
+SELECT results_eq($$SELECT array_agg(record_id ORDER BY record_id) FROM smarketing.kpi_rows('handover.ignored', '2026-06-01', '2026-07-01', options => '{"respond_within": "30 minutes", "calendar": "office"}')$$, $$VALUES ('{5}'::text[])$$, 'who is called in time or late is not ignored');
 
 -- A score is marketing's: it hands leads over, and accepts none. Without a threshold, with one for SQL, with one for MQL.
 TRUNCATE lead, log, deal, done;
