@@ -409,14 +409,14 @@ is_judged(SmkRecords *records)
 	return handed(records, "(handed.is_accepted OR handed.is_disqualified OR handed.is_recycled)");
 }
 
-/* Answered, but after the limit. */
+/* Answered, but after the limit. Without activities nobody knows what answered. */
 static char *
 is_late(SmkRecords *records)
 {
 	const char *calendar = records->request->calendar;
 	char *limit = due(records);
 
-	if (limit == NULL)
+	if (limit == NULL || !has_activities(records))
 		return NULL;
 	note_handed(records);
 	if (calendar == NULL)
@@ -428,21 +428,22 @@ is_late(SmkRecords *records)
 }
 
 /*
- * Neither accepted nor left, nor did any person do anything about it, and the limit is over.
+ * Neither accepted nor left, nor did any person do anything about it, and the limit is over. Without
+ * activities nobody knows.
  */
 static char *
 is_ignored(SmkRecords *records)
 {
 	char *limit = due(records);
 
-	if (limit == NULL)
+	if (limit == NULL || !has_activities(records))
 		return NULL;
 	return psprintf("(NOT %s AND handed.answered_at IS NULL%s AND coalesce(%s < now(), false))",
 					is_judged(records), smk_lead_events(records) ? " AND dated.recycled_at IS NULL" : "",
 					limit);
 }
 
-/* None of these: still within the limit, or somebody is at it. */
+/* None of these: still within the limit, or somebody is at it, or nobody knows. */
 static char *
 is_waiting(SmkRecords *records)
 {

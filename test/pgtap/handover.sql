@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(42);
+SELECT plan(45);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -189,4 +189,13 @@ SELECT is((SELECT sqls FROM smarketing.sales_qualified_leads('2026-06-01', '2026
 SELECT smarketing.qualify_at_score(60, 'mql', 'lead');
 \o
 SELECT results_eq('EXECUTE scored', $$VALUES (43::bigint, 1::bigint, 1::bigint, 41::bigint, 0::bigint, 0::bigint, NULL::float8)$$, 'and hands over');
+
+-- Without activities nobody knows who was answered.
+\o /dev/null
+SELECT smarketing.unbind('activity');
+\o
+SELECT results_eq($$SELECT mqls, accepted, rejected, recycled, ignored, waiting, late, ignored_rate, late_rate, acceptance_rate, weak_side FROM smarketing.handover('2026-06-01', '2026-07-01', 'all')$$,
+    $$VALUES (42::bigint, 1::bigint, 1::bigint, 0::bigint, NULL::bigint, 40::bigint, NULL::bigint, NULL::float8, NULL::float8, (1 / 42::float8), 'too few')$$, 'nothing is said of who was ignored, or late');
+SELECT throws_ok($$SELECT * FROM smarketing.kpi_rows('handover.late', '2026-06-01', '2026-07-01')$$, '55000', 'nothing that is bound gives measure "late" of handover');
+SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-06-01', '2026-07-01')$$, 'and the verdict goes without');
 SELECT * FROM finish();
