@@ -401,11 +401,16 @@ static const SmkColumn handover_columns[] = {
 	RATE_OF("conversion_rate", true, "won", "decided"),
 	COMPUTED("decided", SMK_UNIT_COUNT, true, "[won] + [accepted_not_converted]", NULL, NULL),
 	/* What its two sides are judged by. */
-	HIDDEN_COUNT_OF("unqualified", ANY, leads_mql, "[is_unqualified]"),
-	HIDDEN_COUNT_OF(
-		"lost_in_time", ANY, leads_mql,
-		"[is_accepted] AND NOT [is_unqualified] AND [is_left] AND NOT [is_customer] AND NOT [is_late]"),
-	HIDDEN_COUNT_OF("won_in_time", ANY, leads_mql, "[is_customer] AND NOT [is_late]"), END_OF_COLUMNS};
+	COUNT_OF("judged", ANY, true, leads_mql, "[is_judged]"),
+	COUNT_OF("unqualified", ANY, false, leads_mql, "[is_unqualified]"),
+	COUNT_OF("closed_in_time", ANY, true, leads_mql,
+			 "[is_accepted] AND NOT [is_late] AND NOT [is_unqualified] AND ([is_left] OR [is_customer])"),
+	COUNT_OF("lost_in_time", ANY, false, leads_mql,
+			 "[is_accepted] AND NOT [is_late] AND NOT [is_unqualified] AND [is_left] AND NOT [is_customer]"),
+	COUNT_OF("won_in_time", ANY, true, leads_mql,
+			 "[is_accepted] AND NOT [is_late] AND NOT [is_unqualified] AND [is_customer]"),
+	RATE_OF("unqualified_rate", false, "unqualified", "judged"),
+	RATE_OF("lost_in_time_rate", false, "lost_in_time", "closed_in_time"), END_OF_COLUMNS};
 
 static const char *const cohort_or_period[] = {COHORT, PERIOD, NULL};
 static const char *const flow_or_cohort[] = {FLOW, COHORT, NULL};

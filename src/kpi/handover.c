@@ -18,7 +18,7 @@
 #define FEW_OF_THEM 5
 
 /* What the judgement reads. */
-static const char *const judged_by[] = {"unqualified", "lost_in_time", "won_in_time"};
+static const char *const judged_by[] = {"judged", "unqualified", "closed_in_time", "lost_in_time"};
 
 /* True where a column is named. */
 static bool
@@ -59,10 +59,9 @@ is_above_all(const char *some, const char *all)
 static char *
 weak_side(void)
 {
-	char *judged = psprintf("(%s - %s - %s)", count_of("mqls"), count_of("waiting"), count_of("ignored"));
-	char *closed = psprintf("(%s + %s)", count_of("lost_in_time"), count_of("won_in_time"));
+	char *judged = count_of("judged");
 	char *unqualified = is_above_all(count_of("unqualified"), judged);
-	char *unclosed = is_above_all(count_of("lost_in_time"), closed);
+	char *unclosed = is_above_all(count_of("lost_in_time"), count_of("closed_in_time"));
 
 	return psprintf("CASE WHEN %s < %d THEN 'too few'\n"
 					"            WHEN %s\n                AND %s THEN 'both'\n"

@@ -416,7 +416,14 @@ CREATE TYPE smarketing.handover_row AS (
     rejection_rate pg_catalog.float8,
     late_rate pg_catalog.float8,
     conversion_rate pg_catalog.float8,
-    decided pg_catalog.int8
+    decided pg_catalog.int8,
+    judged pg_catalog.int8,
+    unqualified pg_catalog.int8,
+    closed_in_time pg_catalog.int8,
+    lost_in_time pg_catalog.int8,
+    won_in_time pg_catalog.int8,
+    unqualified_rate pg_catalog.float8,
+    lost_in_time_rate pg_catalog.float8
 );
 
 COMMENT ON TYPE smarketing.handover_row IS 'a row of smarketing.handover()';

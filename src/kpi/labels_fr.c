@@ -186,7 +186,8 @@ const SmkLabel smk_labels_fr[] = {
 	 "opportunités en cours dont la clôture prévue est passée à la fin de la période, ou maintenant"},
 	{"handover.mqls", "Leads transmis", "leads devenus MQL dans la période"},
 	{"handover.accepted", "Leads acceptés",
-	 "parmi les leads transmis, ceux qui sont devenus SAL ou plus à ce jour"},
+	 "parmi les leads transmis, ceux que les ventes ont pris comme SAL ou plus à ce jour, quel que soit leur "
+	 "score"},
 	{"handover.rejected", "Leads rejetés",
 	 "parmi les leads transmis, ceux qui ont été disqualifiés sans jamais être acceptés"},
 	{"handover.recycled", "Leads renvoyés",
@@ -197,8 +198,8 @@ const SmkLabel smk_labels_fr[] = {
 	 "parmi les leads transmis, ceux dont la première réponse (activité d'une personne, acceptation, rejet) "
 	 "est venue après le délai"},
 	{"handover.accepted_not_converted", "Acceptés et non convertis",
-	 "parmi les leads acceptés, ceux qui sont partis : disqualifiés, recyclés, ou toutes leurs opportunités "
-	 "perdues"},
+	 "parmi les leads acceptés, ceux qui sont partis : disqualifiés, recyclés, perdus, ou toutes leurs "
+	 "opportunités perdues"},
 	{"handover.won", "Leads transmis gagnés",
 	 "parmi les leads transmis, ceux qui sont gagnés ou ont une opportunité gagnée à ce jour"},
 	{"handover.acceptance_rate", "Taux d'acceptation", "leads acceptés / leads transmis"},
@@ -216,4 +217,16 @@ const SmkLabel smk_labels_fr[] = {
 	{"handover.conversion_rate", "Taux de conversion des leads acceptés",
 	 "leads gagnés / (leads gagnés + acceptés et non convertis)"},
 	{"handover.decided", "Leads acceptés et décidés", "leads gagnés + acceptés et non convertis"},
+	{"handover.judged", "Leads jugés", "leads acceptés + rejetés + renvoyés"},
+	{"handover.unqualified", "Leads disqualifiés",
+	 "parmi les leads transmis, ceux que les ventes ont disqualifiés, avant ou après les avoir acceptés"},
+	{"handover.closed_in_time", "Leads traités à temps et conclus",
+	 "parmi les leads acceptés, traités à temps et non disqualifiés, ceux qui sont gagnés ou partis"},
+	{"handover.lost_in_time", "Leads traités à temps et perdus",
+	 "parmi les leads acceptés, traités à temps et non disqualifiés, ceux qui sont partis sans être gagnés"},
+	{"handover.won_in_time", "Leads traités à temps et gagnés",
+	 "parmi les leads acceptés, traités à temps et non disqualifiés, ceux qui sont gagnés"},
+	{"handover.unqualified_rate", "Taux de disqualification", "leads disqualifiés / leads jugés"},
+	{"handover.lost_in_time_rate", "Taux de perte des leads traités à temps",
+	 "leads traités à temps et perdus / leads traités à temps et conclus"},
 	{NULL, NULL, NULL}};

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(45);
+SELECT plan(47);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -131,18 +131,22 @@ INSERT INTO lead (id, created, mql, sal, out_at, status) SELECT id, '2026-01-01'
 INSERT INTO log VALUES (2, '2026-02-03', 'recycled'), (6, '2026-06-07', 'mql'), (9, '2026-06-07', 'sal'), (10, '2026-06-05', 'recycled'), (10, '2026-06-08', 'sal'), (18, '2026-06-05', 'recycled'), (18, '2026-06-09', 'mql');
 INSERT INTO deal (id, lead, created, closed, won) VALUES (1, 11, '2026-06-03', '2026-06-20', false), (2, 12, '2026-02-03', '2026-03-20', false), (3, 13, '2026-02-03', '2026-03-20', false), (4, 14, '2026-05-03', '2026-06-20', false);
 CREATE VIEW listed AS SELECT measure, (SELECT array_agg(record_id::int ORDER BY record_id::int) FROM smarketing.kpi_rows('handover.' || measure, '2026-06-01', '2026-07-01')) AS ids
-    FROM unnest('{accepted,rejected,recycled,ignored,waiting,late,accepted_not_converted}'::text[]) WITH ORDINALITY AS m (measure, number) ORDER BY number;
+    FROM unnest('{accepted,rejected,recycled,ignored,waiting,late,accepted_not_converted,judged,unqualified,closed_in_time,lost_in_time,won_in_time}'::text[]) WITH ORDINALITY AS m (measure, number) ORDER BY number;
 SELECT results_eq('TABLE listed', $$VALUES ('accepted', '{4,7,8,9,10,11,12,14,15,16}'::int[]), ('rejected', '{5,17}'), ('recycled', NULL), ('ignored', '{1,2,3,13}'), ('waiting', '{6,18}'),
-    ('late', '{5,6}'), ('accepted_not_converted', '{7,11,14,16}')$$, 'reopened leads');
+    ('late', '{5,6}'), ('accepted_not_converted', '{7,11,14,16}'), ('judged', '{4,5,7,8,9,10,11,12,14,15,16,17}'), ('unqualified', '{5,7,17}'), ('closed_in_time', '{11,14,16}'), ('lost_in_time', '{11,14,16}'), ('won_in_time', NULL)$$, 'reopened leads');
+INSERT INTO deal VALUES (5, 7, NULL, '2026-06-03', '2026-06-04', true), (6, 10, NULL, '2026-06-03', '2026-06-04', true);
+SELECT results_eq($$SELECT * FROM listed WHERE measure IN ('closed_in_time', 'won_in_time')$$, $$VALUES ('closed_in_time', '{10,11,14,16}'::int[]), ('won_in_time', '{10}')$$, 'who is disqualified is not well closed either');
+SELECT results_eq($$SELECT judged, unqualified, closed_in_time, lost_in_time, won_in_time, unqualified_rate, lost_in_time_rate FROM smarketing.handover('2026-06-01', '2026-07-01', 'all')$$,
+    $$VALUES (12::bigint, 3::bigint, 4::bigint, 3::bigint, 1::bigint, 0.25::float8, 0.75::float8)$$, 'what the sides are judged by is there');
 
 -- Where no stage of the CRM means disqualified, a lead keeps the one in which it was, and its own time tells; what stage changes said its stage may take back.
 INSERT INTO lead (id, created, mql, status) VALUES (19, '2026-01-01', '2026-06-01 10:00', 'sql');
 INSERT INTO log VALUES (19, '2026-06-05', 'disqualified');
-SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'accepted_not_converted'$$, $$VALUES ('{7,11,14,16}'::int[])$$, 'taken back by its stage');
+SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'unqualified'$$, $$VALUES ('{5,7,17}'::int[])$$, 'taken back by its stage');
 \o /dev/null
 SELECT smarketing.map_stage('Qualified', 'sql');
 \o
-SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'accepted_not_converted'$$, $$VALUES ('{7,8,11,14,16}'::int[])$$, 'a stage that cannot tell takes nothing back');
+SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'unqualified'$$, $$VALUES ('{5,7,8,17}'::int[])$$, 'a stage that cannot tell takes nothing back');
 
 -- A day tells no hour: what is dated on the day of the hand-over is since.
 CREATE TABLE day_lead (id int, created date, mql timestamptz, sal date, out_on date);
@@ -152,7 +156,7 @@ INSERT INTO day_lead VALUES (1, '2026-01-01', '2026-06-01 10:00', NULL, '2026-06
 SELECT smarketing.unbind('lead');
 SELECT smarketing.bind('lead', 'day_lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql", "sal_at": "sal", "disqualified_at": "out_on"}');
 \o
-SELECT results_eq($$SELECT * FROM listed WHERE ids IS NOT NULL$$, $$VALUES ('accepted', '{4,5,6}'::int[]), ('rejected', '{1}'), ('ignored', '{2,3}'), ('late', '{5}'), ('accepted_not_converted', '{5}')$$, 'days');
+SELECT results_eq($$SELECT * FROM listed WHERE measure NOT LIKE '%in_time' AND ids IS NOT NULL$$, $$VALUES ('accepted', '{4,5,6}'::int[]), ('rejected', '{1}'), ('ignored', '{2,3}'), ('late', '{5}'), ('accepted_not_converted', '{5}'), ('judged', '{1,4,5,6}'), ('unqualified', '{1,5}')$$, 'days');
 
 -- Open hours: what comes while it is closed comes no later than at the closing.
 TRUNCATE lead, log, deal, done;
@@ -178,24 +182,24 @@ INSERT INTO done SELECT id, '2026-06-02 01:00', 'demo', true FROM generate_serie
 \o /dev/null
 SELECT smarketing.define_score('d', 'demo', 60);
 \o
-PREPARE scored AS SELECT mqls, accepted, rejected, ignored, waiting, late, median_hours_to_sql FROM smarketing.handover('2026-06-01', '2026-07-01', 'all');
-SELECT results_eq('EXECUTE scored', $$VALUES (42::bigint, 1::bigint, 1::bigint, 40::bigint, 0::bigint, 0::bigint, NULL::float8)$$, 'no threshold');
+PREPARE scored AS SELECT mqls, accepted, rejected, ignored, waiting, late, unqualified, judged, median_hours_to_sql FROM smarketing.handover('2026-06-01', '2026-07-01', 'all');
+SELECT results_eq('EXECUTE scored', $$VALUES (42::bigint, 1::bigint, 1::bigint, 40::bigint, 0::bigint, 0::bigint, 1::bigint, 2::bigint, NULL::float8)$$, 'no threshold');
 \o /dev/null
 SELECT smarketing.qualify_at_score(60);
 \o
-SELECT results_eq('EXECUTE scored', $$VALUES (42::bigint, 1::bigint, 1::bigint, 40::bigint, 0::bigint, 0::bigint, NULL::float8)$$, 'a score accepts none');
+SELECT results_eq('EXECUTE scored', $$VALUES (42::bigint, 1::bigint, 1::bigint, 40::bigint, 0::bigint, 0::bigint, 1::bigint, 2::bigint, NULL::float8)$$, 'a score accepts none');
 SELECT is((SELECT sqls FROM smarketing.sales_qualified_leads('2026-06-01', '2026-07-01', 'all', options => '{"basis": "period"}')), 42::bigint, 'though it qualifies them');
 \o /dev/null
 SELECT smarketing.qualify_at_score(60, 'mql', 'lead');
 \o
-SELECT results_eq('EXECUTE scored', $$VALUES (43::bigint, 1::bigint, 1::bigint, 41::bigint, 0::bigint, 0::bigint, NULL::float8)$$, 'and hands over');
+SELECT results_eq('EXECUTE scored', $$VALUES (43::bigint, 1::bigint, 1::bigint, 41::bigint, 0::bigint, 0::bigint, 1::bigint, 2::bigint, NULL::float8)$$, 'and hands over');
 
 -- Without activities nobody knows who was answered.
 \o /dev/null
 SELECT smarketing.unbind('activity');
 \o
-SELECT results_eq($$SELECT mqls, accepted, rejected, recycled, ignored, waiting, late, ignored_rate, late_rate, acceptance_rate, weak_side FROM smarketing.handover('2026-06-01', '2026-07-01', 'all')$$,
-    $$VALUES (42::bigint, 1::bigint, 1::bigint, 0::bigint, NULL::bigint, 40::bigint, NULL::bigint, NULL::float8, NULL::float8, (1 / 42::float8), 'too few')$$, 'nothing is said of who was ignored, or late');
+SELECT results_eq($$SELECT mqls, accepted, rejected, recycled, ignored, waiting, late, ignored_rate, late_rate, acceptance_rate, closed_in_time, lost_in_time_rate, judged, weak_side FROM smarketing.handover('2026-06-01', '2026-07-01', 'all')$$,
+    $$VALUES (42::bigint, 1::bigint, 1::bigint, 0::bigint, NULL::bigint, 40::bigint, NULL::bigint, NULL::float8, NULL::float8, (1 / 42::float8), NULL::bigint, NULL::float8, 2::bigint, 'too few')$$, 'nothing is said of who was ignored, or late');
 SELECT throws_ok($$SELECT * FROM smarketing.kpi_rows('handover.late', '2026-06-01', '2026-07-01')$$, '55000', 'nothing that is bound gives measure "late" of handover');
 SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-06-01', '2026-07-01')$$, 'and the verdict goes without');
 SELECT * FROM finish();
