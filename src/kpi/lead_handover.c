@@ -48,15 +48,6 @@ type_of(const SmkRecords *records, const char *entity, const char *column)
 	return binding ? binding->columns[smk_entity_column(binding->entity, column)].type : InvalidOid;
 }
 
-/* SQL for when the lead became MQL; before all that happened to it where nobody knows. */
-static char *
-handed_at(SmkRecords *records)
-{
-	char *mql = smk_records_column(records, "mql_time");
-
-	return mql ? psprintf("coalesce(%s, timestamptz '-infinity')", mql) : pstrdup("timestamptz '-infinity'");
-}
-
 /*
  * SQL for an instant, from which on a time of that type is at or after it: of a local date, the midnight
  * before.
@@ -171,12 +162,27 @@ stage_tells_disqualified(const SmkConfig *config)
 typedef struct Handing
 {
 	SmkRecords *records;
-	char *mql;
 	char *events;		 /* rows of stage changes; NULL: not bound */
 	char *opportunities; /* rows of opportunities; NULL: not bound */
 	char *is_taken;		 /* its stage is SAL or beyond now; NULL: not bound */
 	StringInfoData sql;
 } Handing;
+
+/*
+ * When it became MQL, before all that happened to it where nobody knows, and by when it has to be answered.
+ */
+static void
+join_mql(Handing *handing)
+{
+	char *mql = smk_records_column(handing->records, "mql_time");
+	char *limit = due(handing->records);
+
+	appendStringInfo(&handing->sql,
+					 "\nCROSS JOIN LATERAL (\n"
+					 "    SELECT coalesce(%s, timestamptz '-infinity') AS at, %s AS due_at\n"
+					 "    " FENCE ") AS mql",
+					 or_null(mql), or_null(limit));
+}
 
 /*
  * What is dated of its opportunities and of its stage changes: held.left_before and change.left_before are
@@ -186,7 +192,7 @@ static void
 join_dated(Handing *handing)
 {
 	SmkRecords *records = handing->records;
-	char *from = from_on(records, type_of(records, "opportunity", "closed_at"), handing->mql);
+	char *from = from_on(records, type_of(records, "opportunity", "closed_at"), "mql.at");
 
 	if (handing->opportunities)
 		appendStringInfo(
@@ -198,7 +204,7 @@ join_dated(Handing *handing)
 			"        max(opportunity.held_until) AS held_until\n"
 			"    FROM %s) AS held",
 			from, from, from, handing->opportunities);
-	from = from_on(records, type_of(records, "stage_change", "at"), handing->mql);
+	from = from_on(records, type_of(records, "stage_change", "at"), "mql.at");
 	if (handing->events)
 		appendStringInfo(
 			&handing->sql,
@@ -227,7 +233,7 @@ join_before(Handing *handing)
 {
 	SmkRecords *records = handing->records;
 	char *own = smk_lead_time(records, "disqualified_at");
-	char *from = from_on(records, type_of(records, "lead", "disqualified_at"), handing->mql);
+	char *from = from_on(records, type_of(records, "lead", "disqualified_at"), "mql.at");
 	char *last = own ? at_last(records, "disqualified_at", own) : NULL;
 
 	appendStringInfo(&handing->sql,
@@ -338,11 +344,11 @@ note_handed(SmkRecords *records)
 	if (records->handed)
 		return;
 	(void) smk_records_column(records, "lead_id");
-	handing.mql = handed_at(records);
 	handing.events = smk_lead_events(records);
 	handing.opportunities = smk_lead_opportunities(records);
 	handing.is_taken = is_stage(records, SMK_STAGE_SAL, true);
 	initStringInfo(&handing.sql);
+	join_mql(&handing);
 	join_dated(&handing);
 	join_before(&handing);
 	join_taken(&handing);
@@ -409,38 +415,39 @@ is_judged(SmkRecords *records)
 	return handed(records, "(handed.is_accepted OR handed.is_disqualified OR handed.is_recycled)");
 }
 
-/* Answered, but after the limit. Without activities nobody knows what answered. */
+/* True where it can be told whether a lead was answered in time: without activities nobody knows who was. */
+static bool
+tells_answers(SmkRecords *records)
+{
+	return smk_records_column(records, "mql_time") != NULL && has_activities(records);
+}
+
+/* Answered, but after the limit. */
 static char *
 is_late(SmkRecords *records)
 {
 	const char *calendar = records->request->calendar;
-	char *limit = due(records);
 
-	if (limit == NULL || !has_activities(records))
+	if (!tells_answers(records))
 		return NULL;
-	note_handed(records);
 	if (calendar == NULL)
-		return psprintf("coalesce(handed.answered_at > %s, false)", limit);
+		return handed(records, "coalesce(handed.answered_at > mql.due_at, false)");
 	/* What comes while it is closed comes no later than what came at the closing. */
-	return psprintf("CASE WHEN handed.answered_at > %s\n"
-					"     THEN smarketing.business_hours(%s, handed.answered_at, %s) > 0 ELSE false END",
-					limit, limit, quote_literal_cstr(calendar));
+	return handed(records,
+				  psprintf("CASE WHEN handed.answered_at > mql.due_at\n"
+						   "     THEN smarketing.business_hours(mql.due_at, handed.answered_at, %s) > 0"
+						   " ELSE false END",
+						   quote_literal_cstr(calendar)));
 }
 
-/*
- * Neither accepted nor left, nor did any person do anything about it, and the limit is over. Without
- * activities nobody knows.
- */
+/* Neither accepted nor left, nor did any person do anything about it, and the limit is over. */
 static char *
 is_ignored(SmkRecords *records)
 {
-	char *limit = due(records);
-
-	if (limit == NULL || !has_activities(records))
+	if (!tells_answers(records))
 		return NULL;
-	return psprintf("(NOT %s AND handed.answered_at IS NULL%s AND coalesce(%s < now(), false))",
-					is_judged(records), smk_lead_events(records) ? " AND dated.recycled_at IS NULL" : "",
-					limit);
+	return psprintf("(NOT %s AND handed.answered_at IS NULL%s AND coalesce(mql.due_at < now(), false))",
+					is_judged(records), smk_lead_events(records) ? " AND dated.recycled_at IS NULL" : "");
 }
 
 /* None of these: still within the limit, or somebody is at it, or nobody knows. */
