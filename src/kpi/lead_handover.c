@@ -128,16 +128,13 @@ taken_at(SmkRecords *records, const char *column)
 			  : NULL;
 }
 
-/*
- * SQL for the last instant at which a time of the lead may have been: of a local date its end, since nobody
- * knows the hour.
- */
+/* SQL for the last instant at which a time of that type may have been: of a local date its end. */
 static char *
-at_last(const SmkRecords *records, const char *column, const char *at)
+at_last(const SmkRecords *records, Oid type, const char *at)
 {
 	const char *zone = quote_literal_cstr(records->request->time_zone);
 
-	if (type_of(records, "lead", column) != DATEOID)
+	if (type != DATEOID)
 		return pstrdup(at);
 	return psprintf("((%s AT TIME ZONE %s)::date + 1)::timestamp AT TIME ZONE %s - interval '1 microsecond'",
 					at, zone, zone);
@@ -232,9 +229,11 @@ static void
 join_before(Handing *handing)
 {
 	SmkRecords *records = handing->records;
+	Oid changed = type_of(records, "stage_change", "at");
+	Oid closed = type_of(records, "opportunity", "closed_at");
 	char *own = smk_lead_time(records, "disqualified_at");
 	char *from = from_on(records, type_of(records, "lead", "disqualified_at"), "mql.at");
-	char *last = own ? at_last(records, "disqualified_at", own) : NULL;
+	char *last = own ? at_last(records, type_of(records, "lead", "disqualified_at"), own) : NULL;
 
 	appendStringInfo(&handing->sql,
 					 "\nCROSS JOIN LATERAL (\n"
@@ -243,12 +242,12 @@ join_before(Handing *handing)
 					 "        greatest(%s, %s) AS disqualified_until,\n"
 					 "        greatest(%s, %s, %s) AS taken_back_at\n"
 					 "    " FENCE ") AS before",
-					 handing->events ? "dated.left_before" : "NULL::timestamptz",
+					 handing->events ? at_last(records, changed, "dated.left_before") : "NULL::timestamptz",
 					 own ? psprintf("CASE WHEN %s < %s THEN %s END", own, from, last) : "NULL",
-					 handing->opportunities ? "held.left_before" : "NULL",
+					 handing->opportunities ? at_last(records, closed, "held.left_before") : "NULL",
 					 own ? psprintf("CASE WHEN %s >= %s THEN %s END", own, from, own) : "NULL::timestamptz",
 					 own ? psprintf("CASE WHEN %s >= %s THEN %s END", own, from, last) : "NULL::timestamptz",
-					 handing->events ? "dated.disqualified_at" : "NULL",
+					 handing->events ? at_last(records, changed, "dated.disqualified_at") : "NULL",
 					 handing->events ? "dated.taken_back_at" : "NULL::timestamptz",
 					 or_null(smk_lead_time(records, "sal_at")), or_null(smk_lead_time(records, "sql_at")));
 }
@@ -306,30 +305,33 @@ static void
 join_now(Handing *handing)
 {
 	SmkRecords *records = handing->records;
+	Oid changed = type_of(records, "stage_change", "at");
 	char *has_open = smk_records_column(records, "has_open");
 	char *touch = first_touch(records, smk_records_column(records, "mql_time"));
 
-	appendStringInfo(&handing->sql,
-					 "\nCROSS JOIN LATERAL (\n"
-					 "    SELECT %s OR taken.accepted_at IS NOT NULL OR %s OR %s AS is_accepted,\n"
-					 "        %s AS is_disqualified,\n"
-					 "        %s AS is_recycled,\n"
-					 "        %s AS is_lost,\n"
-					 "        %s AS has_lost_all,\n"
-					 "        least(%s, taken.accepted_at, taken.disqualified_at) AS answered_at\n"
-					 "    " FENCE ") AS handed",
-					 handing->is_taken ? handing->is_taken : "false",
-					 handing->opportunities ? "coalesce(held.is_there, false)" : "false",
-					 fact(records, "is_customer"),
-					 is_out(handing, SMK_STAGE_DISQUALIFIED, "before.disqualified_until"),
-					 is_out(handing, SMK_STAGE_RECYCLED, handing->events ? "dated.recycled_at" : NULL),
-					 is_out(handing, SMK_STAGE_LOST, handing->events ? "dated.lost_at" : NULL),
-					 handing->opportunities && has_open
-						 ? psprintf("coalesce(held.is_there, false) AND NOT %s\n"
-									"         AND (before.taken_back_at > held.held_until) IS NOT TRUE",
-									has_open)
-						 : "false",
-					 or_null(touch));
+	appendStringInfo(
+		&handing->sql,
+		"\nCROSS JOIN LATERAL (\n"
+		"    SELECT %s OR taken.accepted_at IS NOT NULL OR %s OR %s AS is_accepted,\n"
+		"        %s AS is_disqualified,\n"
+		"        %s AS is_recycled,\n"
+		"        %s AS is_lost,\n"
+		"        %s AS has_lost_all,\n"
+		"        least(%s, taken.accepted_at, taken.disqualified_at) AS answered_at\n"
+		"    " FENCE ") AS handed",
+		handing->is_taken ? handing->is_taken : "false",
+		handing->opportunities ? "coalesce(held.is_there, false)" : "false", fact(records, "is_customer"),
+		is_out(handing, SMK_STAGE_DISQUALIFIED, "before.disqualified_until"),
+		is_out(handing, SMK_STAGE_RECYCLED,
+			   handing->events ? at_last(records, changed, "dated.recycled_at") : NULL),
+		is_out(handing, SMK_STAGE_LOST, handing->events ? at_last(records, changed, "dated.lost_at") : NULL),
+		handing->opportunities && has_open
+			? psprintf("coalesce(held.is_there, false) AND NOT %s\n"
+					   "         AND (before.taken_back_at > %s) IS NOT TRUE",
+					   has_open,
+					   at_last(records, type_of(records, "opportunity", "closed_at"), "held.held_until"))
+			: "false",
+		or_null(touch));
 }
 
 /*

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(47);
+SELECT plan(48);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -157,6 +157,21 @@ SELECT smarketing.unbind('lead');
 SELECT smarketing.bind('lead', 'day_lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql", "sal_at": "sal", "disqualified_at": "out_on"}');
 \o
 SELECT results_eq($$SELECT * FROM listed WHERE measure NOT LIKE '%in_time' AND ids IS NOT NULL$$, $$VALUES ('accepted', '{4,5,6}'::int[]), ('rejected', '{1}'), ('ignored', '{2,3}'), ('late', '{5}'), ('accepted_not_converted', '{5}'), ('judged', '{1,4,5,6}'), ('unqualified', '{1,5}')$$, 'days');
+CREATE TABLE day_deal (id int, lead int, created date, closed date, won boolean);
+CREATE TABLE day_log (lead int, at date, stage text);
+INSERT INTO day_lead SELECT id, '2026-01-01', '2026-06-01 10:00' FROM generate_series(7, 12) AS id;
+INSERT INTO day_deal VALUES (1, 7, '2026-06-03', '2026-06-20', false), (2, 8, '2026-06-03', '2026-06-20', false), (3, 9, '2026-05-03', '2026-05-31', false), (4, 10, '2026-05-03', '2026-06-01', false);
+INSERT INTO day_log VALUES (7, '2026-06-20', 'sql'), (8, '2026-06-21', 'sql'), (11, '2026-06-01', 'disqualified'), (12, '2026-06-05', 'disqualified'), (12, '2026-06-05', 'sal');
+\o /dev/null
+SELECT smarketing.bind('opportunity', 'day_deal', '{"opportunity_id": "id", "lead_id": "lead", "created_at": "created", "closed_at": "closed", "won": "won"}');
+SELECT smarketing.bind('stage_change', 'day_log', '{"lead_id": "lead"}');
+\o
+SELECT results_eq($$SELECT measure, ids[array_position(ids, (SELECT min(i) FROM unnest(ids) AS i WHERE i > 6)):] FROM listed WHERE measure IN ('accepted', 'rejected', 'ignored', 'accepted_not_converted')$$,
+    $$VALUES ('accepted', '{7,8,10,12}'::int[]), ('rejected', '{11}'), ('ignored', '{9}'), ('accepted_not_converted', '{7,10,12}')$$, 'days of deals and of stage changes');
+\o /dev/null
+SELECT smarketing.bind('opportunity', 'deal', '{"opportunity_id": "id", "lead_id": "lead", "account_id": "account", "created_at": "created", "closed_at": "closed", "won": "won"}');
+SELECT smarketing.bind('stage_change', 'log', '{"lead_id": "lead"}');
+\o
 
 -- Open hours: what comes while it is closed comes no later than at the closing.
 TRUNCATE lead, log, deal, done;
