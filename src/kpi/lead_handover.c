@@ -84,11 +84,12 @@ fact(SmkRecords *records, const char *name)
 	return sql ? psprintf("coalesce(%s, false)", sql) : pstrdup("false");
 }
 
-/* SQL for whether the lead's stage is one now; NULL where it is not bound. */
+/* SQL for whether the lead's stage is one now; NULL where it is not bound, and as of an earlier day, of which
+ * it tells nothing. */
 static char *
 is_stage(SmkRecords *records, FunnelStage stage, bool or_beyond)
 {
-	if (smk_records_column(records, "stage") == NULL)
+	if (records->request->has_as_of || smk_records_column(records, "stage") == NULL)
 		return NULL;
 	(void) smk_records_column(records, "pipeline");
 	return psprintf("coalesce(%s, false)",
@@ -448,8 +449,10 @@ is_ignored(SmkRecords *records)
 {
 	if (!tells_answers(records))
 		return NULL;
-	return psprintf("(NOT %s AND handed.answered_at IS NULL%s AND coalesce(mql.due_at < now(), false))",
-					is_judged(records), smk_lead_events(records) ? " AND dated.recycled_at IS NULL" : "");
+	return psprintf("(NOT %s AND handed.answered_at IS NULL%s AND coalesce(%s, false))", is_judged(records),
+					smk_lead_events(records) ? " AND dated.recycled_at IS NULL" : "",
+					records->request->has_as_of ? smk_moment_seen(records->request, "mql.due_at")
+												: "mql.due_at < now()");
 }
 
 /* None of these: still within the limit, or somebody is at it, or nobody knows. */
@@ -569,12 +572,13 @@ join_activities(SmkRecords *records, StringInfo from)
 		"\nLEFT JOIN (\n"
 		"    SELECT activity.lead_id, array_agg(%s) AS times\n"
 		"    FROM %s AS activity\n"
-		"    WHERE activity.lead_id IS NOT NULL AND %s <= now()%s%s\n"
+		"    WHERE activity.lead_id IS NOT NULL AND %s%s%s\n"
 		"    GROUP BY activity.lead_id) AS activity\n"
 		"    ON %s",
 		instant,
 		smk_sql_indent(smk_source_select(activity, needed, NIL, activity->entity - smk_entities, NULL), 9),
-		instant, needed[automatic] ? "\n      AND activity.is_automatic IS NOT TRUE" : "",
+		smk_moment_seen(records->request, instant),
+		needed[automatic] ? "\n      AND activity.is_automatic IS NOT TRUE" : "",
 		smk_lead_few_only(records, "activity.lead_id", smk_source_key_type(activity, lead_id)),
 		smk_source_keys_equal(
 			"activity.lead_id", smk_source_key_type(activity, lead_id), "lead.lead_id",

@@ -740,13 +740,17 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	bool dates_wins = has_won && has_closed && (wants_won_at || wants_all);
 	bool dates_losses = has_won && has_closed && wants_exits;
 	bool wants_open = (records->steps & STEP_OPEN) != 0;
-	const char *is_open = has_won ? "opportunity.won IS NULL" : "true";
 	bool by_last = by_account && by_last_conversion(records);
 	/* When it first did the last one does not tell. */
 	bool by_lead = !by_last || wants_created || wants_won_at || wants_all || wants_exits;
 	char *created_then = created_to_compare(records->request, opportunity, "opportunity.created_at");
 	char *closed_at = has_closed ? smk_source_instant(opportunity, closed, "opportunity.closed_at", zone)
 								 : pstrdup("NULL::timestamptz");
+	const char *is_open = !has_won ? "true"
+						  : records->request->has_as_of && has_closed
+							  ? psprintf("(opportunity.won IS NULL OR (%s) IS NOT TRUE)",
+										 smk_moment_seen(records->request, closed_at))
+							  : "opportunity.won IS NULL";
 	char *is_won = has_closed					 ? psprintf("opportunity.won AND %s",
 															smk_moment_seen_or_unknown(records->request, closed_at))
 				   : records->request->has_as_of ? "false"
@@ -789,7 +793,7 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 									: "NULL::timestamptz[]");
 	needed[created] = true;
 	needed[won] = wants_won || dates_wins || dates_losses || (wants_open && has_won);
-	needed[closed] = dates_wins || dates_losses || (wants_won && has_closed);
+	needed[closed] = dates_wins || dates_losses || ((wants_won || wants_open) && has_closed);
 	needed[lead_id] = opportunity->columns[lead_id].text != NULL;
 	needed[account_id] = by_account;
 	of_no_lead = needed[lead_id] ? "opportunity.lead_id IS NULL\n      AND " : "";
