@@ -5,6 +5,9 @@
  * An answer is an activity by a person. A closing is what disqualifies, loses or wins the lead; of a lead
  * that is closed now, and nothing tells when it was, the clocks end where they started. What is dated later
  * than now has not happened.
+ *
+ * The activity whose points start a clock does not end it: it is what happened, and not what somebody did
+ * about it.
  */
 #include "postgres.h"
 
@@ -32,7 +35,8 @@ static const SmkRecordSet change_set = {"changes", "stage_change", "at", SMK_KIN
 static const SmkRecordSet close_set = {"closings", "opportunity", "closed_at", SMK_KIND_ANY,
 									   false,	   NULL,		  NULL};
 
-/* Dated rows of leads: a SELECT of lead_id and at. */
+/* Dated rows of leads: a SELECT of lead_id and at; of answers also is_scored where a score may start the
+ * clock: whether the activity gives points. */
 typedef struct Events
 {
 	char *sql;
@@ -49,6 +53,7 @@ typedef struct Clocks
 	SmkRequest *ever;	/* all that happened until now */
 	SmkRequest *after;	/* of it what may end a clock of the range */
 	Oid lead_type;
+	bool has_score; /* a score is among the conditions: crossed_at is when it was reached */
 } Clocks;
 
 /* A request of all time until now, of no rule yet; as_of NULL: now. */
@@ -108,9 +113,10 @@ require_binding(const SmkRequest *request, const char *entity)
 	return binding;
 }
 
-/* The rows of a set in the request's range for which a condition (or NULL) holds. */
+/* The rows of a set in the request's range for which a condition (or NULL) holds, with what follows a comma
+ * beside when. */
 static Events *
-events(SmkRecords *records, const char *condition)
+events(SmkRecords *records, const char *columns, const char *condition)
 {
 	Events *result = palloc(sizeof(Events));
 	char *key = smk_records_column(records, "lead_id");
@@ -118,7 +124,7 @@ events(SmkRecords *records, const char *condition)
 
 	result->key_type =
 		smk_source_key_type(records->binding, smk_entity_column(records->binding->entity, "lead_id"));
-	result->sql = psprintf("SELECT %s, %s AS at\n%s", key, at,
+	result->sql = psprintf("SELECT %s, %s AS at%s\n%s", key, at, columns,
 						   smk_records_from(records, records->set->name, false, condition));
 	return result;
 }
@@ -139,7 +145,7 @@ activities(const SmkRequest *request, const char *kind)
 {
 	SmkRecords *records = smk_records(request, &activity_set, require_binding(request, "activity"));
 
-	return events(records, of_kinds(records, list_make1(unconstify(char *, kind)), false));
+	return events(records, "", of_kinds(records, list_make1(unconstify(char *, kind)), false));
 }
 
 /* When scores first came to a threshold; the SELECT stands in brackets. */
@@ -169,6 +175,21 @@ smk_sla_kind_is_seen(SmkConfig *config, const char *kind)
 					smk_records_from(records, records->set->name, true, condition));
 }
 
+/* A column that tells whether an activity gives points, as its kind is bound. */
+static char *
+is_scored_column(SmkRecords *records)
+{
+	char *kind = smk_records_column(records, "kind");
+	StringInfoData kinds;
+	ListCell *cell;
+
+	initStringInfo(&kinds);
+	foreach (cell, records->request->config->score_rules)
+		appendStringInfo(&kinds, "%s%s", kinds.len ? ", " : "",
+						 quote_literal_cstr(((SmkScoreRule *) lfirst(cell))->activity));
+	return psprintf(", %s IN (%s) AS is_scored", kind, kinds.data);
+}
+
 /* The activities by persons that answer. */
 static Events *
 answers(const Clocks *clocks)
@@ -190,7 +211,8 @@ answers(const Clocks *clocks)
 		appendStringInfoString(&condition, of_kinds(records, own, true));
 	if (automatic)
 		appendStringInfo(&condition, "%s%s IS NOT TRUE", condition.len ? "\n   AND " : "", automatic);
-	return events(records, condition.len ? condition.data : NULL);
+	return events(records, clocks->has_score ? is_scored_column(records) : "",
+				  condition.len ? condition.data : NULL);
 }
 
 /* The condition that an entity's stage closes the lead. */
@@ -215,7 +237,7 @@ closings(const SmkRequest *request)
 	{
 		SmkRecords *records = smk_records(request, &change_set, binding);
 
-		list = lappend(list, events(records, is_closed(records)));
+		list = lappend(list, events(records, "", is_closed(records)));
 	}
 	if ((binding = smk_source_with(request->config, "opportunity", "lead_id")) != NULL &&
 		smk_source_with(request->config, "opportunity", "closed_at") != NULL &&
@@ -223,7 +245,8 @@ closings(const SmkRequest *request)
 	{
 		SmkRecords *records = smk_records(request, &close_set, binding);
 
-		list = lappend(list, events(records, psprintf("%s IS NOT NULL", smk_records_column(records, "won"))));
+		list = lappend(list,
+					   events(records, "", psprintf("%s IS NOT NULL", smk_records_column(records, "won"))));
 	}
 	return list;
 }
@@ -340,16 +363,20 @@ lead_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras)
 	return psprintf("SELECT %s\n%s", columns.data, smk_records_from(records, "triggers", true, NULL));
 }
 
-/* The condition that none of the events ended the clock of an alias, whose lead has a key of that type. */
+/* The condition that an event is not what started the clock itself, by its points. */
+#define IS_NOT_ITS_TRIGGER "(ended.is_scored AND ended.at = clock.crossed_at) IS NOT TRUE"
+
+/* The condition that none of the events, of which a further one (or "") holds, ended the clock of an alias,
+ * whose lead has a key of that type. */
 static char *
-is_not_ended(const Events *end, const char *clock, Oid key_type, const char *at)
+is_not_ended(const Events *end, const char *clock, Oid key_type, const char *at, const char *condition)
 {
 	return psprintf(
 		"NOT EXISTS (\n    SELECT 1\n    FROM (\n        %s) AS ended\n    WHERE %s\n      AND ended.at >= "
-		"%s.%s)",
+		"%s.%s%s)",
 		smk_sql_indent(end->sql, 8),
 		smk_source_keys_equal("ended.lead_id", end->key_type, psprintf("%s.lead_id", clock), key_type), clock,
-		at);
+		at, condition);
 }
 
 /* True where the trigger is each activity of one kind: then what was answered can be left out first. */
@@ -370,6 +397,7 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 	StringInfoData joins;
 	StringInfoData where;
 	StringInfoData moments;
+	StringInfoData crossed;
 	char *triggered_at;
 	int n = 0;
 	ListCell *cell;
@@ -377,6 +405,7 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 	initStringInfo(&joins);
 	initStringInfo(&where);
 	initStringInfo(&moments);
+	initStringInfo(&crossed);
 	foreach (cell, conditions)
 	{
 		const SmkSlaCondition *condition = lfirst(cell);
@@ -384,12 +413,13 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 
 		if (condition->trigger == SMK_SLA_SCORE)
 		{
-			Events *crossed = crossings(clocks->request, condition->score);
+			Events *crossing = crossings(clocks->request, condition->score);
 			char *alias = psprintf("crossed_%d", n);
 
 			moment = psprintf("%s.at", alias);
-			appendStringInfo(&joins, "\nJOIN %s AS %s ON %s", smk_sql_indent(crossed->sql, 5), alias,
-							 of_lead(clocks, alias, crossed->key_type, "lead"));
+			appendStringInfo(&crossed, "%s%s", crossed.len ? ", " : "", moment);
+			appendStringInfo(&joins, "\nJOIN %s AS %s ON %s", smk_sql_indent(crossing->sql, 5), alias,
+							 of_lead(clocks, alias, crossing->key_type, "lead"));
 		}
 		if (condition->trigger == SMK_SLA_ACTIVITY)
 		{
@@ -409,7 +439,7 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 					psprintf("SELECT happened.lead_id, happened.at\nFROM (\n    %s) AS happened\nWHERE %s\n"
 							 "OFFSET bigint '0'",
 							 smk_sql_indent(happened->sql, 4),
-							 is_not_ended(answers(clocks), "happened", happened->key_type, "at"));
+							 is_not_ended(answers(clocks), "happened", happened->key_type, "at", ""));
 			appendStringInfo(&joins, "\nJOIN (\n    %s) AS %s ON %s", smk_sql_indent(happened->sql, 4), alias,
 							 of_lead(clocks, alias, happened->key_type, "lead"));
 		}
@@ -421,8 +451,11 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 		appendStringInfo(&where, "%s >= %s", triggered_at, smk_timestamp_literal(clocks->starts->since));
 	else
 		appendStringInfo(&where, "%s > timestamptz '-infinity'", triggered_at);
-	return psprintf("SELECT lead.*, %s AS triggered_at\nFROM (\n    %s) AS lead%s\nWHERE %s\n  AND %s < %s",
-					triggered_at, smk_sql_indent(leads, 4), joins.data, where.data, triggered_at,
+	/* Of several thresholds the last one that is reached starts the clock. */
+	return psprintf("SELECT lead.*, %s AS triggered_at%s\nFROM (\n    %s) AS lead%s\nWHERE %s\n  AND %s < %s",
+					triggered_at,
+					clocks->has_score ? psprintf(", greatest(%s) AS crossed_at", crossed.data) : "",
+					smk_sql_indent(leads, 4), joins.data, where.data, triggered_at,
 					smk_timestamp_literal(clocks->starts->until));
 }
 
@@ -436,9 +469,9 @@ smk_sla_hours(const SmkSlaRule *rule, const char *from, const char *to)
 	return psprintf("(extract(epoch FROM %s - %s) / 3600)::double precision", to, from);
 }
 
-/* The UNION ALL of events, as they have their keys in common or as text. */
+/* The UNION ALL of events, of which the first are answers, as they have their keys in common or as text. */
 static Events
-union_of(List *list)
+union_of(const Clocks *clocks, List *list)
 {
 	Events result = {NULL, ((Events *) linitial(list))->key_type};
 	StringInfoData sql;
@@ -451,14 +484,18 @@ union_of(List *list)
 	foreach (cell, list)
 	{
 		const Events *one = lfirst(cell);
+		bool is_answer = foreach_current_index(cell) == 0;
 
 		appendStringInfo(&sql,
-						 "%sSELECT event_%d.lead_id%s AS lead_id, event_%d.at, %s AS is_answer\nFROM (\n    "
+						 "%sSELECT event_%d.lead_id%s AS lead_id, event_%d.at, %s AS is_answer%s\nFROM (\n    "
 						 "%s) AS event_%d",
 						 sql.len ? "\nUNION ALL\n" : "", foreach_current_index(cell),
 						 one->key_type == result.key_type ? "" : "::text", foreach_current_index(cell),
-						 foreach_current_index(cell) == 0 ? "true" : "false", smk_sql_indent(one->sql, 4),
-						 foreach_current_index(cell));
+						 is_answer ? "true" : "false",
+						 !clocks->has_score ? ""
+						 : is_answer		? ", event_0.is_scored"
+											: ", false AS is_scored",
+						 smk_sql_indent(one->sql, 4), foreach_current_index(cell));
 	}
 	result.sql = sql.data;
 	return result;
@@ -490,18 +527,21 @@ closed_at_some_time(const Clocks *clocks)
 static char *
 open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 {
-	List *ends = closings(clocks->after);
 	StringInfoData where;
 	ListCell *cell;
 
-	if (!is_each_activity(clocks->rule))
-		ends = lcons(answers(clocks), ends);
 	initStringInfo(&where);
 	appendStringInfoString(&where, "(clock.exit_at >= clock.triggered_at) IS NOT TRUE");
-	foreach (cell, ends)
+	if (!is_each_activity(clocks->rule))
 		appendStringInfo(
 			&where, "\n  AND %s",
-			smk_sql_indent(is_not_ended(lfirst(cell), "clock", clocks->lead_type, "triggered_at"), 2));
+			smk_sql_indent(is_not_ended(answers(clocks), "clock", clocks->lead_type, "triggered_at",
+										clocks->has_score ? "\n      AND " IS_NOT_ITS_TRIGGER : ""),
+						   2));
+	foreach (cell, closings(clocks->after))
+		appendStringInfo(
+			&where, "\n  AND %s",
+			smk_sql_indent(is_not_ended(lfirst(cell), "clock", clocks->lead_type, "triggered_at", ""), 2));
 	return psprintf(
 		"SELECT clock.lead_id, clock.triggered_at%s\nFROM (\n    %s) AS clock\nWHERE %s\n  AND NOT "
 		"(%s)\nGROUP BY clock.lead_id, clock.triggered_at",
@@ -512,7 +552,7 @@ open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 static char *
 all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 {
-	Events end = union_of(lcons(answers(clocks), closings(clocks->after)));
+	Events end = union_of(clocks, lcons(answers(clocks), closings(clocks->after)));
 	char *ended = psprintf(
 		"SELECT clock.lead_id, clock.triggered_at%s, bool_and(clock.is_closed) AS is_closed,\n"
 		"       min(clock.exit_at) AS exit_at,\n"
@@ -521,10 +561,11 @@ all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 		"             min(clock.exit_at) FILTER (WHERE clock.exit_at >= clock.triggered_at)) AS stopped_at\n"
 		"FROM (\n    %s) AS clock\n"
 		"LEFT JOIN (\n    %s) AS ended\n"
-		"    ON %s AND ended.at >= clock.triggered_at\n"
+		"    ON %s AND ended.at >= clock.triggered_at%s\n"
 		"GROUP BY clock.lead_id, clock.triggered_at",
 		extras, smk_sql_indent(triggers, 4), smk_sql_indent(end.sql, 4),
-		of_lead(clocks, "ended", end.key_type, "clock"));
+		of_lead(clocks, "ended", end.key_type, "clock"),
+		clocks->has_score ? " AND " IS_NOT_ITS_TRIGGER : "");
 
 	return psprintf("SELECT clock.*,\n"
 					"       CASE WHEN clock.answered_at IS NULL AND clock.stopped_at IS NULL\n"
@@ -556,6 +597,7 @@ smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaSh
 	StringInfoData extras;
 	StringInfoData columns;
 	char *sql;
+	ListCell *cell;
 
 	error_context_stack = &context;
 	smk_binding_open(require_binding(request, "lead"));
@@ -564,6 +606,8 @@ smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaSh
 		(void) smk_calendar_load(rule->calendar, CurrentMemoryContext);
 	clocks.lead_type = smk_source_key_type(smk_config_binding(request->config, "lead"),
 										   smk_entity_column(smk_entity_find("lead"), "lead_id"));
+	foreach (cell, rule->conditions)
+		clocks.has_score |= ((SmkSlaCondition *) lfirst(cell))->trigger == SMK_SLA_SCORE;
 	clocks.starts = plain_request(request, request->has_since, Min(request->until, end));
 	clocks.ever = plain_request(request, false, end);
 	clocks.after = plain_request(request, request->has_since, end);

@@ -143,6 +143,33 @@ SELECT smarketing.drop_sla('office');
 DELETE FROM act WHERE at >= '2026-04-01' AND at < '2026-05-01';
 \o
 
+-- A score: what lifted it to the threshold is the trigger, and no answer.
+INSERT INTO lead SELECT n, '2026-01-01', NULL, NULL, 'lead', NULL, CASE n WHEN 55 THEN timestamptz '2026-03-02 13:00' WHEN 56 THEN '2026-03-02 14:00' END, NULL FROM generate_series(51, 56) n;
+INSERT INTO act SELECT n::text, '2026-03-02 12:00', 'ask', true FROM generate_series(51, 56) n;
+INSERT INTO act SELECT n::text, '2026-03-02 13:00', CASE n WHEN 54 THEN 'ask' ELSE 'talk' END, false FROM generate_series(51, 56) n;
+INSERT INTO act VALUES
+    ('52', '2026-03-02 13:20', 'talk', false),   -- at another instant: an answer
+    ('53', '2026-03-02 13:00', 'note', false),   -- at the same instant, of a kind without points
+    ('54', '2026-03-02 13:00', 'talk', false),   -- with points, beside the one that would have done alone
+    ('56', '2026-03-02 14:00', 'talk', false);   -- when the lead is assigned, after its score was reached
+\o /dev/null
+SELECT smarketing.define_score(kind, kind, points) FROM (VALUES ('ask', 40), ('talk', 30)) AS rule (kind, points);
+SELECT smarketing.define_sla('hot', 'score>=60', 'talk|note', '30 minutes');
+SELECT smarketing.define_sla('hot and assigned', 'score>=60 and assigned', 'any', '30 minutes');
+\o
+SELECT results_eq($$SELECT rule, triggers, in_time, late, unanswered, round(median_hours::numeric, 6) FROM smarketing.response_times('2026-03-01', '2026-04-01', options => '{"as_of": "2026-03-02 15:00"}') WHERE rule LIKE 'hot%'$$,
+    $$VALUES ('hot', 6::bigint, 2::bigint, 1::bigint, 3::bigint, round(20 / 60., 6)), ('hot and assigned', 2, 1, 0, 1, 0)$$, 'a score is not answered by what lifted it there');
+SELECT results_eq($$SELECT rule, lead_id, state, triggered_at FROM smarketing.sla_queue('2026-03-02 15:00') WHERE rule LIKE 'hot%' ORDER BY 1, 2$$,
+    $$SELECT 'hot', lead, 'late', timestamptz '2026-03-02 13:00' FROM unnest('{51,54,55}'::text[]) lead UNION ALL SELECT 'hot and assigned', '55', 'late', '2026-03-02 13:00'$$, 'nor in the queue');
+SELECT is(smarketing.notify_breaches('hot'), 10::bigint, 'nor to who is told');
+SELECT is((SELECT string_agg(lead_id, ',' ORDER BY lead_id) FROM smarketing.breach_log WHERE rule = 'hot'), '51,54,55', 'of a breach');
+\o /dev/null
+SELECT smarketing.drop_sla('hot'), smarketing.drop_sla('hot and assigned'), smarketing.define_score('ask', NULL, NULL), smarketing.define_score('talk', NULL, NULL);
+DELETE FROM act WHERE lead >= '51' AND lead <= '56';
+DELETE FROM lead WHERE id >= 51;
+TRUNCATE smarketing.breach_log;
+\o
+
 -- Breaches.
 SELECT throws_ok(format('SELECT smarketing.notify_breaches(%L)', name), '22023', format('invalid name for a channel: "%s"', name)) FROM (VALUES (''), (repeat('c', 64))) AS bad (name);
 SELECT throws_ok('SELECT smarketing.notify_breaches(NULL)', '22004', 'argument "channel" must not be null');
@@ -226,7 +253,7 @@ SELECT smarketing.define_sla('any', 'stage:mql', 'any', '40 minutes', NULL, '{"f
 SELECT smarketing.define_sla('all', 'assigned and stage:sal and demo', 'mail|note', '1 hour');
 SELECT smarketing.define_score('demo', 'demo', 20);
 SELECT smarketing.define_score('call', 'call', 15);
-SELECT smarketing.define_sla('hot', 'score>=40 and stage:lead', 'call', '2 hours');
+SELECT smarketing.define_sla('hot', 'score>=40 and assigned', 'call', '2 hours');
 \o
 \o /dev/null
 SELECT smarketing.define_calendar('odd', 'UTC', '{"sat": ["22:10-23:00", "23:20-23:59"], "sun": ["00:30-01:15", "01:20-01:40"]}');
@@ -242,14 +269,15 @@ CREATE FUNCTION slow(as_of timestamptz) RETURNS TABLE (rule text, lead int, trig
     WITH fired AS (
         SELECT DISTINCT 'demo' AS rule, act.lead::int AS lead, act.at FROM act WHERE kind = 'demo' AND act.at <= as_of
         UNION ALL SELECT 'any', id, step(id, 'mql', as_of) FROM lead WHERE channel = 'Ads' OR channel IS NULL
-        UNION ALL SELECT 'hot', id, crossing(id) FROM lead WHERE crossing(id) <= as_of
+        UNION ALL SELECT 'hot', id, greatest(crossing(id), assigned) FROM lead WHERE crossing(id) <= as_of AND assigned <= as_of
         UNION ALL SELECT 'open', id, assigned FROM lead WHERE assigned <= as_of
         UNION ALL SELECT 'all', id, CASE WHEN assigned <= as_of AND step(id, 'sal', as_of) IS NOT NULL THEN
             (SELECT greatest(assigned, step(id, 'sal', as_of), min(act.at)) FROM act WHERE act.lead = id::text AND kind = 'demo' AND act.at <= as_of HAVING count(*) > 0) END FROM lead),
     ended AS (
         SELECT fired.*, status,
             (SELECT min(act.at) FROM act WHERE act.lead = fired.lead::text AND act.at >= fired.at AND act.at <= as_of AND robot IS NOT TRUE
-                AND CASE rule WHEN 'hot' THEN kind IN ('call', 'phone') WHEN 'demo' THEN kind IN ('call', 'phone') WHEN 'all' THEN kind IN ('mail', 'note') ELSE true END) AS answer,
+                AND CASE rule WHEN 'hot' THEN kind IN ('call', 'phone') WHEN 'demo' THEN kind IN ('call', 'phone') WHEN 'all' THEN kind IN ('mail', 'note') ELSE true END
+                AND NOT (rule = 'hot' AND kind IN ('demo', 'call') AND act.at = crossing(fired.lead))) AS answer,
             (SELECT min(c.at) FROM closing c WHERE c.lead = fired.lead AND c.at >= fired.at AND c.at <= as_of) AS stop
         FROM fired JOIN lead ON lead.id = fired.lead WHERE fired.at IS NOT NULL)
     SELECT rule, ended.lead, at, CASE rule WHEN 'open' THEN smarketing.add_business_hours(at, 0.75, 'odd') ELSE at + span END,
