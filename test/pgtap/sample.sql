@@ -174,4 +174,6 @@ SELECT is_empty($$SELECT * FROM smarketing.customer_acquisition_cost('2025-11-01
     WHERE (lifetime_value IS NULL) <> (revenue_per_customer IS NULL OR customers_lost = 0) OR abs(lifetime_value - revenue_per_customer * customers_start / nullif(customers_lost, 0)) > 0.0001 * lifetime_value
         OR abs(lifetime_value_to_cost - (lifetime_value / customer_acquisition_cost)::float8) > 1e-4 * lifetime_value_to_cost$$, 'and by month, beside what a customer cost');
 SELECT ok((SELECT count(lifetime_value) FROM smarketing.customer_acquisition_cost('2025-11-01', '2026-11-01')) >= 10, 'there are some');
+SELECT set_eq($$SELECT rule FROM smarketing.response_times(period => 'all') WHERE compliance BETWEEN 0.1 AND 0.9 AND median_hours > 1 AND late > 100 AND unanswered > 100$$,
+    '{demo called back,hot lead called}'::text[], 'its SLA rules are kept at times, and not by what triggers them');
 SELECT finish();

@@ -22,6 +22,17 @@ LEFT JOIN crm.product p ON p.id = d.product_id;
 
 COMMENT ON VIEW crm.deal_with_product IS 'Deals with the name of their product';
 
+-- Visits known by company alone are nobody's activity.
+CREATE VIEW crm.activity_with_visits AS
+SELECT contact_id, happened_at, type, by_robot, rep_id
+FROM crm.activity
+UNION ALL
+SELECT contact_id, visited_at AT TIME ZONE 'UTC', kind, true, NULL
+FROM crm.web_visit
+WHERE contact_id IS NOT NULL;
+
+COMMENT ON VIEW crm.activity_with_visits IS 'What was done by and for a contact, its visits, clicks and forms among it';
+
 -- What SQL by hand reads, to compare with: amounts in euros, at the last rate on or before their day (UTC).
 
 CREATE VIEW crm.deal_in_euro AS
