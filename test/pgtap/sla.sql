@@ -187,10 +187,10 @@ SELECT is(smarketing.notify_breaches(), 0::bigint, 'neither one that was answere
 SELECT is((SELECT count(*) FROM smarketing.breach_log), 6::bigint, 'what was logged stays');
 INSERT INTO lead VALUES (4, '2026-01-01', 'back', 1, 'lead', NULL, NULL, NULL);
 SELECT is(smarketing.notify_breaches(), 0::bigint, 'and a lead that comes back is not told of again');
-UPDATE lead SET status = 'won' WHERE id = 5;
-SELECT is((SELECT string_agg(lead_id, ',' ORDER BY lead_id) FROM smarketing.sla_queue()), '12,4,8', 'nobody is to answer what is closed');
-INSERT INTO log VALUES (5, '2026-03-02 10:00', 'won');
-SELECT is((SELECT string_agg(lead_id, ',' ORDER BY lead_id) FROM smarketing.sla_queue()), '12,4,5,8', 'but for a customer who asked after that');
+UPDATE lead SET status = 'recycled' WHERE id = 5;
+SELECT is((SELECT string_agg(lead_id, ',' ORDER BY lead_id) FROM smarketing.sla_queue()), '12,4,8', 'nobody is to answer what was handed back to marketing');
+INSERT INTO log VALUES (5, '2026-03-02 10:00', 'recycled');
+SELECT is((SELECT string_agg(lead_id, ',' ORDER BY lead_id) FROM smarketing.sla_queue()), '12,4,5,8', 'but for one that asked after that');
 
 -- Long and odd names fit a payload; two triggers that are due at once are two notifications.
 INSERT INTO lead VALUES (30, '2026-01-01', repeat(E'\u0001"\\', 5000), 1, 'lead', NULL, NULL, NULL), (31, '2026-01-01', NULL, NULL, 'lead', NULL, NULL, NULL);
@@ -242,7 +242,7 @@ SELECT setseed(:seed / 1000000.0);
 TRUNCATE lead, act, log, deal, smarketing.breach_log;
 CREATE FUNCTION minute() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$SELECT timestamptz '2026-02-28 22:00' + floor(random() * 240) * interval '1 minute'$$;
 INSERT INTO lead SELECT n, '2026-02-28', 'Lead ' || n, CASE WHEN random() < 0.8 THEN 1 + floor(random() * 3) END,
-    CASE WHEN random() < 0.1 THEN (ARRAY['disqualified', 'lost', 'won', 'mql'])[1 + floor(random() * 4)] END,
+    CASE WHEN random() < 0.1 THEN (ARRAY['disqualified', 'recycled', 'lost', 'won', 'mql'])[1 + floor(random() * 5)] END,
     CASE WHEN random() < 0.2 THEN minute() END, CASE WHEN random() < 0.7 THEN minute() END, (ARRAY['Ads', 'Fairs', NULL])[1 + floor(random() * 3)] FROM generate_series(1, 400) n;
 INSERT INTO act SELECT (1 + floor(random() * 420))::text, minute(), (ARRAY['demo', 'demo', 'call', 'phone', 'mail', 'note'])[1 + floor(random() * 6)], (ARRAY[true, false, false, NULL])[1 + floor(random() * 4)] FROM generate_series(1, 1500);
 INSERT INTO log SELECT 1 + floor(random() * 420), minute(), (ARRAY['lead', 'mql', 'mql', 'sal', 'sql', 'won', 'lost', 'disqualified', 'recycled'])[1 + floor(random() * 9)] FROM generate_series(1, 600);
@@ -259,7 +259,7 @@ SELECT smarketing.define_sla('hot', 'score>=40 and assigned', 'call', '2 hours')
 SELECT smarketing.define_calendar('odd', 'UTC', '{"sat": ["22:10-23:00", "23:20-23:59"], "sun": ["00:30-01:15", "01:20-01:40"]}');
 SELECT smarketing.define_sla('open', 'assigned', 'any', '45 minutes', 'odd');
 \o
-CREATE TABLE closing AS SELECT id AS lead, gone AS at FROM lead WHERE gone IS NOT NULL UNION ALL SELECT lead, at FROM log WHERE stage IN ('lost', 'won', 'disqualified') UNION ALL SELECT lead, closed FROM deal WHERE closed IS NOT NULL AND won IS NOT NULL;
+CREATE TABLE closing AS SELECT id AS lead, gone AS at FROM lead WHERE gone IS NOT NULL UNION ALL SELECT lead, at FROM log WHERE stage IN ('lost', 'won', 'disqualified', 'recycled') UNION ALL SELECT lead, closed FROM deal WHERE closed IS NOT NULL AND won IS NOT NULL;
 CREATE FUNCTION step(l int, first smarketing.funnel_stage, seen timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT min(at) FROM log WHERE log.lead = l AND log.stage::smarketing.funnel_stage OPERATOR(smarketing.>=) first AND log.at <= seen),
                     (SELECT min(created) FROM deal WHERE deal.lead = l AND deal.created <= seen))$$;
@@ -283,7 +283,7 @@ CREATE FUNCTION slow(as_of timestamptz) RETURNS TABLE (rule text, lead int, trig
     SELECT rule, ended.lead, at, CASE rule WHEN 'open' THEN smarketing.add_business_hours(at, 0.75, 'odd') ELSE at + span END,
         CASE rule WHEN 'open' THEN smarketing.add_business_hours(at, 0.6, 'odd') ELSE at + span * share END, CASE WHEN answer <= stop OR stop IS NULL THEN answer END,
         CASE WHEN answer <= stop OR (stop IS NULL AND answer IS NOT NULL) THEN NULL WHEN stop IS NOT NULL THEN stop
-             WHEN as_of = now() AND status IN ('disqualified', 'lost', 'won') AND NOT EXISTS (SELECT FROM closing c WHERE c.lead = ended.lead) THEN at END
+             WHEN as_of = now() AND status IN ('disqualified', 'recycled', 'lost', 'won') AND NOT EXISTS (SELECT FROM closing c WHERE c.lead = ended.lead) THEN at END
     FROM ended JOIN (VALUES ('demo', interval '17 minutes', 0.5), ('any', '40 minutes', 0.8), ('all', '1 hour', 0.8), ('hot', '2 hours', 0.8), ('open', NULL, NULL)) AS r (name, span, share) ON name = rule$$;
 CREATE FUNCTION hours(rule text, f timestamptz, t timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$SELECT CASE rule WHEN 'open' THEN smarketing.business_hours(f, t, 'odd')::numeric ELSE extract(epoch FROM t - f) / 3600 END$$;
 SELECT cmp_ok((SELECT count(*) FROM slow(now()) WHERE rule = name), '>', 20::bigint, 'rule ' || name || ' has triggers') FROM unnest('{demo,any,all,hot,open}'::text[]) name;
