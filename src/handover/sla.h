@@ -48,6 +48,8 @@ typedef struct SmkSlaShape
 extern SmkSlaRule *smk_sla_parse(const char *name, const char *trigger, const char *answer,
 								 const Interval *within, const char *calendar, const Jsonb *options);
 extern List *smk_sla_rules(void);
+extern List *smk_sla_rules_named(List *names);
+extern List *smk_sla_rule_names(void);
 extern SmkRequest *smk_sla_request(SmkConfig *config, const TimestampTz *as_of);
 extern TimestampTz smk_sla_as_of(const SmkRequest *request);
 extern char *smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaShape *shape);

@@ -5,7 +5,7 @@ CREATE TABLE smarketing.sla_rule (
     trigger pg_catalog.text NOT NULL,
     answer pg_catalog.text NOT NULL,
     within pg_catalog.interval NOT NULL,
-    calendar pg_catalog.text,
+    calendar pg_catalog.text REFERENCES smarketing.calendar,
     options pg_catalog.jsonb NOT NULL
 );
 
@@ -16,6 +16,27 @@ COMMENT ON COLUMN smarketing.sla_rule.within IS 'the limit; of open time where t
 SELECT pg_catalog.pg_extension_config_dump('smarketing.sla_rule', '');
 
 GRANT SELECT ON smarketing.sla_rule TO PUBLIC;
+
+-- What a rule needs stays as long as the rule: the names of those that would be left without are in the error.
+CREATE FUNCTION smarketing.keep_calendar_of_sla()
+RETURNS pg_catalog.trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'smk_keep_calendar_of_sla';
+
+COMMENT ON FUNCTION smarketing.keep_calendar_of_sla() IS 'internal: refuses to remove a calendar that an SLA rule uses';
+
+CREATE TRIGGER keep_calendar_of_sla BEFORE DELETE ON smarketing.calendar
+FOR EACH ROW EXECUTE FUNCTION smarketing.keep_calendar_of_sla();
+
+CREATE FUNCTION smarketing.keep_score_of_sla()
+RETURNS pg_catalog.trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'smk_keep_score_of_sla';
+
+COMMENT ON FUNCTION smarketing.keep_score_of_sla() IS 'internal: refuses to remove the last score rule while an SLA rule asks for the score';
+
+CREATE TRIGGER keep_score_of_sla AFTER DELETE ON smarketing.score_rule
+FOR EACH STATEMENT EXECUTE FUNCTION smarketing.keep_score_of_sla();
 
 -- Not for PUBLIC: who missed what is nobody's business but theirs to whom it is granted.
 CREATE TABLE smarketing.breach_log (

@@ -13,6 +13,7 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 
+#include "attempt.h"
 #include "crm/binding.h"
 #include "handover/sla.h"
 #include "kpi/compiler.h"
@@ -27,11 +28,112 @@ add_statement(StringInfo sql, const char *statement)
 	appendStringInfo(sql, "%s%s", sql->len ? "\nUNION ALL\n" : "", statement);
 }
 
+/* What is done over rules in one statement. */
+typedef struct RuleWork
+{
+	void (*run)(SmkConfig *config, List *rules, struct RuleWork *work);
+	List *names;		   /* of char *: the rules; NIL: all */
+	TimestampTz as_of;	   /* of the queue */
+	ReturnSetInfo *result; /* takes the queue's rows; NULL: they are only read */
+	const char *channel;   /* to which breaches are told */
+	int64 count;		   /* of them */
+} RuleWork;
+
+/* Does the work over its rules, if there are any. */
+static void
+run_rules(void *state)
+{
+	RuleWork *work = state;
+	int level = smk_statement_begin();
+	List *rules = smk_sla_rules_named(work->names);
+
+	if (rules != NIL)
+		work->run(smk_config_load(), rules, work);
+	smk_statement_end(level);
+}
+
+/* Raises an error again that is not of a rule's making, and would come again. */
+static void
+rethrow_unless_of_rule(ErrorData *error)
+{
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_TRANSACTION_ROLLBACK ||
+		category == ERRCODE_INSUFFICIENT_RESOURCES || category == ERRCODE_SYSTEM_ERROR ||
+		category == ERRCODE_INVALID_TRANSACTION_STATE || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
+}
+
+static void run_queue(SmkConfig *config, List *rules, RuleWork *work);
+
+/* The names of the rules that can be read, each by itself, with a warning of each other one; NIL: none can. */
+static List *
+readable_rules(TimestampTz as_of)
+{
+	List *readable = NIL;
+	List *names = smk_sla_rule_names();
+	List *errors = NIL;
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		RuleWork alone = {.run = run_queue, .names = list_make1(lfirst(cell)), .as_of = as_of};
+		ErrorData *error = list_length(names) > 1 ? smk_attempt(run_rules, &alone) : NULL;
+
+		if (error)
+			rethrow_unless_of_rule(error);
+		else if (list_length(names) > 1)
+			readable = lappend(readable, lfirst(cell));
+		errors = lappend(errors, error);
+	}
+	foreach (cell, names)
+	{
+		const ErrorData *error = list_nth(errors, foreach_current_index(cell));
+
+		if (error && readable)
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("SLA rule \"%s\" is left out: %s", (char *) lfirst(cell), error->message),
+					 errhint("Mend what it needs, replace it with smarketing.define_sla() or drop it with "
+							 "smarketing.drop_sla().")));
+	}
+	return readable;
+}
+
 /*
- * The statement of sla_queue(): the open clocks of all rules. NULL where there is no rule.
+ * Does work over all rules. Where one cannot be read (what is bound may have changed since it was defined),
+ * over the others, with a warning: who waits for those must not wait for its mending. Where none can, or it
+ * is not the rules' fault, the error is raised.
  */
+static void
+run_readable_rules(RuleWork *work)
+{
+	ErrorData *error;
+	int level;
+
+	/* Where nothing can be attempted. */
+	if (IsInParallelMode())
+	{
+		run_rules(work);
+		return;
+	}
+	error = smk_attempt(run_rules, work);
+	if (error == NULL)
+		return;
+	rethrow_unless_of_rule(error);
+	if (work->result)
+		tuplestore_clear(work->result->setResult);
+	level = smk_statement_begin();
+	work->names = readable_rules(work->as_of);
+	if (work->names == NIL)
+		ReThrowError(error);
+	run_rules(work);
+	smk_statement_end(level);
+}
+
+/* The statement of sla_queue(): the open clocks of the rules. */
 static char *
-queue_statement(SmkConfig *config, TimestampTz as_of)
+queue_statement(SmkConfig *config, List *rules, TimestampTz as_of)
 {
 	const SmkRequest *request = smk_sla_request(config, &as_of);
 	SmkSlaShape shape = {.is_open = true, .has_lead = true};
@@ -40,7 +142,7 @@ queue_statement(SmkConfig *config, TimestampTz as_of)
 	ListCell *cell;
 
 	initStringInfo(&sql);
-	foreach (cell, smk_sla_rules())
+	foreach (cell, rules)
 	{
 		const SmkSlaRule *rule = lfirst(cell);
 		char *clocks = smk_sla_clocks(request, rule, &shape);
@@ -58,8 +160,6 @@ queue_statement(SmkConfig *config, TimestampTz as_of)
 										  rule->calendar),
 						   now, smk_sla_hours(rule, now, "clock.due_at"), smk_sql_indent(clocks, 4)));
 	}
-	if (sql.len == 0)
-		return NULL;
 	return psprintf("SELECT queue.rule, queue.state, queue.lead_id, queue.label, queue.owner, queue.manager, "
 					"queue.team,\n       queue.triggered_at, queue.due_at, queue.remaining_hours\n"
 					"FROM (\n    %s) AS queue\n"
@@ -68,27 +168,33 @@ queue_statement(SmkConfig *config, TimestampTz as_of)
 					smk_sql_indent(sql.data, 4));
 }
 
+/* Reads the queue of the rules. */
+static void
+run_queue(SmkConfig *config, List *rules, RuleWork *work)
+{
+	char *sql = queue_statement(config, rules, work->as_of);
+
+	if (work->result)
+		smk_statement_run_into(work->result, sql, "sla_queue");
+	else
+		smk_statement_run(sql, CreateDestReceiver(DestNone), "sla_queue");
+}
+
 PG_FUNCTION_INFO_V1(smk_sla_queue);
 
 /* sla_queue(as_of): a row a clock that runs. */
 Datum
 smk_sla_queue(PG_FUNCTION_ARGS)
 {
-	TimestampTz as_of;
-	char *sql;
-	int level;
+	RuleWork work = {.run = run_queue, .result = (ReturnSetInfo *) fcinfo->resultinfo};
 
 	smk_argument_require(fcinfo, 0, "as_of");
-	as_of = PG_GETARG_TIMESTAMPTZ(0);
-	if (TIMESTAMP_NOT_FINITE(as_of))
+	work.as_of = PG_GETARG_TIMESTAMPTZ(0);
+	if (TIMESTAMP_NOT_FINITE(work.as_of))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite")));
 	InitMaterializedSRF(fcinfo, 0);
-	level = smk_statement_begin();
-	sql = queue_statement(smk_config_load(), as_of);
-	if (sql != NULL)
-		smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "sla_queue");
-	smk_statement_end(level);
+	run_readable_rules(&work);
 	return (Datum) 0;
 }
 
@@ -98,10 +204,10 @@ smk_sla_queue(PG_FUNCTION_ARGS)
 
 /*
  * The statement that logs the breaches, in one order so that sessions wait for each other instead of being
- * deadlocked, and gives the payload of each that was not logged before. NULL where there is no rule.
+ * deadlocked, and tells of each that was not logged before.
  */
 static char *
-breach_statement(SmkConfig *config)
+breach_statement(SmkConfig *config, List *rules)
 {
 	const SmkRequest *request = smk_sla_request(config, NULL);
 	SmkSlaShape shape = {.is_open = true, .has_lead = true};
@@ -109,7 +215,7 @@ breach_statement(SmkConfig *config)
 	ListCell *cell;
 
 	initStringInfo(&sql);
-	foreach (cell, smk_sla_rules())
+	foreach (cell, rules)
 	{
 		const SmkSlaRule *rule = lfirst(cell);
 
@@ -120,8 +226,6 @@ breach_statement(SmkConfig *config)
 									 smk_sql_indent(smk_sla_clocks(request, rule, &shape), 4),
 									 smk_timestamp_literal(request->now)));
 	}
-	if (sql.len == 0)
-		return NULL;
 	return psprintf(
 		"WITH breach AS MATERIALIZED (\n"
 		"    SELECT open.*\n"
@@ -149,6 +253,20 @@ breach_statement(SmkConfig *config)
 		SHOWN_CHARACTERS);
 }
 
+/* Logs and tells of the breaches of the rules. */
+static void
+run_breaches(SmkConfig *config, List *rules, RuleWork *work)
+{
+	Oid type = TEXTOID;
+	Datum value = CStringGetTextDatum(work->channel);
+	bool is_null;
+
+	if (SPI_execute_with_args(breach_statement(config, rules), 1, &type, &value, NULL, false, 0) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not log the breaches");
+	work->count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+}
+
 PG_FUNCTION_INFO_V1(smk_notify_breaches);
 
 /* notify_breaches(channel): how many breaches it logged and told of. */
@@ -156,29 +274,16 @@ Datum
 smk_notify_breaches(PG_FUNCTION_ARGS)
 {
 	char *channel = smk_text_argument(fcinfo, 0, "channel");
-	Oid type = TEXTOID;
-	Datum value = CStringGetTextDatum(channel);
-	int64 count = 0;
-	char *sql;
-	int level;
+	RuleWork work = {
+		.run = run_breaches, .channel = channel, .as_of = GetCurrentTransactionStartTimestamp()};
 
 	PreventCommandIfReadOnly("smarketing.notify_breaches()");
 	if (channel[0] == '\0' || strlen(channel) >= NAMEDATALEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("invalid name for a channel: \"%s\"", channel),
 						errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
-	level = smk_statement_begin();
-	sql = breach_statement(smk_config_load());
-	if (sql != NULL)
-	{
-		bool is_null;
-
-		if (SPI_execute_with_args(sql, 1, &type, &value, NULL, false, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not log the breaches");
-		count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-	}
-	smk_statement_end(level);
-	PG_RETURN_INT64(count);
+	run_readable_rules(&work);
+	PG_RETURN_INT64(work.count);
 }
 
 /* How response_times is called, for errors and options. */

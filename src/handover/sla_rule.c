@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -247,9 +248,36 @@ smk_sla_parse(const char *name, const char *trigger, const char *answer, const I
 	return rule;
 }
 
-/* All rules, of SmkSlaRule, by name in byte order. Inside SPI_connect; palloc'd in its context. */
+/* The names of all rules, of char *, in byte order. Inside SPI_connect; palloc'd in its context. */
 List *
-smk_sla_rules(void)
+smk_sla_rule_names(void)
+{
+	List *names = NIL;
+
+	if (SPI_execute("SELECT name FROM smarketing.sla_rule ORDER BY name COLLATE pg_catalog.\"C\"", true, 0) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not read the SLA rules");
+	for (uint64 row = 0; row < SPI_processed; row++)
+		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1));
+	return names;
+}
+
+/* True where the list of names has that one. */
+static bool
+has_name(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+/* The rules of those names (NIL: all), of SmkSlaRule, by name in byte order; others are not even read. Inside
+ * SPI_connect; palloc'd in its context. */
+List *
+smk_sla_rules_named(List *names)
 {
 	List *rules = NIL;
 
@@ -262,15 +290,96 @@ smk_sla_rules(void)
 		HeapTuple tuple = SPI_tuptable->vals[row];
 		TupleDesc descriptor = SPI_tuptable->tupdesc;
 		bool is_null;
+		char *name = SPI_getvalue(tuple, descriptor, 1);
 		Interval *within = DatumGetIntervalP(SPI_getbinval(tuple, descriptor, 4, &is_null));
 		Jsonb *options = DatumGetJsonbPCopy(SPI_getbinval(tuple, descriptor, 6, &is_null));
 
-		rules = lappend(rules,
-						smk_sla_parse(SPI_getvalue(tuple, descriptor, 1), SPI_getvalue(tuple, descriptor, 2),
-									  SPI_getvalue(tuple, descriptor, 3), within,
-									  SPI_getvalue(tuple, descriptor, 5), options));
+		if (names == NIL || has_name(names, name))
+			rules = lappend(rules, smk_sla_parse(name, SPI_getvalue(tuple, descriptor, 2),
+												 SPI_getvalue(tuple, descriptor, 3), within,
+												 SPI_getvalue(tuple, descriptor, 5), options));
 	}
 	return rules;
+}
+
+/* All rules. */
+List *
+smk_sla_rules(void)
+{
+	return smk_sla_rules_named(NIL);
+}
+
+PG_FUNCTION_INFO_V1(smk_keep_calendar_of_sla);
+
+/* The trigger that refuses to delete a calendar which a rule uses. */
+Datum
+smk_keep_calendar_of_sla(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	char *calendar;
+	ListCell *cell;
+	int level;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("keep_calendar_of_sla is a trigger of smarketing.calendar")));
+	SPI_connect();
+	level = smk_path_only_catalog();
+	calendar = SPI_getvalue(trigger->tg_trigtuple, trigger->tg_relation->rd_att,
+							SPI_fnumber(trigger->tg_relation->rd_att, "name"));
+	foreach (cell, smk_sla_rules())
+	{
+		const SmkSlaRule *rule = lfirst(cell);
+
+		if (rule->calendar != NULL && strcmp(rule->calendar, calendar) == 0)
+			ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+							errmsg("calendar \"%s\" is used by SLA rule \"%s\"", calendar, rule->name),
+							errhint("Drop the rule with smarketing.drop_sla(), or give it another calendar "
+									"with smarketing.define_sla().")));
+	}
+	AtEOXact_GUC(true, level);
+	SPI_finish();
+	return PointerGetDatum(trigger->tg_trigtuple);
+}
+
+PG_FUNCTION_INFO_V1(smk_keep_score_of_sla);
+
+/* The trigger that refuses to delete the last score rule while a rule asks for the score. */
+Datum
+smk_keep_score_of_sla(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	ListCell *cell;
+	ListCell *known;
+	int level;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("keep_score_of_sla is a trigger of smarketing.score_rule")));
+	SPI_connect();
+	level = smk_path_only_catalog();
+	/* Not read only: that would still see what was just deleted. */
+	if (SPI_execute("SELECT 1 FROM smarketing.score_rule LIMIT 1", false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the score rules");
+	if (SPI_processed == 0)
+		foreach (cell, smk_sla_rules())
+		{
+			const SmkSlaRule *rule = lfirst(cell);
+
+			foreach (known, rule->conditions)
+				if (((SmkSlaCondition *) lfirst(known))->trigger == SMK_SLA_SCORE)
+					ereport(ERROR,
+							(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+							 errmsg("SLA rule \"%s\" asks for the score, of which this is the last rule",
+									rule->name),
+							 errhint("Drop the SLA rule with smarketing.drop_sla(), or give it another "
+									 "trigger with smarketing.define_sla().")));
+		}
+	AtEOXact_GUC(true, level);
+	SPI_finish();
+	return PointerGetDatum(NULL);
 }
 
 /* Warns of a kind of activity that nobody has recorded yet: a slip of the pen would never be noticed. */

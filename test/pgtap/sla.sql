@@ -197,6 +197,53 @@ INSERT INTO lead VALUES (30, '2026-01-01', repeat(E'\u0001"\\', 5000), 1, 'lead'
 INSERT INTO act VALUES ('30', '2026-03-03 12:00', 'demo', true), ('31', '2026-03-03 12:00', 'demo', true), ('31', '2026-03-03 12:00:00.000001', 'demo', true);
 SELECT is(smarketing.notify_breaches(), 3::bigint, 'a long label is cut');
 
+-- What a rule needs is not removed.
+\o /dev/null
+SELECT smarketing.define_score('ask', 'demo', 40), smarketing.define_score('more', 'demo', 4);
+SELECT smarketing.define_calendar('bureau', 'Europe/Paris', '{"mon": ["09:00-17:00"]}');
+SELECT smarketing.define_sla('by the calendar', 'demo', 'call', '5 hours', 'bureau'), smarketing.define_sla('by the score', 'demo and score>=60', 'call', '5 hours');
+\o
+SELECT throws_ok($$SELECT smarketing.define_calendar('bureau', 'UTC', NULL)$$, '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"');
+SELECT throws_ok($$DELETE FROM smarketing.calendar$$, '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"');
+SELECT throws_ok($$INSERT INTO smarketing.sla_rule VALUES ('x', 'demo', 'call', '1 hour', 'nowhere', '{}')$$, '23503', NULL, 'nor can one be used that is not there');
+SELECT lives_ok($$SELECT smarketing.define_calendar('bureau', 'UTC', '{"mon": ["09:00-17:00"]}')$$, 'a calendar in use may change');
+SELECT lives_ok($$SELECT smarketing.define_score('ask', NULL, NULL)$$, 'a score that is not the last one goes');
+SELECT throws_ok($$SELECT smarketing.define_score('more', NULL, NULL)$$, '2BP01', 'SLA rule "by the score" asks for the score, of which this is the last rule');
+SELECT smarketing.drop_sla('by the calendar'), smarketing.drop_sla('by the score') \g /dev/null
+SELECT lives_ok($$SELECT smarketing.define_calendar('bureau', 'UTC', NULL), smarketing.define_score('more', NULL, NULL)$$, 'nobody needs them any more');
+
+-- A rule that cannot be read leaves the others as they are.
+\o /dev/null
+SELECT smarketing.define_sla('assigned', 'assigned', 'any', '1 hour'), smarketing.define_sla('zero', 'demo', 'mail', '1 hour', NULL, '{"filter": {"channel": "none"}}');
+PREPARE rebind (text) AS SELECT smarketing.bind('lead', 'lead', ('{"lead_id": "id", "created_at": "created", "label": "name", "owner": "rep", "stage": "status", "disqualified_at": "gone", "channel": "channel"' || $1 || '}')::jsonb);
+SET client_min_messages = error;
+INSERT INTO lead SELECT n, '2026-01-01', 'Lead ' || n, 1, 'lead', NULL, NULL, NULL FROM generate_series(33, 34) n;
+\o
+SELECT is((SELECT count(*) FROM smarketing.sla_queue()), 7::bigint, 'all rules are read');
+EXECUTE rebind ('') \g /dev/null
+INSERT INTO act VALUES ('33', '2026-03-03 12:00', 'demo', true);
+SELECT results_eq('SELECT rule, count(*) FROM smarketing.sla_queue() GROUP BY 1', $$VALUES ('demo', 8::bigint)$$, 'one asks for a column that is not bound any more');
+SELECT is(smarketing.notify_breaches(), 1::bigint, 'and the breach of another is told');
+EXECUTE rebind (', "assigned_at": "name::timestamptz"') \g /dev/null
+INSERT INTO act VALUES ('34', '2026-03-03 12:00', 'demo', true);
+SELECT results_eq('SELECT rule, count(*) FROM smarketing.sla_queue() GROUP BY 1', $$VALUES ('demo', 9::bigint)$$, 'one that fails when it is run');
+SELECT is(smarketing.notify_breaches(), 1::bigint, 'here too');
+SELECT is((SELECT count(*) FROM smarketing.breach_log WHERE lead_id IN ('33', '34') AND rule = 'demo'), 2::bigint, 'both are logged');
+SELECT results_eq('SELECT due_at FROM smarketing.sla_queue()', 'SELECT due_at FROM smarketing.sla_queue() ORDER BY 1', 'the queue has its order');
+BEGIN;
+DELETE FROM smarketing.sla_rule WHERE name <> 'assigned';
+SELECT throws_ok('SELECT * FROM smarketing.sla_queue()', '22007', NULL, 'where no rule can be read, it is an error');
+SELECT throws_ok('SELECT smarketing.notify_breaches()', '22007', NULL, 'for who is told, too');
+ROLLBACK;
+SET client_min_messages = warning;
+\o /dev/null
+EXECUTE rebind (', "assigned_at": "assigned"');
+SELECT smarketing.drop_sla('assigned'), smarketing.drop_sla('zero');
+DELETE FROM lead WHERE id IN (33, 34);
+DELETE FROM act WHERE lead IN ('33', '34');
+DELETE FROM smarketing.breach_log WHERE lead_id IN ('33', '34');
+\o
+
 -- Who may do what.
 CREATE ROLE sla_reader;
 CREATE ROLE sla_worker;
