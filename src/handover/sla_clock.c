@@ -53,6 +53,7 @@ typedef struct Clocks
 	SmkRequest *ever;	/* all that happened until now */
 	SmkRequest *after;	/* of it what may end a clock of the range */
 	Oid lead_type;
+	bool has_stage; /* the lead's stage of now tells that it is closed */
 	bool has_score; /* a score is among the conditions: crossed_at is when it was reached */
 } Clocks;
 
@@ -351,7 +352,7 @@ lead_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras)
 		if (condition->trigger == SMK_SLA_STAGE || condition->trigger == SMK_SLA_ASSIGNED)
 			appendStringInfo(&columns, ",\n       %s AS moment_%d", require_moment(records, condition), n);
 	}
-	if (!clocks->request->has_as_of && smk_records_column(records, "stage") != NULL)
+	if (clocks->has_stage)
 		appendStringInfo(&columns, ",\n       coalesce(%s, false) AS is_closed", is_closed(records));
 	else
 		appendStringInfoString(&columns, ",\n       false AS is_closed");
@@ -508,6 +509,8 @@ closed_at_some_time(const Clocks *clocks)
 	StringInfoData sql;
 	ListCell *cell;
 
+	if (!clocks->has_stage)
+		return "false";
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "clock.is_closed AND clock.exit_at IS NULL");
 	foreach (cell, closings(clocks->ever))
@@ -548,31 +551,39 @@ open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 		extras, smk_sql_indent(triggers, 4), where.data, closed_at_some_time(clocks));
 }
 
-/* All clocks, with when they were answered or stopped: the first of both. */
+/* All clocks, with when they were answered or stopped: the first of both. Where a stage of now may close a
+ * lead, its closings of all time are there, to see whether one tells when. */
 static char *
 all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 {
-	Events end = union_of(clocks, lcons(answers(clocks), closings(clocks->after)));
+	Events end = union_of(
+		clocks, lcons(answers(clocks), closings(clocks->has_stage ? clocks->ever : clocks->after)));
 	char *ended = psprintf(
-		"SELECT clock.lead_id, clock.triggered_at%s, bool_and(clock.is_closed) AS is_closed,\n"
-		"       min(clock.exit_at) AS exit_at,\n"
+		"SELECT clock.lead_id, clock.triggered_at%s,\n"
+		"       %s AS is_closed,\n"
 		"       min(ended.at) FILTER (WHERE ended.is_answer) AS answered_at,\n"
-		"       least(min(ended.at) FILTER (WHERE NOT ended.is_answer),\n"
+		"       least(min(ended.at) FILTER (WHERE NOT ended.is_answer AND ended.at >= clock.triggered_at),\n"
 		"             min(clock.exit_at) FILTER (WHERE clock.exit_at >= clock.triggered_at)) AS stopped_at\n"
 		"FROM (\n    %s) AS clock\n"
 		"LEFT JOIN (\n    %s) AS ended\n"
-		"    ON %s AND ended.at >= clock.triggered_at%s\n"
+		"    ON %s AND %s%s\n"
 		"GROUP BY clock.lead_id, clock.triggered_at",
-		extras, smk_sql_indent(triggers, 4), smk_sql_indent(end.sql, 4),
+		extras,
+		clocks->has_stage ? "bool_and(clock.is_closed AND clock.exit_at IS NULL AND ended.is_answer IS NOT "
+							"FALSE)"
+						  : "false",
+		smk_sql_indent(triggers, 4), smk_sql_indent(end.sql, 4),
 		of_lead(clocks, "ended", end.key_type, "clock"),
+		clocks->has_stage ? "(ended.at >= clock.triggered_at OR NOT ended.is_answer)"
+						  : "ended.at >= clock.triggered_at",
 		clocks->has_score ? " AND " IS_NOT_ITS_TRIGGER : "");
 
 	return psprintf("SELECT clock.*,\n"
 					"       CASE WHEN clock.answered_at IS NULL AND clock.stopped_at IS NULL\n"
-					"             AND %s THEN clock.triggered_at\n"
+					"             AND clock.is_closed THEN clock.triggered_at\n"
 					"            ELSE clock.stopped_at END AS closed_at\n"
 					"FROM (\n    %s) AS clock",
-					closed_at_some_time(clocks), smk_sql_indent(ended, 4));
+					smk_sql_indent(ended, 4));
 }
 
 /* Tells of which rule an error is. */
@@ -606,6 +617,7 @@ smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaSh
 		(void) smk_calendar_load(rule->calendar, CurrentMemoryContext);
 	clocks.lead_type = smk_source_key_type(smk_config_binding(request->config, "lead"),
 										   smk_entity_column(smk_entity_find("lead"), "lead_id"));
+	clocks.has_stage = !request->has_as_of && smk_source_with(request->config, "lead", "stage") != NULL;
 	foreach (cell, rule->conditions)
 		clocks.has_score |= ((SmkSlaCondition *) lfirst(cell))->trigger == SMK_SLA_SCORE;
 	clocks.starts = plain_request(request, request->has_since, Min(request->until, end));

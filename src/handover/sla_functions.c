@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "attempt.h"
 #include "crm/binding.h"
@@ -377,6 +378,9 @@ rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
 /*
  * The statement of response_times() for some of the rules: a row a period, cell and rule, in that order. NULL
  * where there is no rule.
+ *
+ * Until the caller ends its settings no nested loop is chosen where there is another way: what is joined is
+ * all that happened in the range, and of tables that are not yet analysed the planner expects a row or two.
  */
 char *
 smk_sla_response_times(const SmkRequest *request, List *rules)
@@ -387,6 +391,9 @@ smk_sla_response_times(const SmkRequest *request, List *rules)
 
 	initStringInfo(&sql);
 	initStringInfo(&by);
+	if (rules != NIL)
+		(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+								 0, false);
 	foreach (cell, rules)
 		add_statement(&sql, rule_cells(request, lfirst(cell)));
 	if (sql.len == 0)
