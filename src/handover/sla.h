@@ -56,5 +56,6 @@ extern char *smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, c
 extern char *smk_sla_response_times(const SmkRequest *request, List *rules);
 extern char *smk_sla_hours(const SmkSlaRule *rule, const char *from, const char *to);
 extern char *smk_sla_kind_is_seen(SmkConfig *config, const char *kind);
+extern char *smk_sla_seen_kinds(SmkConfig *config, const char *kind);
 
 #endif

@@ -2,9 +2,9 @@
  * sla_clock.c: the clocks of a rule as one SELECT over what is bound. A row a trigger: the lead, when it
  * happened, when its answer is due, and when its clock was ended by which.
  *
- * An answer is an activity by a person. A closing is what disqualifies, loses, recycles or wins the lead; of a lead
- * that is closed now, and nothing tells when it was, the clocks end where they started. What is dated later
- * than now has not happened.
+ * An answer is an activity by a person. A closing is what disqualifies, loses, recycles or wins the lead; of
+ * a lead that is closed now, and nothing tells when it was, the clocks end where they started. What is dated
+ * later than now has not happened.
  *
  * The activity whose points start a clock does not end it: it is what happened, and not what somebody did
  * about it.
@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "calendar/business.h"
@@ -174,6 +175,32 @@ smk_sla_kind_is_seen(SmkConfig *config, const char *kind)
 
 	return psprintf("SELECT EXISTS (\n    SELECT 1 %s)",
 					smk_records_from(records, records->set->name, true, condition));
+}
+
+/* SQL for a list of kinds of activity that there are, as they are named, those first that differ from a kind
+ * in case or accents alone; NULL where there are none. */
+char *
+smk_sla_seen_kinds(SmkConfig *config, const char *kind)
+{
+	SmkRequest *request = plain_request(smk_sla_request(config, NULL), false, 0);
+	SmkRecords *records = smk_records(request, &activity_set, require_binding(request, "activity"));
+	char *column = smk_records_column(records, "kind");
+	char *named = smk_dimension_text(request, smk_request_by(config, "kind"), column);
+	bool has_accents = GetDatabaseEncoding() == PG_UTF8;
+	char *plain =
+		has_accents ? "regexp_replace(lower(normalize(%s, NFD)), '[\\u0300-\\u036f]', '', 'g')" : "lower(%s)";
+
+	return psprintf(
+		"SELECT string_agg(listed.kind, ', ' ORDER BY listed.is_other, listed.kind COLLATE \"C\")\n"
+		"FROM (\n"
+		"    SELECT known.kind, %s <> %s AS is_other\n"
+		"    FROM (\n"
+		"        SELECT DISTINCT %s AS kind\n        %s) AS known\n"
+		"    ORDER BY is_other, known.kind COLLATE \"C\"\n"
+		"    LIMIT 20) AS listed",
+		psprintf(plain, "known.kind"), psprintf(plain, quote_literal_cstr(kind)), named,
+		smk_sql_indent(
+			smk_records_from(records, records->set->name, true, psprintf("%s IS NOT NULL", column)), 8));
 }
 
 /* A column that tells whether an activity gives points, as its kind is bound. */
@@ -487,16 +514,17 @@ union_of(const Clocks *clocks, List *list)
 		const Events *one = lfirst(cell);
 		bool is_answer = foreach_current_index(cell) == 0;
 
-		appendStringInfo(&sql,
-						 "%sSELECT event_%d.lead_id%s AS lead_id, event_%d.at, %s AS is_answer%s\nFROM (\n    "
-						 "%s) AS event_%d",
-						 sql.len ? "\nUNION ALL\n" : "", foreach_current_index(cell),
-						 one->key_type == result.key_type ? "" : "::text", foreach_current_index(cell),
-						 is_answer ? "true" : "false",
-						 !clocks->has_score ? ""
-						 : is_answer		? ", event_0.is_scored"
-											: ", false AS is_scored",
-						 smk_sql_indent(one->sql, 4), foreach_current_index(cell));
+		appendStringInfo(
+			&sql,
+			"%sSELECT event_%d.lead_id%s AS lead_id, event_%d.at, %s AS is_answer%s\nFROM (\n    "
+			"%s) AS event_%d",
+			sql.len ? "\nUNION ALL\n" : "", foreach_current_index(cell),
+			one->key_type == result.key_type ? "" : "::text", foreach_current_index(cell),
+			is_answer ? "true" : "false",
+			!clocks->has_score ? ""
+			: is_answer		   ? ", event_0.is_scored"
+							   : ", false AS is_scored",
+			smk_sql_indent(one->sql, 4), foreach_current_index(cell));
 	}
 	result.sql = sql.data;
 	return result;
@@ -556,8 +584,8 @@ open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 static char *
 all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 {
-	Events end = union_of(
-		clocks, lcons(answers(clocks), closings(clocks->has_stage ? clocks->ever : clocks->after)));
+	Events end =
+		union_of(clocks, lcons(answers(clocks), closings(clocks->has_stage ? clocks->ever : clocks->after)));
 	char *ended = psprintf(
 		"SELECT clock.lead_id, clock.triggered_at%s,\n"
 		"       %s AS is_closed,\n"

@@ -67,7 +67,8 @@ rethrow_unless_of_rule(ErrorData *error)
 
 static void run_queue(SmkConfig *config, List *rules, RuleWork *work);
 
-/* The names of the rules that can be read, each by itself, with a warning of each other one; NIL: none can. */
+/* The names of the rules that can be read, each by itself, with a warning of each other one; NIL: none can.
+ */
 static List *
 readable_rules(TimestampTz as_of)
 {
@@ -275,8 +276,7 @@ Datum
 smk_notify_breaches(PG_FUNCTION_ARGS)
 {
 	char *channel = smk_text_argument(fcinfo, 0, "channel");
-	RuleWork work = {
-		.run = run_breaches, .channel = channel, .as_of = GetCurrentTransactionStartTimestamp()};
+	RuleWork work = {.run = run_breaches, .channel = channel, .as_of = GetCurrentTransactionStartTimestamp()};
 
 	PreventCommandIfReadOnly("smarketing.notify_breaches()");
 	if (channel[0] == '\0' || strlen(channel) >= NAMEDATALEN)

@@ -20,6 +20,19 @@
 #include "handover/sla.h"
 #include "stage/stage.h"
 
+/* Below it a limit may be a number that was meant as minutes. */
+#define SHORT_LIMIT (5 * USECS_PER_MINUTE)
+
+/* What is said of a limit that is so short that another unit was meant. */
+#define LIMIT_HINT "A number alone is seconds: give the unit, for example '30 minutes'."
+
+/* What triggers and answers are written of, for errors. */
+#define GRAMMAR                                                                                              \
+	"A trigger is a kind of activity, stage:mql, score>=60 or assigned, or several joined by \" and \"; an " \
+	"answer is kinds joined by |, or any. A kind that has one of these signs in its name needs another "     \
+	"one: "                                                                                                  \
+	"smarketing.map_value('kind', ...)."
+
 /* Unless options say otherwise, a clock is warned of when so much of its time has gone. */
 #define DEFAULT_WARN_AT 0.8
 
@@ -34,9 +47,36 @@ trimmed(const char *text, size_t length)
 	return pnstrdup(text, length);
 }
 
-/* The parts of a text between a separator, trimmed: an error for an empty one or one that is there twice. */
+/* Where the word AND, between blanks or at an end, in any case, next stands in a text, and its length. */
+static const char *
+find_and(const char *text, size_t *length)
+{
+	for (const char *word = text; *word != '\0'; word++)
+	{
+		const char *after = word + strlen("and");
+
+		if (pg_strncasecmp(word, "and", strlen("and")) == 0 &&
+			(word == text || isspace((unsigned char) word[-1])) &&
+			(*after == '\0' || isspace((unsigned char) *after)))
+		{
+			*length = strlen("and");
+			return word;
+		}
+	}
+	return NULL;
+}
+
+/* Where the sign that joins answers next stands. */
+static const char *
+find_bar(const char *text, size_t *length)
+{
+	*length = 1;
+	return strchr(text, '|');
+}
+
+/* The parts of a text between separators, trimmed: an error for an empty one or one that is there twice. */
 static List *
-split(const char *text, const char *separator, const char *argument)
+split(const char *text, const char *(*find)(const char *text, size_t *length), const char *argument)
 {
 	List *parts = NIL;
 	const char *end;
@@ -44,9 +84,10 @@ split(const char *text, const char *separator, const char *argument)
 	do
 	{
 		char *part;
+		size_t length = 0;
 		ListCell *cell;
 
-		end = strstr(text, separator);
+		end = find(text, &length);
 		part = trimmed(text, end ? (size_t) (end - text) : strlen(text));
 		if (part[0] == '\0')
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -56,9 +97,19 @@ split(const char *text, const char *separator, const char *argument)
 				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 								errmsg("argument \"%s\" names \"%s\" twice", argument, part)));
 		parts = lappend(parts, part);
-		text = end ? end + strlen(separator) : NULL;
+		text = end ? end + length : NULL;
 	} while (end);
 	return parts;
+}
+
+/* Raises an error for a kind of activity that has a sign in which something else was meant. */
+static void
+require_kind(const char *kind, const char *signs, const char *argument)
+{
+	if (strpbrk(kind, signs) != NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" has what is no kind of activity: \"%s\"", argument, kind),
+						errhint(GRAMMAR)));
 }
 
 /* Reads the stage of a condition: one that a lead comes to, of which there is a time. */
@@ -103,14 +154,15 @@ condition(const char *text)
 		result->trigger = SMK_SLA_ASSIGNED;
 		return result;
 	}
-	if (strncmp(text, "stage:", strlen("stage:")) == 0)
+	if (pg_strncasecmp(text, "stage:", strlen("stage:")) == 0)
 	{
 		result->trigger = SMK_SLA_STAGE;
 		result->name = condition_stage(trimmed(text + strlen("stage:"), strlen(text) - strlen("stage:")));
 		return result;
 	}
 	after = text + strlen("score");
-	if (strncmp(text, "score", strlen("score")) == 0 && strpbrk(text, "<>=") == after + strspn(after, " \t"))
+	if (pg_strncasecmp(text, "score", strlen("score")) == 0 &&
+		strpbrk(text, "<>=") == after + strspn(after, " \t"))
 	{
 		after += strspn(after, " \t");
 		if (strncmp(after, ">=", 2) != 0)
@@ -121,6 +173,7 @@ condition(const char *text)
 		result->score = condition_score(after + 2);
 		return result;
 	}
+	require_kind(text, ":,|", "trigger");
 	result->trigger = SMK_SLA_ACTIVITY;
 	result->name = text;
 	return result;
@@ -130,7 +183,7 @@ condition(const char *text)
 static List *
 read_answers(const char *text, List *conditions)
 {
-	List *kinds = split(text, "|", "answer");
+	List *kinds = split(text, find_bar, "answer");
 	ListCell *cell;
 	ListCell *known;
 
@@ -138,6 +191,7 @@ read_answers(const char *text, List *conditions)
 		return NIL;
 	foreach (cell, kinds)
 	{
+		require_kind(lfirst(cell), ":,", "answer");
 		if (strcmp(lfirst(cell), "any") == 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("argument \"answer\" names \"any\" beside other kinds"),
@@ -175,6 +229,10 @@ read_within(const Interval *within)
 	if (length <= 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"within\" must be positive: \"%s\"", text)));
+	if (length < USECS_PER_MINUTE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"within\" must not be shorter than a minute: \"%s\"", text),
+						errhint(LIMIT_HINT)));
 	return length;
 }
 
@@ -239,7 +297,7 @@ smk_sla_parse(const char *name, const char *trigger, const char *answer, const I
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid name for an SLA rule: \"%s\"", name),
 						errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
 	rule->name = pstrdup(name);
-	foreach (cell, split(trigger, " and ", "trigger"))
+	foreach (cell, split(trigger, find_and, "trigger"))
 		rule->conditions = lappend(rule->conditions, condition(lfirst(cell)));
 	rule->answers = read_answers(answer, rule->conditions);
 	rule->within = read_within(within);
@@ -382,19 +440,32 @@ smk_keep_score_of_sla(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/* The first kinds of activity that there are, most like the one that is meant first, for a hint; NULL: none.
+ */
+static char *
+seen_kinds(SmkConfig *config, const char *kind)
+{
+	if (SPI_execute(smk_sla_seen_kinds(config, kind), true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not list the kinds of activities");
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
 /* Warns of a kind of activity that nobody has recorded yet: a slip of the pen would never be noticed. */
 static void
 warn_of_unseen(SmkConfig *config, const char *kind)
 {
 	bool is_null;
+	char *kinds;
 
 	if (SPI_execute(smk_sla_kind_is_seen(config, kind), true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not look for activities");
-	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null)))
-		ereport(WARNING,
-				(errmsg("no activity of kind \"%s\" has been seen yet", kind),
-				 errhint("Compare with the kinds in the CRM; smarketing.map_value('kind', ...) gives "
-						 "its words other names.")));
+	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null)))
+		return;
+	kinds = seen_kinds(config, kind);
+	ereport(WARNING,
+			(errmsg("no activity of kind \"%s\" has been seen yet", kind),
+			 kinds ? errhint("Kinds: %s. smarketing.map_value('kind', ...) gives them other names.", kinds)
+				   : errhint("No activity at all has been seen yet.")));
 }
 
 PG_FUNCTION_INFO_V1(smk_define_sla);
@@ -419,6 +490,10 @@ smk_define_sla(PG_FUNCTION_ARGS)
 		smk_sla_parse(smk_text_argument(fcinfo, 0, arguments[0]), smk_text_argument(fcinfo, 1, arguments[1]),
 					  smk_text_argument(fcinfo, 2, arguments[2]), PG_GETARG_INTERVAL_P(3),
 					  PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)), options);
+	if (rule->within < SHORT_LIMIT)
+		ereport(NOTICE, (errmsg("the limit of SLA rule \"%s\" is %d seconds", rule->name,
+								(int) (rule->within / USECS_PER_SEC)),
+						 errhint(LIMIT_HINT)));
 	SPI_connect();
 	level = smk_path_only_catalog();
 	config = smk_config_load();

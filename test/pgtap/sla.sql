@@ -46,6 +46,15 @@ SELECT throws_ok(format('SELECT smarketing.define_sla(%s)', arguments), code, me
     ($$'r', 'score >= 1e999', 'call', '1 hour'$$, '22023', 'invalid score of a trigger: " 1e999"'),
     ($$'r', 'score>=60', 'call', '1 hour'$$, '55000', 'nothing tells the score of a lead'),
     ($$'r', 'demo', 'call', '1 month'$$, '22023', 'argument "within" must not have months or years: "1 mon"'),
+    ($$'r', 'demo AND Demo AND demo', 'call', '1 hour'$$, '22023', 'argument "trigger" names "demo" twice'),
+    ($$'r', 'and demo', 'call', '1 hour'$$, '22023', 'argument "trigger" has an empty part'),
+    ($$'r', 'etape:mql', 'call', '1 hour'$$, '22023', 'argument "trigger" has what is no kind of activity: "etape:mql"'),
+    ($$'r', 'demo|call', 'mail', '1 hour'$$, '22023', 'argument "trigger" has what is no kind of activity: "demo|call"'),
+    ($$'r', 'demo, call', 'mail', '1 hour'$$, '22023', 'argument "trigger" has what is no kind of activity: "demo, call"'),
+    ($$'r', 'demo', 'call, mail', '1 hour'$$, '22023', 'argument "answer" has what is no kind of activity: "call, mail"'),
+    ($$'r', 'demo', 'call|stage:mql', '1 hour'$$, '22023', 'argument "answer" has what is no kind of activity: "stage:mql"'),
+    ($$'r', 'demo', 'call', '30'$$, '22023', 'argument "within" must not be shorter than a minute: "00:00:30"'),
+    ($$'r', 'demo', 'call', '59.999999 s'$$, '22023', 'argument "within" must not be shorter than a minute: "00:00:59.999999"'),
     ($$'r', 'demo', 'call', '0'$$, '22023', 'argument "within" must be positive: "00:00:00"'),
     ($$'r', 'demo', 'call', '1 day -25 hours'$$, '22023', 'argument "within" must be positive: "1 day -25:00:00"'),
     ($$'r', 'demo', 'call', '40000 days'$$, '22023', 'argument "within" must not be longer than 100 years: "40000 days"'),
@@ -297,7 +306,7 @@ INSERT INTO deal SELECT n, 1 + floor(random() * 420), minute(), CASE WHEN random
 \o /dev/null
 SELECT smarketing.define_sla('demo', 'demo', 'call', '17 minutes', NULL, '{"warn_at": 0.5}');
 SELECT smarketing.define_sla('any', 'stage:mql', 'any', '40 minutes', NULL, '{"filter": {"channel": ["Ads", null]}}');
-SELECT smarketing.define_sla('all', 'assigned and stage:sal and demo', 'mail|note', '1 hour');
+SELECT smarketing.define_sla('all', 'assigned AND Stage:sal	And demo', 'mail | note', '1 hour');
 SELECT smarketing.define_score('demo', 'demo', 20);
 SELECT smarketing.define_score('call', 'call', 15);
 SELECT smarketing.define_sla('hot', 'score>=40 and assigned', 'call', '2 hours');

@@ -92,7 +92,7 @@ CREATE TABLE rep (owner int PRIMARY KEY, team text, manager text);
 CREATE INDEX ON event (lead_id, at);
 INSERT INTO rep VALUES (7, 'North', 'Zoé');
 SELECT smarketing.bind('lead', 'person'), smarketing.bind('activity', 'event'), smarketing.bind('owner', 'rep');
-SELECT smarketing.define_sla('demo', 'demo_request', 'call', '2 seconds');
+SELECT smarketing.define_sla('demo', 'demo_request', 'call', '1 minute');
 SELECT cron.schedule('breaches', '* * * * *', 'SELECT smarketing.notify_breaches()');
 }) =~ s/[|\n]//gr, '1', 'a rule, and a job');
 
@@ -100,7 +100,7 @@ SELECT cron.schedule('breaches', '* * * * *', 'SELECT smarketing.notify_breaches
 my $listener = background('listener', "node $root/test/reader/listen.mjs $driver crm smarketing");
 ok(wait_until(sub { (lines('listener'))[0] }), 'a listener listens') or diag(lines('listener'));
 sql(q{INSERT INTO person SELECT n, now(), 'Lead ' || n, CASE WHEN n < 4 THEN 7 END FROM generate_series(1, 4) n;
-	INSERT INTO event SELECT n, now(), 'demo_request', true FROM generate_series(1, 4) n;
+	INSERT INTO event SELECT n, now() - interval '58 seconds', 'demo_request', true FROM generate_series(1, 4) n;
 	INSERT INTO event VALUES (2, now() + interval '1 second', 'call', false), (3, now() + interval '1 second', 'call', true)});
 ok(wait_until(sub { lines('listener') >= 4 }), 'the worker tells of the breaches') or diag(sql('SELECT * FROM cron.job_run_details'), `tail -20 sla.log`);
 my @heard = sort { $a->{lead} cmp $b->{lead} } map { decode_json($_) } grep { /^\{/ } lines('listener');
@@ -108,9 +108,29 @@ is(join(' ', map { $_->{lead} } @heard), '1 3 4', 'of those that nobody answered
 is_deeply([ sort keys %{ $heard[0] } ], [qw(due label lead manager owner rule triggered)], 'with what an alert shows');
 is_deeply([ @{ $heard[0] }{qw(rule label owner manager)} ], [ 'demo', 'Lead 1', '7', "Zo\x{e9}" ], 'the rule, the lead, its owner and that one\'s manager');
 is_deeply([ @{ $heard[2] }{qw(owner manager)} ], [ undef, undef ], 'or that there is none');
-is(sql("SELECT '$heard[0]{due}'::timestamptz = due_at AND '$heard[0]{triggered}'::timestamptz = triggered_at AND due_at = triggered_at + interval '2 seconds' AND detected_at > due_at FROM smarketing.breach_log WHERE lead_id = '1'"), 't', 'and when it was due');
+is(sql("SELECT '$heard[0]{due}'::timestamptz = due_at AND '$heard[0]{triggered}'::timestamptz = triggered_at AND due_at = triggered_at + interval '1 minute' AND detected_at > due_at FROM smarketing.breach_log WHERE lead_id = '1'"), 't', 'and when it was due');
 is(sql("SELECT smarketing.notify_breaches(); SELECT count(*) FROM smarketing.breach_log"), "0\n3", 'once');
 is(sql("SELECT cron.unschedule('breaches')"), 't', 'the job is taken away');
+
+# A rule that cannot be read is named, and the others are told of.
+my $broken = sql(q{SELECT smarketing.bind('lead', 'person', '{"assigned_at": "created_at"}');
+	SELECT smarketing.define_sla('broken', 'assigned', 'any', '1 hour');
+	SELECT smarketing.bind('lead', 'person');
+	INSERT INTO person VALUES (5, now(), 'Lead 5', 7);
+	INSERT INTO event VALUES (5, now() - interval '1 hour', 'demo_request', true);
+	SELECT smarketing.notify_breaches(); SELECT smarketing.drop_sla('broken')});
+like($broken, qr/WARNING:  (?:55000: )?SLA rule "broken" is left out: nothing that is bound tells when a lead is assigned\n/, 'a rule that cannot be read is named');
+like($broken, qr/^1$/m, 'and the breach of another one is told');
+sql('DELETE FROM event WHERE lead_id = 5; DELETE FROM smarketing.breach_log WHERE lead_id = \'5\'');
+
+# What a rule that is most likely a slip is told.
+foreach my $slip (
+	[ q{'demo_request', 'call', '90'}, qr/NOTICE:.*the limit of SLA rule "slip" is 90 seconds/ ],
+	[ q{'Demo_Request AND stage:lead', 'call', '1 hour'}, qr/WARNING:.*no activity of kind "Demo_Request" has been seen yet\nHINT:  Kinds: demo_request, call\./ ],
+	[ q{'demo_request', 'Càll|nobody', '1 hour'}, qr/"Càll" has been seen yet\nHINT:  Kinds: call, demo_request\./ ])
+{
+	like(sql("BEGIN; SELECT smarketing.define_sla('slip', $slip->[0]); ROLLBACK"), $slip->[1], $slip->[0]);
+}
 
 # Two sessions at once: the second waits for the first, and tells of what that one did not.
 my $breach = "INSERT INTO person VALUES (%1\$d, now(), 'Lead %1\$d', 7); INSERT INTO event VALUES (%1\$d, now() - interval '1 hour', 'demo_request', true)";
