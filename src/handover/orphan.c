@@ -174,6 +174,30 @@ require_hours(double hours)
 						errhint("NULL leaves idle leads out.")));
 }
 
+/* Tells which reasons are not told, as nobody knows: none of them is not the same as none of the leads. */
+static void
+notice_untold(const Search *search)
+{
+	const SmkConfig *config = search->request->config;
+
+	if (search->tells_idle && smk_config_binding(config, "activity") == NULL)
+		ereport(NOTICE, (errmsg("idle leads are not told: entity \"%s\" is not bound", "activity"),
+						 errhint("Bind it with smarketing.bind('activity', ...).")));
+	if (smk_source_with(config, "lead", "owner") == NULL)
+		ereport(NOTICE,
+				(errmsg("owners are not told: column \"%s\" of entity \"%s\" is not bound", "owner", "lead"),
+				 errhint("Bind it with smarketing.bind('lead', ...): of leads without an owner, whose "
+						 "owner has left or is a queue nobody knows.")));
+	else if (smk_config_binding(config, "owner") == NULL)
+		ereport(NOTICE,
+				(errmsg("inactive owners and queues are not told: entity \"%s\" is not bound", "owner"),
+				 errhint("Bind it with smarketing.bind('owner', ...).")));
+	else if (smk_source_with(config, "owner", "is_active") == NULL)
+		ereport(NOTICE, (errmsg("inactive owners are not told: column \"%s\" of entity \"%s\" is not bound",
+								"is_active", "owner"),
+						 errhint("Bind it with smarketing.bind('owner', ...).")));
+}
+
 PG_FUNCTION_INFO_V1(smk_orphaned_leads);
 
 /* orphaned_leads(as_of, idle_hours, calendar): a row an open lead that nobody handles. */
@@ -182,6 +206,7 @@ smk_orphaned_leads(PG_FUNCTION_ARGS)
 {
 	SmkArguments arguments = {.period = "all"};
 	Search search = {0};
+	char *sql;
 	int level;
 
 	search.tells_idle = !PG_ARGISNULL(1);
@@ -204,10 +229,9 @@ smk_orphaned_leads(PG_FUNCTION_ARGS)
 	search.request->has_as_of = search.as_of < search.request->now;
 	/* The first instant that is not seen. */
 	search.request->as_of = search.as_of + 1;
-	if (search.tells_idle && smk_config_binding(search.request->config, "activity") == NULL)
-		ereport(NOTICE, (errmsg("idle leads are not told: entity \"%s\" is not bound", "activity"),
-						 errhint("Bind it with smarketing.bind('activity', ...).")));
-	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, compile(&search), orphaned_leads.name);
+	sql = compile(&search);
+	notice_untold(&search);
+	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, orphaned_leads.name);
 	smk_statement_end(level);
 	return (Datum) 0;
 }

@@ -132,6 +132,16 @@ foreach my $slip (
 	like(sql("BEGIN; SELECT smarketing.define_sla('slip', $slip->[0]); ROLLBACK"), $slip->[1], $slip->[0]);
 }
 
+# What nobody can know of orphaned leads is said, as otherwise there would be none.
+foreach my $untold (
+	[ q{SELECT smarketing.unbind('owner')}, 'inactive owners and queues are not told: entity "owner" is not bound' ],
+	[ q{SELECT 1}, 'inactive owners are not told: column "is_active" of entity "owner" is not bound' ],
+	[ q{ALTER TABLE person RENAME owner TO keeper; SELECT smarketing.bind('lead', 'person')}, 'owners are not told: column "owner" of entity "lead" is not bound' ],
+	[ q{SELECT smarketing.drop_sla('demo'), smarketing.unbind('activity')}, 'idle leads are not told: entity "activity" is not bound' ])
+{
+	like(sql("BEGIN; $untold->[0]; SELECT * FROM smarketing.orphaned_leads(); ROLLBACK"), qr/NOTICE:.*\Q$untold->[1]\E$/m, $untold->[1]);
+}
+
 # Two sessions at once: the second waits for the first, and tells of what that one did not.
 my $breach = "INSERT INTO person VALUES (%1\$d, now(), 'Lead %1\$d', 7); INSERT INTO event VALUES (%1\$d, now() - interval '1 hour', 'demo_request', true)";
 sql(sprintf($breach, 10));
