@@ -36,7 +36,7 @@
 #define LEAST_COMPLIANCE 0.8
 /* How many channels and reps are named, and how many reasons of a side the verdict gives. */
 #define MOST_NAMED 5
-#define MOST_REASONS 4
+#define MOST_REASONS 5
 
 typedef enum Side
 {
@@ -565,8 +565,7 @@ add_weak(List *list, Weak *one)
 static void
 read_dimension(Alignment *alignment, const char *dimension, const char *name, Side side, const char *label)
 {
-	static const char *const columns[] = {"mqls",		 "waiting",		 "ignored",
-										  "unqualified", "lost_in_time", "won_in_time"};
+	static const char *const columns[] = {"judged", "unqualified", "closed_in_time", "lost_in_time"};
 	const Words *words = alignment->words;
 	SmkRequest request = *alignment->request;
 	SmkBy *by = smk_request_by(request.config, dimension);
@@ -589,9 +588,7 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 								SPI_fnumber(SPI_tuptable->tupdesc, "weak_side"));
 		char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3);
 		double some = fetch_count(row, is_marketing ? "unqualified" : "lost_in_time");
-		double all = is_marketing ? fetch_count(row, "mqls") - fetch_count(row, "waiting") -
-										fetch_count(row, "ignored")
-								  : some + fetch_count(row, "won_in_time");
+		double all = fetch_count(row, is_marketing ? "judged" : "closed_in_time");
 
 		CHECK_FOR_INTERRUPTS();
 		sums[0] += some;

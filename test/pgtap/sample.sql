@@ -9,7 +9,7 @@ CREATE EXTENSION smarketing;
 \i :bind
 \o
 SET client_min_messages = warning;
-SELECT plan(27);
+SELECT plan(28);
 
 -- Every additive measure of every cell (quarter and channel) against its records.
 CREATE TABLE cell AS
