@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "common/int.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 
@@ -93,11 +94,14 @@ join_owners(const SmkRequest *request, const SmkBinding *lead, StringInfo from)
 static bool
 idle_since(const Search *search, TimestampTz *since)
 {
-	int64 most = search->calendar ? smk_calendar_elapsed(search->calendar, MIN_TIMESTAMP, search->as_of)
-								  : search->as_of - MIN_TIMESTAMP;
 	double micros = rint(search->idle_hours * USECS_PER_HOUR);
 	int64 longer;
+	int64 most;
 
+	if (search->calendar)
+		most = smk_calendar_elapsed(search->calendar, MIN_TIMESTAMP, search->as_of);
+	else if (pg_sub_s64_overflow(search->as_of, MIN_TIMESTAMP, &most))
+		most = PG_INT64_MAX;
 	if (!(micros < (double) most) || (longer = (int64) micros + 1) > most)
 		return false;
 	*since = search->calendar ? smk_calendar_add(search->calendar, search->as_of, -longer)

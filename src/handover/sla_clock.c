@@ -434,6 +434,8 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 	initStringInfo(&where);
 	initStringInfo(&moments);
 	initStringInfo(&crossed);
+	/* Nobody could be told which one it is. */
+	appendStringInfoString(&where, "lead.lead_id IS NOT NULL AND ");
 	foreach (cell, conditions)
 	{
 		const SmkSlaCondition *condition = lfirst(cell);

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 \endif
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(49);
+SELECT plan(50);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 
@@ -101,6 +101,7 @@ SELECT is_empty($$SELECT hours.n FROM generate_series(0, 30, 0.7) AS hours (n), 
 SELECT throws_ok($$EXECUTE idle('2026-03-04', 'NaN')$$, '22023', 'argument "idle_hours" must be a number of hours, not negative');
 SELECT throws_ok($$EXECUTE idle('2026-03-04', 'Infinity')$$, '22023', 'argument "idle_hours" must be a number of hours, not negative');
 SELECT throws_ok($$EXECUTE idle('2026-03-04', -1)$$, '22023', 'argument "idle_hours" must be a number of hours, not negative');
+SELECT is((SELECT count(*) FROM smarketing.orphaned_leads('294276-12-31 23:59:59.999999+00', 1)), (SELECT count(*) FROM smarketing.orphaned_leads('280000-01-01', 1)), 'at the end of time as well');
 SELECT throws_ok($$EXECUTE idle('infinity', 1)$$, '22023', 'argument "as_of" must be finite');
 SELECT throws_ok($$EXECUTE idle(NULL, 1)$$, '22004', 'argument "as_of" must not be null');
 

@@ -152,6 +152,16 @@ SELECT smarketing.drop_sla('office');
 DELETE FROM act WHERE at >= '2026-04-01' AND at < '2026-05-01';
 \o
 
+-- A row without a key, as a view with an outer join has: nobody could be told of it, and it holds nobody else up.
+BEGIN;
+ALTER TABLE lead RENAME TO known_lead;
+CREATE VIEW lead AS SELECT k.* FROM known_lead k UNION ALL SELECT (jsonb_populate_record(NULL::known_lead, to_jsonb(k) - 'id')).* FROM known_lead k WHERE k.assigned IS NOT NULL;
+INSERT INTO known_lead SELECT 60, '2026-03-02 10:00', NULL, NULL, 'lead', NULL, '2026-03-02 10:00', NULL;
+SELECT lives_ok($$SELECT smarketing.define_sla('taken', 'assigned', 'any', '30 minutes')$$, 'a rule over it');
+SELECT cmp_ok(smarketing.notify_breaches('taken'), '>', 0::bigint, 'tells of the others');
+SELECT is((SELECT count(*) FROM smarketing.sla_queue() WHERE lead_id IS NULL), 0::bigint, 'and only of them');
+ROLLBACK;
+
 -- A score: what lifted it to the threshold is the trigger, and no answer.
 INSERT INTO lead SELECT n, '2026-01-01', NULL, NULL, 'lead', NULL, CASE n WHEN 55 THEN timestamptz '2026-03-02 13:00' WHEN 56 THEN '2026-03-02 14:00' END, NULL FROM generate_series(51, 56) n;
 INSERT INTO act SELECT n::text, '2026-03-02 12:00', 'ask', true FROM generate_series(51, 56) n;
