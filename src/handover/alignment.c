@@ -396,8 +396,8 @@ typedef struct Metric
 } Metric;
 
 /*
- * Adds the signal of a metric. What is worse than before is weak only if it is so at the same age as well,
- * where that can be told; what is beyond its limit is, whatever it was.
+ * Adds the signal of a metric. A share is weak that is worse than before at the same age, where that can be
+ * told; what is beyond its limit is, whatever it was.
  */
 static void
 add_metric(Alignment *alignment, const Metric *metric, const Compared *aged, const char *reason)
@@ -429,19 +429,20 @@ add_metric(Alignment *alignment, const Metric *metric, const Compared *aged, con
 	say(&reading, words,
 		signal->has_previous ? change_text(words, signal->unit, metric->figures[NOW], metric->figures[BEFORE])
 							 : words->no_previous);
-	if (is_weak && metric->is_rate)
+	if (metric->is_rate && aged->is_known && aged->all > 0 && aged->all_before > 0)
 	{
-		if (!aged->is_known)
-			say(&reading, words, words->no_same_age);
-		else if (aged->all > 0 && aged->all_before > 0)
-			say(&reading, words,
-				psprintf("%s%s",
-						 change_text(words, signal->unit, aged->some / aged->all,
-									 aged->some_before / aged->all_before),
-						 words->same_age));
+		char *change = change_text(words, signal->unit, metric->figures[NOW], metric->figures[BEFORE]);
+		char *aged_change =
+			change_text(words, signal->unit, aged->some / aged->all, aged->some_before / aged->all_before);
+
+		if (strcmp(change, aged_change) != 0)
+			say(&reading, words, psprintf("%s%s", aged_change, words->same_age));
+	}
+	else if (is_weak && metric->is_rate)
+		say(&reading, words, words->no_same_age);
+	if (metric->is_rate)
 		is_weak = aged->is_known && is_surely_worse(column->higher_is_better, true, aged->some, aged->all,
 													aged->some_before, aged->all_before);
-	}
 	if (signal->has_goal)
 	{
 		is_weak = column->higher_is_better ? metric->figures[NOW] < metric->figures[GOAL]
@@ -475,7 +476,6 @@ read_metrics(Alignment *alignment)
 	SmkOutput outputs[METRIC_OUTPUTS * lengthof(metric_signals) + 1];
 	double counted[lengthof(metric_signals)];
 	Compared compared[lengthof(metric_signals)] = {{0}};
-	bool has_worse = false;
 	int count = 0;
 	char *reason;
 
@@ -523,10 +523,8 @@ read_metrics(Alignment *alignment)
 							metric->figures[metric->is_rate ? SOME : NOW], metric->figures[ALL],
 							metric->figures[metric->is_rate ? SOME_BEFORE : BEFORE],
 							metric->figures[ALL_BEFORE]);
-		has_worse = has_worse || (metric->is_worse && metric->is_rate);
 	}
-	if (has_worse)
-		read_at_same_age(alignment, counted, compared);
+	read_at_same_age(alignment, counted, compared);
 	alignment->has_leads = metrics[0].is_known[NOW];
 	alignment->leads = metrics[0].figures[NOW];
 	for (size_t i = 0; i < lengthof(metric_signals); i++)

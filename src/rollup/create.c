@@ -170,7 +170,7 @@ make_view(const Creation *creation, const SmkRequest *request)
 	comment_columns(creation->view, smk_stored_view_columns(request));
 	/* CREATE VIEW asks for no right to read; who reads it later would be told that the owner lacks one. */
 	if (!creation->is_invoker &&
-		SPI_execute(psprintf("SELECT FROM %s LIMIT 0", creation->view), true, 0) != SPI_OK_SELECT)
+		SPI_execute(psprintf("SELECT * FROM %s LIMIT 0", creation->view), true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read %s", creation->view);
 }
 

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(43);
+SELECT plan(44);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, mql timestamptz, sal timestamptz, out_at timestamptz, reason text, source text, rep text);
 CREATE TABLE deal (id bigint PRIMARY KEY, lead bigint, created timestamptz, closed timestamptz, won boolean);
@@ -125,6 +125,14 @@ PREPARE young AS SELECT signal, weak_side FROM smarketing.alignment(now() - inte
 SELECT is_empty('young', 'a company that changes nothing is aligned');
 SELECT cmp_ok(value, '<', previous * 0.8, 'though less of what is young is accepted so far') FROM smarketing.alignment(now() - interval '80 days', now()) WHERE signal = 'acceptance';
 SELECT matches(reading, '^-[0-9.]+ points; (as before|[+-][0-9.]+ points) at the same age$', 'which the reading says') FROM smarketing.alignment(now() - interval '80 days', now()) WHERE signal = 'acceptance';
+-- Wins come early and losses late: a share that is higher today may be lower than the other one was at its age.
+SAVEPOINT steady;
+UPDATE lead SET sal = created + interval '2 hours', out_at = NULL WHERE id % 10 < 6;
+DELETE FROM deal;
+INSERT INTO deal SELECT id, id, sal, CASE WHEN now() > sal + age THEN sal + age END, CASE WHEN now() > sal + age THEN is_won END
+FROM lead, LATERAL (SELECT id % 5 < CASE WHEN created > now() - interval '90 days' THEN 1 ELSE 2 END) AS v (is_won), LATERAL (SELECT CASE WHEN is_won THEN interval '5 days' ELSE id % 199 * interval '1 day' END) AS w (age) WHERE sal IS NOT NULL;
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment(now() - interval '90 days', now()) WHERE signal = 'conversion'$$, $$VALUES ('sales')$$, 'of what closes late less is won than at the same age before');
+ROLLBACK TO steady;
 UPDATE lead SET sal = NULL WHERE created > now() - interval '80 days' AND id % 2 = 0;
 DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND l.sal IS NULL;
 SELECT results_eq('young', $$VALUES ('overall', 'marketing'), ('acceptance', 'marketing')$$, 'a fall at the same age is told');
