@@ -5,13 +5,16 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/numeric.h"
+#include "utils/rel.h"
 
 #include "compat.h"
 #include "argument.h"
@@ -367,6 +370,21 @@ smk_sla_rules(void)
 	return smk_sla_rules_named(NIL);
 }
 
+/* Raises an error unless a function is called as the trigger that it is: of one of our tables, on DELETE and
+ * so. */
+static void
+require_trigger(FunctionCallInfo fcinfo, const char *name, const char *table, TriggerEvent on)
+{
+	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		(trigger->tg_event & (TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK)) != on ||
+		RelationGetRelid(trigger->tg_relation) !=
+			get_relname_relid(table, get_namespace_oid("smarketing", false)))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("%s is a trigger of smarketing.%s", name, table)));
+}
+
 PG_FUNCTION_INFO_V1(smk_keep_calendar_of_sla);
 
 /* The trigger that refuses to delete a calendar which a rule uses. */
@@ -378,10 +396,8 @@ smk_keep_calendar_of_sla(PG_FUNCTION_ARGS)
 	ListCell *cell;
 	int level;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("keep_calendar_of_sla is a trigger of smarketing.calendar")));
+	require_trigger(fcinfo, "keep_calendar_of_sla", "calendar",
+					TRIGGER_EVENT_DELETE | TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
 	SPI_connect();
 	level = smk_path_only_catalog();
 	calendar = SPI_getvalue(trigger->tg_trigtuple, trigger->tg_relation->rd_att,
@@ -407,15 +423,11 @@ PG_FUNCTION_INFO_V1(smk_keep_score_of_sla);
 Datum
 smk_keep_score_of_sla(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	ListCell *cell;
 	ListCell *known;
 	int level;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("keep_score_of_sla is a trigger of smarketing.score_rule")));
+	require_trigger(fcinfo, "keep_score_of_sla", "score_rule", TRIGGER_EVENT_DELETE | TRIGGER_EVENT_AFTER);
 	SPI_connect();
 	level = smk_path_only_catalog();
 	/* Not read only: that would still see what was just deleted. */

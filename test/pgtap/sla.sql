@@ -224,6 +224,14 @@ SELECT smarketing.define_sla('by the calendar', 'demo', 'call', '5 hours', 'bure
 \o
 SELECT throws_ok($$SELECT smarketing.define_calendar('bureau', 'UTC', NULL)$$, '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"');
 SELECT throws_ok($$DELETE FROM smarketing.calendar$$, '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"');
+CREATE TABLE other (n int);
+INSERT INTO other VALUES (1);
+CREATE TRIGGER keep BEFORE DELETE ON other FOR EACH ROW EXECUTE FUNCTION smarketing.keep_calendar_of_sla();
+SELECT throws_ok('DELETE FROM other', '39P01', 'keep_calendar_of_sla is a trigger of smarketing.calendar', 'the trigger is of no other table');
+DROP TRIGGER keep ON other;
+CREATE TRIGGER keep AFTER DELETE ON other FOR EACH STATEMENT EXECUTE FUNCTION smarketing.keep_score_of_sla();
+SELECT throws_ok('DELETE FROM other', '39P01', 'keep_score_of_sla is a trigger of smarketing.score_rule', 'nor is the other one');
+DROP TABLE other;
 SELECT throws_ok($$INSERT INTO smarketing.sla_rule VALUES ('x', 'demo', 'call', '1 hour', 'nowhere', '{}')$$, '23503', NULL, 'nor can one be used that is not there');
 SELECT lives_ok($$SELECT smarketing.define_calendar('bureau', 'UTC', '{"mon": ["09:00-17:00"]}')$$, 'a calendar in use may change');
 SELECT lives_ok($$SELECT smarketing.define_score('ask', NULL, NULL)$$, 'a score that is not the last one goes');
