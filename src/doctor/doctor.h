@@ -83,9 +83,12 @@ extern char *smk_doctor_bind_call(const SmkBinding *binding, const char *column,
 /* doctor_rows.c: rows of one entity that are odd in themselves. */
 extern void smk_doctor_rows(SmkDoctor *doctor);
 
+/* A column that names a record of another entity. */
+typedef struct SmkDoctorLink SmkDoctorLink;
+
 /* doctor_links.c: keys that occur twice, and keys of another entity that are not there. */
 extern List *smk_doctor_stage_links(const SmkDoctor *doctor);
-extern List *smk_doctor_stage_link_checks(SmkDoctor *doctor, const void *link, char **join);
+extern List *smk_doctor_stage_link_checks(SmkDoctor *doctor, const SmkDoctorLink *link, char **join);
 extern void smk_doctor_links(SmkDoctor *doctor);
 
 /* doctor_values.c: names that mean nothing to the KPIs: stages, kinds, currencies, metrics, channels. */

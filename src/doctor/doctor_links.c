@@ -13,17 +13,16 @@
 /* The most namesakes that are rows of their own. */
 #define MAX_NAMED 20
 
-/* A column that names a record of another entity. */
-typedef struct Link
+struct SmkDoctorLink
 {
 	const char *entity;
 	const char *column;
 	const char *target;
 	SmkSeverity severity;
 	const char *problem;
-} Link;
+};
 
-static const Link key_links[] = {
+static const SmkDoctorLink key_links[] = {
 	{"stage_change", "lead_id", "lead", SMK_FINDING_WARNING, "stage changes of leads that are not there"},
 	{"stage_change", "opportunity_id", "opportunity", SMK_FINDING_WARNING,
 	 "stage changes of opportunities that are not there"},
@@ -42,7 +41,7 @@ static const Link key_links[] = {
 /* What a check of this file works on; not every check needs all of it. */
 typedef struct Pair
 {
-	const Link *link;
+	const SmkDoctorLink *link;
 	SmkBinding *binding;
 	SmkBinding *target;
 } Pair;
@@ -88,7 +87,7 @@ static void
 check_link(SmkDoctor *doctor, void *state)
 {
 	Pair *pair = state;
-	const Link *link = pair->link;
+	const SmkDoctorLink *link = pair->link;
 	char *column = smk_doctor_named(pair->binding, link->column);
 	char *condition = psprintf(
 		"%s IS NOT NULL AND NOT EXISTS (SELECT FROM %s WHERE %s)", column, smk_doctor_relation(pair->target),
@@ -109,7 +108,7 @@ check_link(SmkDoctor *doctor, void *state)
 /* True where a link of stage changes can be looked up in the pass over them: each finds one record at most.
  */
 static bool
-is_stage_link(const SmkDoctor *doctor, const Link *link)
+is_stage_link(const SmkDoctor *doctor, const SmkDoctorLink *link)
 {
 	SmkBinding *target = smk_doctor_binding(doctor, link->target);
 
@@ -135,9 +134,8 @@ smk_doctor_stage_links(const SmkDoctor *doctor)
  * are not there, and those dated before their record was created.
  */
 List *
-smk_doctor_stage_link_checks(SmkDoctor *doctor, const void *of, char **join)
+smk_doctor_stage_link_checks(SmkDoctor *doctor, const SmkDoctorLink *link, char **join)
 {
-	const Link *link = of;
 	SmkBinding *binding = smk_doctor_binding(doctor, link->entity);
 	SmkBinding *target = smk_doctor_binding(doctor, link->target);
 	int at = smk_doctor_bound(binding, "at");

@@ -345,6 +345,9 @@ run_pass(SmkDoctor *doctor, void *state)
 	ListCell *cell;
 	int column = 2 + list_length(pass->checks);
 
+	if (check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
+		smk_doctor_report(doctor, SMK_FINDING_INFO, name,
+						  "row-level security: all counts are of the rows that you may see", -1, NULL);
 	initStringInfo(&sql);
 	initStringInfo(&joins);
 	appendStringInfoString(&sql, "SELECT count(*)");
@@ -366,9 +369,6 @@ run_pass(SmkDoctor *doctor, void *state)
 	}
 	count_checks(&sql, linked);
 	smk_doctor_query(psprintf("%s%s", sql.data, pass_from(binding, joins.data)));
-	if (check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
-		smk_doctor_report(doctor, SMK_FINDING_INFO, name,
-						  "row-level security: all counts are of the rows that you may see", -1, NULL);
 	if (smk_doctor_number(0, 1) == 0 && !binding->is_own)
 		smk_doctor_report(
 			doctor, SMK_FINDING_INFO, name,

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 
 #include "handover/alignment.h"
 #include "handover/sla.h"
@@ -636,12 +637,15 @@ static List *
 kept_rules(const SmkRequest *range, List *rules)
 {
 	List *result = NIL;
+	int level = NewGUCNestLevel();
 
+	smk_sla_avoid_nested_loops();
 	smk_statement_run(
 		psprintf("SELECT kept.rule, kept.in_time, kept.in_time + kept.late + kept.unanswered AS judged\n"
 				 "FROM (\n    %s) AS kept",
 				 smk_sql_indent(smk_sla_response_times(range, rules), 4)),
 		NULL, "alignment");
+	AtEOXact_GUC(true, level);
 	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
 	{
 		Kept *kept = palloc(sizeof(Kept));

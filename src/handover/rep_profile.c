@@ -222,9 +222,9 @@ step_phrase(const Words *words)
 	return sql.data;
 }
 
-/* The statement: a row a rep and step. */
+/* The statement: a row a rep and step; whether it reads how rules were kept. */
 static char *
-compile(SmkRequest *request, const Words *words)
+compile(SmkRequest *request, const Words *words, bool *has_compliance)
 {
 	bool with_teams = has_teams(request);
 	char *condition = take_owner_filters(request);
@@ -235,6 +235,7 @@ compile(SmkRequest *request, const Words *words)
 	request->by = list_make1(smk_request_by(request->config, "owner"));
 	if (with_teams)
 		request->by = lappend(request->by, smk_request_by(request->config, "team"));
+	*has_compliance = compliance != NULL;
 	initStringInfo(&sql);
 	/* First: it sees that leads are bound. */
 	appendStringInfo(&sql, "WITH counts AS (\n    %s),\n", smk_sql_indent(rep_counts(request), 4));
@@ -314,6 +315,8 @@ smk_rep_profile(PG_FUNCTION_ARGS)
 	SmkRequest *request;
 	SmkConfig *config;
 	const Words *words;
+	bool has_compliance;
+	char *sql;
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -323,7 +326,10 @@ smk_rep_profile(PG_FUNCTION_ARGS)
 	config = smk_config_load();
 	words = strcmp(smk_option_language(config, arguments.options), "fr") == 0 ? &french : &english;
 	request = smk_request(config, profile_kpi(), &arguments);
-	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, compile(request, words), request->kpi->name);
+	sql = compile(request, words, &has_compliance);
+	if (has_compliance)
+		smk_sla_avoid_nested_loops();
+	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, request->kpi->name);
 	smk_statement_end(level);
 	return (Datum) 0;
 }

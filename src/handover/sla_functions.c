@@ -376,11 +376,20 @@ rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
 }
 
 /*
+ * Until the caller ends its level of settings no nested loop is chosen where there is another way: what
+ * response times join is all that happened in a range, and of tables that are not yet analysed the planner
+ * expects a row or two.
+ */
+void
+smk_sla_avoid_nested_loops(void)
+{
+	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/*
  * The statement of response_times() for some of the rules: a row a period, cell and rule, in that order. NULL
- * where there is no rule.
- *
- * Until the caller ends its settings no nested loop is chosen where there is another way: what is joined is
- * all that happened in the range, and of tables that are not yet analysed the planner expects a row or two.
+ * where there is no rule. It is run under smk_sla_avoid_nested_loops().
  */
 char *
 smk_sla_response_times(const SmkRequest *request, List *rules)
@@ -391,9 +400,6 @@ smk_sla_response_times(const SmkRequest *request, List *rules)
 
 	initStringInfo(&sql);
 	initStringInfo(&by);
-	if (rules != NIL)
-		(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-								 0, false);
 	foreach (cell, rules)
 		add_statement(&sql, rule_cells(request, lfirst(cell)));
 	if (sql.len == 0)
@@ -435,6 +441,7 @@ smk_response_times(PG_FUNCTION_ARGS)
 	level = smk_statement_begin();
 	request = smk_request(smk_config_load(), &response_times_kpi, &arguments);
 	sql = smk_sla_response_times(request, chosen_rules(arguments.options));
+	smk_sla_avoid_nested_loops();
 	if (sql != NULL)
 		smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "response_times");
 	smk_statement_end(level);

@@ -21,6 +21,7 @@
 #include "crm/binding.h"
 #include "crm/expression.h"
 #include "handover/sla.h"
+#include "kpi/template.h"
 #include "stage/stage.h"
 
 /* Below it a limit may be a number that was meant as minutes. */
@@ -323,18 +324,6 @@ smk_sla_rule_names(void)
 	return names;
 }
 
-/* True where the list of names has that one. */
-static bool
-has_name(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
-
 /* The rules of those names (NIL: all), of SmkSlaRule, by name in byte order; others are not even read. Inside
  * SPI_connect; palloc'd in its context. */
 List *
@@ -355,7 +344,7 @@ smk_sla_rules_named(List *names)
 		Interval *within = DatumGetIntervalP(SPI_getbinval(tuple, descriptor, 4, &is_null));
 		Jsonb *options = DatumGetJsonbPCopy(SPI_getbinval(tuple, descriptor, 6, &is_null));
 
-		if (names == NIL || has_name(names, name))
+		if (names == NIL || smk_names_include(names, name))
 			rules = lappend(rules, smk_sla_parse(name, SPI_getvalue(tuple, descriptor, 2),
 												 SPI_getvalue(tuple, descriptor, 3), within,
 												 SPI_getvalue(tuple, descriptor, 5), options));

@@ -16,6 +16,7 @@
 #include "kpi/dimension.h"
 #include "kpi/goal.h"
 #include "kpi/source.h"
+#include "kpi/template.h"
 
 static const SmkRecordSet goals = {"goals", "goal", "starts_on", SMK_KIND_ANY, false, NULL, NULL};
 
@@ -45,17 +46,6 @@ smk_goal_is_available(const SmkRequest *request)
 	return goal_bindings(request) != NIL;
 }
 
-static bool
-is_among(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
-
 /* The condition that a goal has these dimensions and no others. */
 static char *
 has_exactly(SmkRecords *records, List *columns)
@@ -70,7 +60,7 @@ has_exactly(SmkRecords *records, List *columns)
 
 		if (column)
 			appendStringInfo(&sql, "\n   AND %s IS %s", column,
-							 is_among(columns, goal_dimensions[i]) ? "NOT NULL" : "NULL");
+							 smk_names_include(columns, goal_dimensions[i]) ? "NOT NULL" : "NULL");
 	}
 	foreach (cell, records->request->config->dimensions)
 	{
@@ -81,7 +71,7 @@ has_exactly(SmkRecords *records, List *columns)
 			SmkBy by = {dimension->name, dimension, NIL};
 
 			appendStringInfo(&sql, "\n   AND %s IS %s", smk_records_dimension(records, &by, "goal"),
-							 is_among(columns, dimension->name) ? "NOT NULL" : "NULL");
+							 smk_names_include(columns, dimension->name) ? "NOT NULL" : "NULL");
 		}
 	}
 	return sql.data;

@@ -20,9 +20,6 @@
 #include "kpi/moment.h"
 #include "kpi/source.h"
 
-/* Computed once a lead, and not once more wherever it is read. */
-#define FENCE "OFFSET bigint '0'"
-
 /* A column that is derived here, by its name. */
 typedef struct HandoverColumn
 {
@@ -118,7 +115,7 @@ or_null(const char *sql)
 
 /*
  * SQL for a time at which sales took the lead, where it did so after the lead left before its hand-over
- * (handed.left_before); NULL where it is not bound.
+ * (before.left_at); NULL where it is not bound.
  */
 static char *
 taken_at(SmkRecords *records, const char *column)
@@ -178,12 +175,12 @@ join_mql(Handing *handing)
 	appendStringInfo(&handing->sql,
 					 "\nCROSS JOIN LATERAL (\n"
 					 "    SELECT coalesce(%s, timestamptz '-infinity') AS at, %s AS due_at\n"
-					 "    " FENCE ") AS mql",
+					 "    " SMK_LEAD_FENCE ") AS mql",
 					 or_null(mql), or_null(limit));
 }
 
 /*
- * What is dated of its opportunities and of its stage changes: held.left_before and change.left_before are
+ * What is dated of its opportunities and of its stage changes: held.left_before and dated.left_before are
  * the last times at which it left before it became MQL, the others come after.
  */
 static void
@@ -242,7 +239,7 @@ join_before(Handing *handing)
 					 "        %s AS disqualified_at,\n"
 					 "        greatest(%s, %s) AS disqualified_until,\n"
 					 "        greatest(%s, %s, %s) AS taken_back_at\n"
-					 "    " FENCE ") AS before",
+					 "    " SMK_LEAD_FENCE ") AS before",
 					 handing->events ? at_last(records, changed, "dated.left_before") : "NULL::timestamptz",
 					 own ? psprintf("CASE WHEN %s < %s THEN %s END", own, from, last) : "NULL",
 					 handing->opportunities ? at_last(records, closed, "held.left_before") : "NULL",
@@ -273,7 +270,7 @@ join_taken(Handing *handing)
 					 "    SELECT coalesce(%s, %s, %s, %s) AS accepted_at,\n"
 					 "        coalesce(%s, %s, %s) AS sql_at,\n"
 					 "        coalesce(before.disqualified_at, %s) AS disqualified_at\n"
-					 "    " FENCE ") AS taken",
+					 "    " SMK_LEAD_FENCE ") AS taken",
 					 or_null(taken_at(handing->records, "sal_at")), handing->events ? "since.sal_at" : "NULL",
 					 sql_at, held, sql_at, handing->events ? "since.sql_at" : "NULL", held,
 					 handing->events ? "dated.first_disqualified_at" : "NULL");
@@ -319,7 +316,7 @@ join_now(Handing *handing)
 		"        %s AS is_lost,\n"
 		"        %s AS has_lost_all,\n"
 		"        least(%s, taken.accepted_at, taken.disqualified_at) AS answered_at\n"
-		"    " FENCE ") AS handed",
+		"    " SMK_LEAD_FENCE ") AS handed",
 		handing->is_taken ? handing->is_taken : "false",
 		handing->opportunities ? "coalesce(held.is_there, false)" : "false", fact(records, "is_customer"),
 		is_out(handing, SMK_STAGE_DISQUALIFIED, "before.disqualified_until"),

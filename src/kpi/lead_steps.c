@@ -904,9 +904,6 @@ smk_lead_score(SmkRecords *records, const char *as_of, char **crossed_at)
 	return pstrdup("coalesce(score.score, 0)");
 }
 
-/* Computed once a lead, and not once more wherever it is read. */
-#define FENCE "OFFSET bigint '0'"
-
 /*
  * The times of a lead's way: each step's own first, whose sources those of later steps follow; then one after
  * the other, as a step that is dated before the one before it counts as reached at that time.
@@ -940,8 +937,8 @@ join_way(SmkRecords *records, StringInfo from)
 						 way.len ? ",\n        " : "", name, created, before.data, name);
 	}
 	appendStringInfo(from,
-					 "\nCROSS JOIN LATERAL (\n    SELECT %s\n    " FENCE ") AS own"
-					 "\nCROSS JOIN LATERAL (\n    SELECT %s\n    " FENCE ") AS way",
+					 "\nCROSS JOIN LATERAL (\n    SELECT %s\n    " SMK_LEAD_FENCE ") AS own"
+					 "\nCROSS JOIN LATERAL (\n    SELECT %s\n    " SMK_LEAD_FENCE ") AS way",
 					 own.data, way.data);
 }
 
@@ -975,7 +972,7 @@ join_events(SmkRecords *records, StringInfo from)
 		if (lead_duration(records, &lead_steps[i]))
 			appendStringInfo(&times, " WHEN %d THEN way.%s_at", i + 2, lead_steps[i].name);
 	}
-	appendStringInfo(from, "\nCROSS JOIN LATERAL (\n    SELECT %s AS step\n    " FENCE ") AS came",
+	appendStringInfo(from, "\nCROSS JOIN LATERAL (\n    SELECT %s AS step\n    " SMK_LEAD_FENCE ") AS came",
 					 came.len ? psprintf("CASE %sELSE 1 END", came.data) : "1");
 	appendStringInfo(from,
 					 "\nJOIN (VALUES %s) AS numbered (step) ON numbered.step <= came.step"

@@ -7,6 +7,9 @@
 #include "kpi/records.h"
 #include "stage/stage.h"
 
+/* Ends a subselect that is computed once a lead, and not once more wherever it is read. */
+#define SMK_LEAD_FENCE "OFFSET bigint '0'"
+
 /* What a stage change says of a lead. */
 typedef enum SmkLeadEvent
 {

@@ -5,6 +5,18 @@
 
 #include "kpi/template.h"
 
+/* True where a list of names has that one. */
+bool
+smk_names_include(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
 /* Adds the names between brackets to a list, each once, without the mark of an instant. NULL has none. */
 List *
 smk_template_names(List *names, const char *template)
@@ -16,12 +28,8 @@ smk_template_names(List *names, const char *template)
 		const char *close = strchr(open, ']');
 		const char *start = open[1] == '@' ? open + 2 : open + 1;
 		char *name = pnstrdup(start, close - start);
-		ListCell *cell;
 
-		foreach (cell, names)
-			if (strcmp(lfirst(cell), name) == 0)
-				break;
-		if (cell == NULL)
+		if (!smk_names_include(names, name))
 			names = lappend(names, name);
 		template = close;
 	}

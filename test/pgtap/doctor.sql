@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(152);
+SELECT plan(154);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -174,6 +174,8 @@ SELECT fault($$ALTER TABLE "Lead" RENAME "Source" TO "Origin"$$, 'error', 'lead'
 SELECT fault($$ALTER TABLE "Lead" RENAME "Created" TO "Made"$$, 'error', 'lead', 'column "created_at" of entity "lead": column lead.Created does not exist', 1);
 SELECT fault($$DROP TABLE invoice$$, 'error', 'revenue', 'relation "Big CRM".invoice does not exist', 4);
 SELECT fault($$SELECT smarketing.define_dimension('town', '{"account": "name"}'); ALTER TABLE company RENAME name TO label$$, 'error', 'account', 'dimension "town" of entity "account": column account.name does not exist', 1, 'column "label" of entity "account": column account.name does not exist');
+SELECT fault($$UPDATE "Move" SET "When" = now() + interval '1 year' WHERE deal <= 3; SELECT smarketing.bind('lead', '"Lead"', '{"lead_id": "\"Id\"", "created_at": "\"Created\" + interval ''1 day'' / (score - score)"}')$$, 'warning', 'stage_change', 'at lies in the future', 3,
+    'cannot be computed: division by zero; cannot be computed: division by zero');
 SELECT fault($$CREATE VIEW broken AS SELECT 1 / (company - 5) AS account_id, day AS at, amount FROM invoice; SELECT smarketing.bind('revenue', 'broken')$$, 'error', 'revenue', 'cannot be computed: division by zero', NULL);
 SELECT fault($$SELECT smarketing.configure('time_zone', 'Asia/Tokyo')$$, 'info', NULL, 'figures are cut in time zone Asia/Tokyo, and times are shown in Etc/UTC', NULL);
 

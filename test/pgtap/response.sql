@@ -145,11 +145,12 @@ SELECT format('CREATE TABLE divided_%s PARTITION OF divided FOR VALUES IN (%s)',
 INSERT INTO divided SELECT * FROM event;
 SET enable_partitionwise_aggregate = on;
 SELECT is(whole('divided'), f, 'over partitions') FROM expected;
-SET max_parallel_workers_per_gather = 2; SELECT set_config(CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'debug_parallel_query' ELSE 'force_parallel_mode' END, 'on', false) AS forced \gset
+SET max_parallel_workers_per_gather = 2; SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'debug_parallel_query' ELSE 'force_parallel_mode' END AS forced \gset
+SET :forced = on;
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
 SELECT matches(plan_of('SELECT part, smarketing.response(entity, event, at, ''3 hours'', ''Europe/Paris'')::text FROM divided_2 GROUP BY part'), 'Gather.*  HashAggregate', 'a worker reads the calendar');
 SELECT results_eq($$SELECT part, smarketing.response(entity, event, at, '3 hours', 'Europe/Paris')::text FROM divided_2 GROUP BY part$$, 'SELECT part, f::text FROM by_part WHERE part = 2', 'and the same');
-SET max_parallel_workers_per_gather = 0; SELECT set_config(CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'debug_parallel_query' ELSE 'force_parallel_mode' END, 'off', false) AS forced \gset
+SET max_parallel_workers_per_gather = 0; RESET :forced;
 
 -- Text and binary are read again; bytes that are cut short or changed are refused, or are a summary that is written as it was read and says what can be.
 CREATE TABLE seed AS SELECT row_number() OVER () - 1 AS n, s FROM (SELECT summary AS s FROM of_log UNION ALL SELECT summary FROM kept UNION ALL SELECT smarketing.response(entity, event, at, '1 hour', NULL) FROM log WHERE entity = 9
