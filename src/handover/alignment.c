@@ -93,7 +93,6 @@ typedef struct Words
 	const char *same_age; /* follows a change */
 	const char *steady;
 	const char *point; /* of less than two */
-	const char *points;
 	const char *percent;
 	const char *goal_met;
 	const char *goal_missed;
@@ -130,8 +129,6 @@ static const Words english = {
 	.no_same_age = "nothing to compare with at the same age",
 	.same_age = " at the same age",
 	.steady = "as before",
-	.point = "%s%s points",
-	.points = "%s%s points",
 	.percent = "%s%s %%",
 	.goal_met = "goal %s met",
 	.goal_missed = "goal %s missed",
@@ -168,8 +165,6 @@ static const Words french = {
 	.no_same_age = "rien à quoi comparer à âge égal",
 	.same_age = " à âge égal",
 	.steady = "comme avant",
-	.point = "%s%s pt",
-	.points = "%s%s pts",
 	.percent = "%s%s %%",
 	.goal_met = "objectif %s atteint",
 	.goal_missed = "objectif %s manqué",
@@ -289,10 +284,9 @@ change_text(const Words *words, const char *unit, double now, double before)
 
 	if (strspn(size, "0.,") == strlen(size))
 		return pstrdup(words->steady);
-	return psprintf(!is_rate			  ? words->percent
-					: fabs(change) < 1.95 ? words->point
-										  : words->points,
-					change < 0 ? "-" : "+", size);
+	if (is_rate)
+		return psprintf("%s%s", change < 0 ? "-" : "+", smk_points_text(words->language, change, 1));
+	return psprintf(words->percent, change < 0 ? "-" : "+", size);
 }
 
 /*

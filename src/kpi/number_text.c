@@ -42,3 +42,15 @@ smk_percent_text(const char *language, double share)
 {
 	return psprintf("%s %%", smk_number_text(language, share * 100, 1));
 }
+
+/* A difference of shares in points, without its sign; palloc'd. In French what is below two is singular. */
+char *
+smk_points_text(const char *language, double points, int decimals)
+{
+	double shown = atof(psprintf("%.*f", decimals, fabs(points)));
+	char *number = smk_number_text(language, fabs(points), decimals);
+
+	if (strcmp(language, "fr") == 0)
+		return psprintf(shown < 2 ? "%s pt" : "%s pts", number);
+	return psprintf(shown == 1 && decimals == 0 ? "%s point" : "%s points", number);
+}

@@ -8,5 +8,6 @@
 
 extern char *smk_number_text(const char *language, double number, int decimals);
 extern char *smk_percent_text(const char *language, double share);
+extern char *smk_points_text(const char *language, double points, int decimals);
 
 #endif

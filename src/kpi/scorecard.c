@@ -64,8 +64,6 @@ typedef struct Words
 	const char *same_age; /* follows a change */
 	const char *from_nothing;
 	const char *to_nothing;
-	const char *up_points;
-	const char *down_points;
 	const char *up;
 	const char *down;
 	const char *better;
@@ -74,7 +72,7 @@ typedef struct Words
 	const char *goal_met;
 	const char *goal_missed;
 	const char *percent;
-	const char *points;
+	const char *none;
 	const char *language;
 	const char *separator;
 } Words;
@@ -92,8 +90,6 @@ static const Words english = {.not_bound = "bind entity %s",
 							  .same_age = " at the same age",
 							  .from_nothing = "up from 0",
 							  .to_nothing = "down from 0",
-							  .up_points = "up %s points",
-							  .down_points = "down %s points",
 							  .up = "up %s",
 							  .down = "down %s",
 							  .better = "better",
@@ -102,7 +98,7 @@ static const Words english = {.not_bound = "bind entity %s",
 							  .goal_met = "goal %s met",
 							  .goal_missed = "goal %s missed",
 							  .percent = "%s %%",
-							  .points = "%s points",
+							  .none = "%s (none)",
 							  .language = "en",
 							  .separator = "; "};
 
@@ -120,8 +116,6 @@ static const Words french = {.not_bound = "relier l'entité %s",
 							 .same_age = " à âge égal",
 							 .from_nothing = "en hausse depuis 0",
 							 .to_nothing = "en baisse depuis 0",
-							 .up_points = "hausse de %s pts",
-							 .down_points = "baisse de %s pts",
 							 .up = "hausse de %s",
 							 .down = "baisse de %s",
 							 .better = "mieux",
@@ -130,7 +124,7 @@ static const Words french = {.not_bound = "relier l'entité %s",
 							 .goal_met = "objectif %s atteint",
 							 .goal_missed = "objectif %s manqué",
 							 .percent = "%s %%",
-							 .points = "%s pts",
+							 .none = "%s (aucun)",
 							 .language = "fr",
 							 .separator = " ; "};
 
@@ -190,15 +184,23 @@ shown_figure(const Words *words, SmkUnit unit, double number)
 	return shown(words, number, unit == SMK_UNIT_COUNT || fabs(number) >= 1000 ? 0 : 2);
 }
 
-/* How a figure changed, with its sign: shares in points, others in percent. */
+/* How large a change is: of shares in points, of others in percent. */
+static char *
+shown_size(const Words *words, bool is_share, double change, int decimals)
+{
+	return is_share ? smk_points_text(words->language, change, decimals)
+					: psprintf(words->percent, shown(words, fabs(change), decimals));
+}
+
+/* How a figure changed, with its sign. */
 static char *
 shown_change(const Words *words, SmkUnit unit, double now, double before)
 {
 	double change = is_percent(unit) ? (now - before) * 100 : (now - before) / fabs(before) * 100;
-	const char *sign = change > 0 ? "+" : "";
+	int decimals = fabs(change) < 10 ? 1 : 0;
 
-	return psprintf(is_percent(unit) ? words->points : words->percent,
-					psprintf("%s%s", sign, shown(words, change, fabs(change) < 10 ? 1 : 0)));
+	return psprintf("%s%s", change > 0 ? "+" : change < 0 ? "-" : "",
+					shown_size(words, is_percent(unit), change, decimals));
 }
 
 /* Reads a figure of the row that SPI has fetched, by its position from 1 on. */
@@ -424,10 +426,7 @@ figure_of(const SmkColumn *column, double numerator, double denominator)
 	return denominator == 0 ? NAN : numerator / denominator;
 }
 
-/*
- * The name under which people know an owner or an account, where its entity has one; else the value, the
- * missing one with its dimension.
- */
+/* The name under which people know an owner or an account, where its entity has one; else the value. */
 char *
 smk_value_label(const SmkRequest *request, const SmkBy *by, char *value)
 {
@@ -440,10 +439,7 @@ smk_value_label(const SmkRequest *request, const SmkBy *by, char *value)
 	int key;
 	int name;
 
-	/* Alone it would not tell what is missing. */
-	if (strcmp(value, "(none)") == 0)
-		return psprintf("%s (none)", by->name);
-	if (binding == NULL)
+	if (binding == NULL || strcmp(value, "(none)") == 0)
 		return value;
 	smk_binding_open(binding);
 	key = smk_entity_column(binding->entity, binding->entity->key);
@@ -465,7 +461,8 @@ smk_value_label(const SmkRequest *request, const SmkBy *by, char *value)
  * where there is none.
  */
 static bool
-find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Figures *figures, Cause *cause)
+find_cause(const SmkRequest *whole, const Words *words, SmkBy *by, const SmkColumn *column,
+		   const Figures *figures, Cause *cause)
 {
 	const char *numerator = column->numerator ? column->numerator : column->name;
 	SmkRequest request = figures->is_same_age ? *smk_shift_same_age(whole) : *whole;
@@ -516,8 +513,10 @@ find_cause(const SmkRequest *whole, SmkBy *by, const SmkColumn *column, const Fi
 		best = share;
 		cause->name = SPI_getvalue(table->vals[row], table->tupdesc, 3);
 	}
+	/* What is missing would not tell alone what it is. */
 	if (best > 0)
-		cause->name = smk_value_label(whole, by, cause->name);
+		cause->name = strcmp(cause->name, "(none)") == 0 ? psprintf(words->none, by->name)
+														 : smk_value_label(whole, by, cause->name);
 	return best > 0;
 }
 
@@ -613,18 +612,15 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 		else
 		{
 			bool is_better = (change > 0) == column->higher_is_better;
-			char *size = shown(words, fabs(change) * 100, fabs(change) < 0.1 ? 1 : 0);
 
 			*status = is_better ? "better" : "worse";
-			if (is_rate)
-				appendStringInfo(&reading, change > 0 ? words->up_points : words->down_points, size);
-			else if (is_relative)
+			if (is_rate || is_relative)
 				appendStringInfo(&reading, change > 0 ? words->up : words->down,
-								 psprintf(words->percent, size));
+								 shown_size(words, is_rate, change * 100, fabs(change) < 0.1 ? 1 : 0));
 			else
 				appendStringInfoString(&reading, change > 0 ? words->from_nothing : words->to_nothing);
 			appendStringInfo(&reading, "%s, %s", same_age, is_better ? words->better : words->worse);
-			if (by && find_cause(request, by, column, figures, &cause))
+			if (by && find_cause(request, words, by, column, figures, &cause))
 				say(&reading, words,
 					psprintf(words->cause, cause.name,
 							 shown_change(words, column->unit, cause.now, cause.before)));

@@ -94,7 +94,7 @@ SELECT is((SELECT (regexp_match(reading, '(up|down) ([0-9.]+) points at the same
 SELECT results_eq($$SELECT round(value, 4), round(previous, 4), status, left(reading, 23) FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 3$$, $$VALUES (0.9784, 0.9850, 'worse', 'down 0.7 points, worse')$$, 'more churn');
 -- What is missing is told with its dimension; what a filter fixes explains nothing.
 SELECT is((SELECT reading FROM smarketing.scorecard('2026-06-01', '2026-07-01') WHERE kpi_number = 3), 'up 1.1 points, better; above all channel (none): +1.1 points', 'the dimension of what is missing');
-SELECT is((SELECT reading FROM smarketing.scorecard('2026-06-01', '2026-07-01', options => '{"language": "fr"}') WHERE kpi_number = 3), 'hausse de 1,1 pts, mieux ; surtout channel (none) : +1,1 pts', 'in French');
+SELECT is((SELECT reading FROM smarketing.scorecard('2026-06-01', '2026-07-01', options => '{"language": "fr"}') WHERE kpi_number = 3), 'hausse de 1,1 pt, mieux ; surtout channel (aucun) : +1,1 pt', 'in French, where what is below two is singular');
 SELECT results_eq($$SELECT kpi_number, substring(next_call FROM '''(\{[a-z]+\})''') FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"channel": "LinkedIn Ads"}') WHERE kpi_number IN (1, 2, 3, 6, 8) ORDER BY 1$$, $$VALUES (1, '{campaign}'), (2, '{campaign}'), (3, '{segment}'), (6, '{owner}'), (8, '{owner}')$$, 'a channel of one value is not drilled by');
 SELECT is((SELECT substring(next_call FROM '''(\{[a-z]+\})''') FROM smarketing.scorecard('2026-06-01', '2026-07-01', '{"channel": ["LinkedIn Ads", null]}') WHERE kpi_number = 1), '{channel}', 'one of two is');
 -- The statement to run next runs, and adds up to the figure.
