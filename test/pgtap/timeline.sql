@@ -51,7 +51,10 @@ UNION ALL SELECT '100,000 groups', max(m) FROM (SELECT smarketing.funnel(entity,
 UNION ALL SELECT '12 groups', max(m) FROM (SELECT smarketing.funnel(entity, step, at, interval '20 days', 'ordered'), memory() AS m FROM event GROUP BY entity % 12) AS t
 UNION ALL SELECT 'one group', max(m) FROM (SELECT smarketing.funnel(entity, step, at, interval '20 days', 'ordered'), memory() AS m FROM event) AS t;
 SELECT diag(format('%s: %s kB beyond what the session had', what, (bytes - (SELECT bytes FROM taken WHERE what = 'baseline')) / 1024)) FROM taken WHERE what <> 'baseline';
-SELECT cmp_ok(bytes - (SELECT bytes FROM taken WHERE what = 'baseline'), '<', (6 * 1024 * 1024)::bigint, 'memory of ' || what) FROM taken WHERE what LIKE '%group' OR what LIKE '%groups';
+-- Of many groups the server's own hash table is most; what that takes differs by version.
+SELECT cmp_ok(taken.bytes - outside.bytes, '<', budget::bigint * 1024 * 1024, 'memory of ' || taken.what)
+FROM (VALUES ('100,000 groups', '100,000 groups, max(at)', 4), ('12 groups', 'baseline', 6), ('one group', 'baseline', 6)) AS allowed (what, besides, budget)
+JOIN taken ON taken.what = allowed.what JOIN taken AS outside ON outside.what = allowed.besides;
 RESET enable_sort;
 -- What is written to the log of the server about temporary files is about ours, too.
 SET work_mem = '64kB'; SET log_temp_files = 0;
