@@ -3,8 +3,8 @@
  * happened, when its answer is due, and when its clock was ended by which.
  *
  * An answer is an activity by a person. A closing is what disqualifies, loses, recycles or wins the lead; of
- * a lead that is closed now, and nothing tells when it was, the clocks end where they started. What is dated
- * later than now has not happened.
+ * a lead that is closed now the clocks that nothing dated ended end where they started. What is dated later
+ * than now has not happened.
  *
  * The activity whose points start a clock does not end it: it is what happened, and not what somebody did
  * about it.
@@ -532,30 +532,6 @@ union_of(const Clocks *clocks, List *list)
 	return result;
 }
 
-/* The condition that nothing tells when the lead was closed, which it is now. */
-static char *
-closed_at_some_time(const Clocks *clocks)
-{
-	StringInfoData sql;
-	ListCell *cell;
-
-	if (!clocks->has_stage)
-		return "false";
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "clock.is_closed AND clock.exit_at IS NULL");
-	foreach (cell, closings(clocks->ever))
-	{
-		const Events *closing = lfirst(cell);
-
-		appendStringInfo(
-			&sql,
-			"\n       AND NOT EXISTS (\n           SELECT 1\n           FROM (\n               %s) "
-			"AS closing\n           WHERE %s)",
-			smk_sql_indent(closing->sql, 15), of_lead(clocks, "closing", closing->key_type, "clock"));
-	}
-	return sql.data;
-}
-
 /* The clocks that nothing ended. */
 static char *
 open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
@@ -564,7 +540,8 @@ open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 	ListCell *cell;
 
 	initStringInfo(&where);
-	appendStringInfoString(&where, "(clock.exit_at >= clock.triggered_at) IS NOT TRUE");
+	appendStringInfoString(&where,
+						   "NOT clock.is_closed AND (clock.exit_at >= clock.triggered_at) IS NOT TRUE");
 	if (!is_each_activity(clocks->rule))
 		appendStringInfo(
 			&where, "\n  AND %s",
@@ -576,37 +553,28 @@ open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 			&where, "\n  AND %s",
 			smk_sql_indent(is_not_ended(lfirst(cell), "clock", clocks->lead_type, "triggered_at", ""), 2));
 	return psprintf(
-		"SELECT clock.lead_id, clock.triggered_at%s\nFROM (\n    %s) AS clock\nWHERE %s\n  AND NOT "
-		"(%s)\nGROUP BY clock.lead_id, clock.triggered_at",
-		extras, smk_sql_indent(triggers, 4), where.data, closed_at_some_time(clocks));
+		"SELECT clock.lead_id, clock.triggered_at%s\nFROM (\n    %s) AS clock\nWHERE %s\nGROUP BY "
+		"clock.lead_id, clock.triggered_at",
+		extras, smk_sql_indent(triggers, 4), where.data);
 }
 
-/* All clocks, with when they were answered or stopped: the first of both. Where a stage of now may close a
- * lead, its closings of all time are there, to see whether one tells when. */
+/* All clocks, with when they were answered or stopped: the first of both. */
 static char *
 all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 {
-	Events end =
-		union_of(clocks, lcons(answers(clocks), closings(clocks->has_stage ? clocks->ever : clocks->after)));
+	Events end = union_of(clocks, lcons(answers(clocks), closings(clocks->after)));
 	char *ended = psprintf(
 		"SELECT clock.lead_id, clock.triggered_at%s,\n"
-		"       %s AS is_closed,\n"
+		"       bool_and(clock.is_closed) AS is_closed,\n"
 		"       min(ended.at) FILTER (WHERE ended.is_answer) AS answered_at,\n"
-		"       least(min(ended.at) FILTER (WHERE NOT ended.is_answer AND ended.at >= clock.triggered_at),\n"
+		"       least(min(ended.at) FILTER (WHERE NOT ended.is_answer),\n"
 		"             min(clock.exit_at) FILTER (WHERE clock.exit_at >= clock.triggered_at)) AS stopped_at\n"
 		"FROM (\n    %s) AS clock\n"
 		"LEFT JOIN (\n    %s) AS ended\n"
-		"    ON %s AND %s%s\n"
+		"    ON %s AND ended.at >= clock.triggered_at%s\n"
 		"GROUP BY clock.lead_id, clock.triggered_at",
-		extras,
-		clocks->has_stage ? "bool_and(clock.is_closed AND clock.exit_at IS NULL AND ended.is_answer IS NOT "
-							"FALSE)"
-						  : "false",
-		smk_sql_indent(triggers, 4), smk_sql_indent(end.sql, 4),
-		of_lead(clocks, "ended", end.key_type, "clock"),
-		clocks->has_stage ? "(ended.at >= clock.triggered_at OR NOT ended.is_answer)"
-						  : "ended.at >= clock.triggered_at",
-		clocks->has_score ? " AND " IS_NOT_ITS_TRIGGER : "");
+		extras, smk_sql_indent(triggers, 4), smk_sql_indent(end.sql, 4),
+		of_lead(clocks, "ended", end.key_type, "clock"), clocks->has_score ? " AND " IS_NOT_ITS_TRIGGER : "");
 
 	return psprintf("SELECT clock.*,\n"
 					"       CASE WHEN clock.answered_at IS NULL AND clock.stopped_at IS NULL\n"
