@@ -407,7 +407,8 @@ is_not_ended(const Events *end, const char *clock, Oid key_type, const char *at,
 		at, condition);
 }
 
-/* True where the trigger is each activity of one kind: then what was answered can be left out first. */
+/* True where the trigger is each activity of one kind: a lead may have many clocks, and what was answered can
+ * be left out first. */
 static bool
 is_each_activity(const SmkSlaRule *rule)
 {
@@ -558,12 +559,58 @@ open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 		extras, smk_sql_indent(triggers, 4), where.data);
 }
 
-/* All clocks, with when they were answered or stopped: the first of both. */
+/* SQL for the first of an ordered array of instants that is not before an instant of the clock's. */
 static char *
-all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
+first_since(const char *instants, const char *since)
 {
-	Events end = union_of(clocks, lcons(answers(clocks), closings(clocks->after)));
-	char *ended = psprintf(
+	return psprintf("CASE WHEN %s[width_bucket(%s, %s)] = %s THEN %s ELSE %s[width_bucket(%s, %s) + 1] END",
+					instants, since, instants, since, since, instants, since, instants);
+}
+
+/*
+ * The clocks of a rule that starts one at each activity. A lead may have many, and each of them joined with
+ * all that happened after it would be the square of that: what happened to a lead is collected once, in
+ * order, and its clocks look it up; the fence: once, and no further up does anything carry what was collected.
+ */
+static char *
+clocks_of_activities(const Clocks *clocks, const Events *end, const char *triggers, const char *extras)
+{
+	const SmkSlaCondition *condition = linitial(clocks->rule->conditions);
+	Events *started = activities(clocks->starts, condition->name);
+
+	return psprintf(
+		"SELECT clock.*, %s AS answered_at,\n"
+		"       least(%s, clock.own_exit_at) AS stopped_at\n"
+		"FROM (\n"
+		"    SELECT clock.lead_id, clock.triggered_at%s, bool_and(clock.is_closed) AS is_closed,\n"
+		"           min(clock.exit_at) FILTER (WHERE clock.exit_at >= clock.triggered_at) AS own_exit_at\n"
+		"    FROM (\n        %s) AS clock\n"
+		"    GROUP BY clock.lead_id, clock.triggered_at) AS clock\n"
+		"LEFT JOIN (\n"
+		"    SELECT ended.lead_id, array_agg(ended.at) FILTER (WHERE ended.is_answer) AS answers,\n"
+		"           array_agg(ended.at) FILTER (WHERE NOT ended.is_answer) AS stops\n"
+		"    FROM (\n"
+		"        SELECT ended.*\n"
+		"        FROM (\n            %s) AS ended\n"
+		"        WHERE EXISTS (\n"
+		"            SELECT 1\n"
+		"            FROM (\n                %s) AS started\n"
+		"            WHERE %s)\n"
+		"        ORDER BY ended.lead_id, ended.at) AS ended\n"
+		"    GROUP BY ended.lead_id) AS ended\n"
+		"    ON %s\n"
+		"OFFSET bigint '0'",
+		first_since("ended.answers", "clock.triggered_at"), first_since("ended.stops", "clock.triggered_at"),
+		extras, smk_sql_indent(triggers, 8), smk_sql_indent(end->sql, 12), smk_sql_indent(started->sql, 16),
+		smk_source_keys_equal("started.lead_id", started->key_type, "ended.lead_id", end->key_type),
+		of_lead(clocks, "ended", end->key_type, "clock"));
+}
+
+/* The clocks of a rule that starts at most one a lead. */
+static char *
+clocks_of_leads(const Clocks *clocks, const Events *end, const char *triggers, const char *extras)
+{
+	return psprintf(
 		"SELECT clock.lead_id, clock.triggered_at%s,\n"
 		"       bool_and(clock.is_closed) AS is_closed,\n"
 		"       min(ended.at) FILTER (WHERE ended.is_answer) AS answered_at,\n"
@@ -573,8 +620,18 @@ all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 		"LEFT JOIN (\n    %s) AS ended\n"
 		"    ON %s AND ended.at >= clock.triggered_at%s\n"
 		"GROUP BY clock.lead_id, clock.triggered_at",
-		extras, smk_sql_indent(triggers, 4), smk_sql_indent(end.sql, 4),
-		of_lead(clocks, "ended", end.key_type, "clock"), clocks->has_score ? " AND " IS_NOT_ITS_TRIGGER : "");
+		extras, smk_sql_indent(triggers, 4), smk_sql_indent(end->sql, 4),
+		of_lead(clocks, "ended", end->key_type, "clock"),
+		clocks->has_score ? " AND " IS_NOT_ITS_TRIGGER : "");
+}
+
+/* All clocks, with when they were answered or stopped: the first of both. */
+static char *
+all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
+{
+	Events end = union_of(clocks, lcons(answers(clocks), closings(clocks->after)));
+	char *ended = is_each_activity(clocks->rule) ? clocks_of_activities(clocks, &end, triggers, extras)
+												 : clocks_of_leads(clocks, &end, triggers, extras);
 
 	return psprintf("SELECT clock.*,\n"
 					"       CASE WHEN clock.answered_at IS NULL AND clock.stopped_at IS NULL\n"

@@ -402,6 +402,13 @@ SET statement_timeout = '8 s';
 SELECT results_eq($$SELECT rule, triggers, late, unanswered FROM smarketing.response_times(period => 'all')$$, $$VALUES ('demo', 8000::bigint, 5999::bigint, 0::bigint)$$, 'response times of what was just loaded');
 SELECT lives_ok($$SELECT * FROM smarketing.rep_profile('2026-01-01', '2027-01-01')$$, 'rep profiles of it');
 SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-01-01', '2027-01-01')$$, 'the verdict');
+-- A lead of which ten thousand requests and answers are recorded, as a web form's test contact has them.
+TRUNCATE loaded_act;
+INSERT INTO loaded_act SELECT 1, timestamptz '2026-01-01 01:00' + n / 2 * interval '10 minutes' + n % 2 * interval '1 minute' * (n % 40), CASE n % 2 WHEN 0 THEN 'demo' ELSE 'call' END, false FROM generate_series(0, 19999) n;
+UPDATE loaded_lead SET status = 'lead' WHERE id = 1;
+SELECT results_eq($$SELECT triggers, in_time, late, unanswered FROM smarketing.response_times(period => 'all')$$,
+    $$SELECT count(*), count(*) FILTER (WHERE ahead <= interval '17 minutes'), count(*) FILTER (WHERE ahead > interval '17 minutes'), count(*) FILTER (WHERE ahead IS NULL)
+    FROM (SELECT kind, min(at) FILTER (WHERE kind = 'call') OVER (ORDER BY at DESC) - at AS ahead FROM loaded_act) s WHERE kind = 'demo'$$, 'one lead with many clocks');
 RESET statement_timeout;
 DROP OWNED BY sla_reader, sla_worker;
 DROP ROLE sla_reader, sla_worker;
