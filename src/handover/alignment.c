@@ -626,20 +626,17 @@ typedef struct Kept
 	double all; /* that are judged; 0: nothing was to be answered */
 } Kept;
 
-/* How all rules were kept over a range, of Kept. */
+/* How rules were kept over a range, of Kept. */
 static List *
 kept_rules(const SmkRequest *range, List *rules)
 {
 	List *result = NIL;
-	int level = NewGUCNestLevel();
 
-	smk_sla_avoid_nested_loops();
 	smk_statement_run(
 		psprintf("SELECT kept.rule, kept.in_time, kept.in_time + kept.late + kept.unanswered AS judged\n"
 				 "FROM (\n    %s) AS kept",
 				 smk_sql_indent(smk_sla_response_times(range, rules), 4)),
 		NULL, "alignment");
-	AtEOXact_GUC(true, level);
 	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
 	{
 		Kept *kept = palloc(sizeof(Kept));
@@ -668,54 +665,81 @@ find_kept(List *rules, const char *name)
 	return NULL;
 }
 
-/* Adds a signal for each SLA rule. */
+/* Adds a signal for an SLA rule, as it was kept in the range and in the one before. */
 static void
-read_rules(Alignment *alignment)
+add_rule(Alignment *alignment, const char *rule, const Kept *kept, const Kept *kept_before)
 {
 	const Words *words = alignment->words;
-	const SmkRequest *request = alignment->request;
-	List *rules = smk_sla_rules();
+	Signal *signal = add_signal(alignment, "response", psprintf(words->rule_label, rule), "rate");
+	char *answered;
+
+	signal->reading = words->no_value;
+	if (kept == NULL)
+		return;
+	answered = psprintf(words->in_time, smk_number_text(words->language, kept->in_time, 0),
+						smk_number_text(words->language, kept->all, 0));
+	signal->has_value = true;
+	signal->value = numeric_of(kept->in_time / kept->all);
+	signal->reading = answered;
+	if (kept_before)
+	{
+		double share_before = kept_before->in_time / kept_before->all;
+
+		signal->has_previous = true;
+		signal->previous = numeric_of(share_before);
+		signal->reading = psprintf("%s%s%s", answered, words->separator,
+								   change_text(words, "rate", kept->in_time / kept->all, share_before));
+	}
+	if (kept->in_time < LEAST_COMPLIANCE * kept->all && kept->all >= FEW)
+	{
+		signal->side = SIDE_SALES;
+		signal->reason = psprintf("%s%s %s", signal->label, words->colon, answered);
+	}
+}
+
+/* The alignment to which rules are added, and the memory in which it is. */
+typedef struct RuleSignals
+{
+	Alignment *alignment;
+	MemoryContext context;
+} RuleSignals;
+
+/* Adds a signal for each of the rules; a probe adds none. */
+static void
+run_rule_signals(List *rules, bool is_probe, void *state)
+{
+	const RuleSignals *signals = state;
+	const SmkRequest *request = signals->alignment->request;
 	List *now;
 	List *before = NIL;
 	ListCell *cell;
 
-	if (rules == NIL || smk_config_binding(alignment->config, "activity") == NULL)
+	if (rules == NIL)
 		return;
+	smk_sla_avoid_nested_loops();
 	now = kept_rules(request, rules);
 	if (request->has_since)
 		before = kept_rules(
 			((SmkShifted *) linitial(smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false)))->request, rules);
-	foreach (cell, rules)
-	{
-		const SmkSlaRule *rule = lfirst(cell);
-		Signal *signal = add_signal(alignment, "response", psprintf(words->rule_label, rule->name), "rate");
-		const Kept *kept = find_kept(now, rule->name);
-		const Kept *kept_before = find_kept(before, rule->name);
-		char *answered;
-
-		signal->reading = words->no_value;
-		if (kept == NULL)
-			continue;
-		answered = psprintf(words->in_time, smk_number_text(words->language, kept->in_time, 0),
-							smk_number_text(words->language, kept->all, 0));
-		signal->has_value = true;
-		signal->value = numeric_of(kept->in_time / kept->all);
-		signal->reading = answered;
-		if (kept_before)
+	MemoryContextSwitchTo(signals->context);
+	if (!is_probe)
+		foreach (cell, rules)
 		{
-			double share_before = kept_before->in_time / kept_before->all;
+			const char *name = ((SmkSlaRule *) lfirst(cell))->name;
 
-			signal->has_previous = true;
-			signal->previous = numeric_of(share_before);
-			signal->reading = psprintf("%s%s%s", answered, words->separator,
-									   change_text(words, "rate", kept->in_time / kept->all, share_before));
+			add_rule(signals->alignment, name, find_kept(now, name), find_kept(before, name));
 		}
-		if (kept->in_time < LEAST_COMPLIANCE * kept->all && kept->all >= FEW)
-		{
-			signal->side = SIDE_SALES;
-			signal->reason = psprintf("%s%s %s", signal->label, words->colon, answered);
-		}
-	}
+}
+
+/* Adds a signal for each SLA rule that can be read. */
+static void
+read_rules(Alignment *alignment)
+{
+	RuleSignals signals = {alignment, CurrentMemoryContext};
+	SmkSlaWork work = {.run = run_rule_signals, .state = &signals, .goes_without = true};
+
+	if (smk_config_binding(alignment->config, "activity") != NULL)
+		smk_sla_run_readable(&work);
 }
 
 /* Adds the number of open leads that nobody handles now. */

@@ -168,23 +168,32 @@ rep_workload(const SmkRequest *request)
 	return sql.data;
 }
 
-/* How each rep kept to the rules of service: by_1, the owner, and compliance; NULL where there is no rule, or
- * nothing tells of answers. */
+/* The response times by owner for some rules; NULL where there is none, or nothing tells of answers. */
 static char *
-rep_compliance(const SmkRequest *request)
+owner_times(const SmkRequest *request, List *rules)
 {
 	SmkRequest by_owner = *request;
-	List *rules = smk_sla_rules();
 
-	if (rules == NIL || smk_config_binding(request->config, "activity") == NULL)
+	if (smk_config_binding(request->config, "activity") == NULL)
 		return NULL;
 	by_owner.by = list_make1(smk_request_by(request->config, "owner"));
+	return smk_sla_response_times(&by_owner, rules);
+}
+
+/* How each rep kept to the rules of service: by_1, the owner, and compliance; NULL where nothing tells. */
+static char *
+rep_compliance(const SmkRequest *request, List *rules)
+{
+	char *times = owner_times(request, rules);
+
+	if (times == NULL)
+		return NULL;
 	return psprintf("SELECT kept.by_1 AS owner,\n"
 					"    sum(kept.in_time)::double precision / nullif(sum(kept.in_time + kept.late + "
 					"kept.unanswered), 0) "
 					"AS compliance\n"
 					"FROM (\n    %s) AS kept\nGROUP BY kept.by_1",
-					smk_sql_indent(smk_sla_response_times(&by_owner, rules), 4));
+					smk_sql_indent(times, 4));
 }
 
 /* The rows of a rep's steps: number, name, entered and converted, which are NULL where nothing tells them. */
@@ -222,20 +231,19 @@ step_phrase(const Words *words)
 	return sql.data;
 }
 
-/* The statement: a row a rep and step; whether it reads how rules were kept. */
+/* The statement: a row a rep and step; how rules were kept is read of those rules. */
 static char *
-compile(SmkRequest *request, const Words *words, bool *has_compliance)
+compile(SmkRequest *request, List *rules, const Words *words)
 {
 	bool with_teams = has_teams(request);
 	char *condition = take_owner_filters(request);
 	char *team = with_teams ? "by_2" : "NULL::text";
-	char *compliance = rep_compliance(request);
+	char *compliance = rep_compliance(request, rules);
 	StringInfoData sql;
 
 	request->by = list_make1(smk_request_by(request->config, "owner"));
 	if (with_teams)
 		request->by = lappend(request->by, smk_request_by(request->config, "team"));
-	*has_compliance = compliance != NULL;
 	initStringInfo(&sql);
 	/* First: it sees that leads are bound. */
 	appendStringInfo(&sql, "WITH counts AS (\n    %s),\n", smk_sql_indent(rep_counts(request), 4));
@@ -305,6 +313,31 @@ compile(SmkRequest *request, const Words *words, bool *has_compliance)
 	return sql.data;
 }
 
+/* What a profile is made of. */
+typedef struct Profile
+{
+	SmkConfig *config;
+	const SmkArguments *arguments;
+	const Words *words;
+	ReturnSetInfo *result;
+} Profile;
+
+/* Reads the profile with how rules were kept; a probe only reads that. */
+static void
+run_profile(List *rules, bool is_probe, void *state)
+{
+	const Profile *profile = state;
+	SmkRequest *request = smk_request(profile->config, profile_kpi(), profile->arguments);
+	char *sql = is_probe ? owner_times(request, rules) : compile(request, rules, profile->words);
+
+	if (rules)
+		smk_sla_avoid_nested_loops();
+	if (!is_probe)
+		smk_statement_run_into(profile->result, sql, request->kpi->name);
+	else if (sql)
+		smk_statement_run(sql, CreateDestReceiver(DestNone), request->kpi->name);
+}
+
 PG_FUNCTION_INFO_V1(smk_rep_profile);
 
 /* rep_profile(since, until, filter, options): a row a rep and step. */
@@ -312,24 +345,19 @@ Datum
 smk_rep_profile(PG_FUNCTION_ARGS)
 {
 	SmkArguments arguments;
-	SmkRequest *request;
-	SmkConfig *config;
-	const Words *words;
-	bool has_compliance;
-	char *sql;
+	Profile profile = {.arguments = &arguments, .result = (ReturnSetInfo *) fcinfo->resultinfo};
+	SmkSlaWork work = {
+		.run = run_profile, .state = &profile, .result = profile.result, .goes_without = true};
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
 	smk_arguments_read_range(fcinfo, 0, &arguments);
 	arguments.own_option = "language";
 	level = smk_statement_begin();
-	config = smk_config_load();
-	words = strcmp(smk_option_language(config, arguments.options), "fr") == 0 ? &french : &english;
-	request = smk_request(config, profile_kpi(), &arguments);
-	sql = compile(request, words, &has_compliance);
-	if (has_compliance)
-		smk_sla_avoid_nested_loops();
-	smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, request->kpi->name);
+	profile.config = smk_config_load();
+	profile.words =
+		strcmp(smk_option_language(profile.config, arguments.options), "fr") == 0 ? &french : &english;
+	smk_sla_run_readable(&work);
 	smk_statement_end(level);
 	return (Datum) 0;
 }

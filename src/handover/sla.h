@@ -8,6 +8,8 @@
 #ifndef SMK_SLA_H
 #define SMK_SLA_H
 
+#include "nodes/execnodes.h"
+
 #include "kpi/request.h"
 
 typedef enum SmkSlaTrigger
@@ -45,11 +47,23 @@ typedef struct SmkSlaShape
 	bool has_lead; /* label, owner, manager, team: as text, NULL for the missing */
 } SmkSlaShape;
 
+/* Work over rules, which may raise an error: done over all that can be read. */
+typedef struct SmkSlaWork
+{
+	/* Inside SPI_connect and the settings of statements; a probe is of one rule, and leaves nothing behind
+	 * but what the next run replaces. */
+	void (*run)(List *rules, bool is_probe, void *state);
+	void *state;
+	ReturnSetInfo *result; /* cleared when it is done again; NULL: it gives no rows */
+	bool goes_without;	   /* it is done over no rule, too, where none can be read */
+} SmkSlaWork;
+
 extern SmkSlaRule *smk_sla_parse(const char *name, const char *trigger, const char *answer,
 								 const Interval *within, const char *calendar, const Jsonb *options);
 extern List *smk_sla_rules(void);
 extern List *smk_sla_rules_named(List *names);
 extern List *smk_sla_rule_names(void);
+extern void smk_sla_run_readable(const SmkSlaWork *work);
 extern SmkRequest *smk_sla_request(SmkConfig *config, const TimestampTz *as_of);
 extern TimestampTz smk_sla_as_of(const SmkRequest *request);
 extern char *smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaShape *shape);

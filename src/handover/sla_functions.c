@@ -14,7 +14,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#include "attempt.h"
 #include "crm/binding.h"
 #include "handover/sla.h"
 #include "kpi/compiler.h"
@@ -27,110 +26,6 @@ static void
 add_statement(StringInfo sql, const char *statement)
 {
 	appendStringInfo(sql, "%s%s", sql->len ? "\nUNION ALL\n" : "", statement);
-}
-
-/* What is done over rules in one statement. */
-typedef struct RuleWork
-{
-	void (*run)(SmkConfig *config, List *rules, struct RuleWork *work);
-	List *names;		   /* of char *: the rules; NIL: all */
-	TimestampTz as_of;	   /* of the queue */
-	ReturnSetInfo *result; /* takes the queue's rows; NULL: they are only read */
-	const char *channel;   /* to which breaches are told */
-	int64 count;		   /* of them */
-} RuleWork;
-
-/* Does the work over its rules, if there are any. */
-static void
-run_rules(void *state)
-{
-	RuleWork *work = state;
-	int level = smk_statement_begin();
-	List *rules = smk_sla_rules_named(work->names);
-
-	if (rules != NIL)
-		work->run(smk_config_load(), rules, work);
-	smk_statement_end(level);
-}
-
-/* Raises an error again that is not of a rule's making, and would come again. */
-static void
-rethrow_unless_of_rule(ErrorData *error)
-{
-	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_TRANSACTION_ROLLBACK ||
-		category == ERRCODE_INSUFFICIENT_RESOURCES || category == ERRCODE_SYSTEM_ERROR ||
-		category == ERRCODE_INVALID_TRANSACTION_STATE || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		ReThrowError(error);
-}
-
-static void run_queue(SmkConfig *config, List *rules, RuleWork *work);
-
-/* The names of the rules that can be read, each by itself, with a warning of each other one; NIL: none can.
- */
-static List *
-readable_rules(TimestampTz as_of)
-{
-	List *readable = NIL;
-	List *names = smk_sla_rule_names();
-	List *errors = NIL;
-	ListCell *cell;
-
-	foreach (cell, names)
-	{
-		RuleWork alone = {.run = run_queue, .names = list_make1(lfirst(cell)), .as_of = as_of};
-		ErrorData *error = list_length(names) > 1 ? smk_attempt(run_rules, &alone) : NULL;
-
-		if (error)
-			rethrow_unless_of_rule(error);
-		else if (list_length(names) > 1)
-			readable = lappend(readable, lfirst(cell));
-		errors = lappend(errors, error);
-	}
-	foreach (cell, names)
-	{
-		const ErrorData *error = list_nth(errors, foreach_current_index(cell));
-
-		if (error && readable)
-			ereport(WARNING,
-					(errcode(error->sqlerrcode),
-					 errmsg("SLA rule \"%s\" is left out: %s", (char *) lfirst(cell), error->message),
-					 errhint("Mend what it needs, replace it with smarketing.define_sla() or drop it with "
-							 "smarketing.drop_sla().")));
-	}
-	return readable;
-}
-
-/*
- * Does work over all rules. Where one cannot be read (what is bound may have changed since it was defined),
- * over the others, with a warning: who waits for those must not wait for its mending. Where none can, or it
- * is not the rules' fault, the error is raised.
- */
-static void
-run_readable_rules(RuleWork *work)
-{
-	ErrorData *error;
-	int level;
-
-	/* Where nothing can be attempted. */
-	if (IsInParallelMode())
-	{
-		run_rules(work);
-		return;
-	}
-	error = smk_attempt(run_rules, work);
-	if (error == NULL)
-		return;
-	rethrow_unless_of_rule(error);
-	if (work->result)
-		tuplestore_clear(work->result->setResult);
-	level = smk_statement_begin();
-	work->names = readable_rules(work->as_of);
-	if (work->names == NIL)
-		ReThrowError(error);
-	run_rules(work);
-	smk_statement_end(level);
 }
 
 /* The statement of sla_queue(): the open clocks of the rules. */
@@ -170,16 +65,24 @@ queue_statement(SmkConfig *config, List *rules, TimestampTz as_of)
 					smk_sql_indent(sql.data, 4));
 }
 
-/* Reads the queue of the rules. */
-static void
-run_queue(SmkConfig *config, List *rules, RuleWork *work)
+/* What the queue is read for. */
+typedef struct Queue
 {
-	char *sql = queue_statement(config, rules, work->as_of);
+	TimestampTz as_of;
+	ReturnSetInfo *result;
+} Queue;
 
-	if (work->result)
-		smk_statement_run_into(work->result, sql, "sla_queue");
-	else
+/* Reads the queue of rules; a probe keeps nothing of it. */
+static void
+run_queue(List *rules, bool is_probe, void *state)
+{
+	const Queue *queue = state;
+	char *sql = rules ? queue_statement(smk_config_load(), rules, queue->as_of) : NULL;
+
+	if (sql && is_probe)
 		smk_statement_run(sql, CreateDestReceiver(DestNone), "sla_queue");
+	else if (sql)
+		smk_statement_run_into(queue->result, sql, "sla_queue");
 }
 
 PG_FUNCTION_INFO_V1(smk_sla_queue);
@@ -188,15 +91,16 @@ PG_FUNCTION_INFO_V1(smk_sla_queue);
 Datum
 smk_sla_queue(PG_FUNCTION_ARGS)
 {
-	RuleWork work = {.run = run_queue, .result = (ReturnSetInfo *) fcinfo->resultinfo};
+	Queue queue = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	SmkSlaWork work = {.run = run_queue, .state = &queue, .result = queue.result};
 
 	smk_argument_require(fcinfo, 0, "as_of");
-	work.as_of = PG_GETARG_TIMESTAMPTZ(0);
-	if (TIMESTAMP_NOT_FINITE(work.as_of))
+	queue.as_of = PG_GETARG_TIMESTAMPTZ(0);
+	if (TIMESTAMP_NOT_FINITE(queue.as_of))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"as_of\" must be finite")));
 	InitMaterializedSRF(fcinfo, 0);
-	run_readable_rules(&work);
+	smk_sla_run_readable(&work);
 	return (Datum) 0;
 }
 
@@ -255,18 +159,33 @@ breach_statement(SmkConfig *config, List *rules)
 		SHOWN_CHARACTERS);
 }
 
-/* Logs and tells of the breaches of the rules. */
-static void
-run_breaches(SmkConfig *config, List *rules, RuleWork *work)
+/* To which channel breaches are told, and how many. */
+typedef struct Breaches
 {
+	const char *channel;
+	int64 count;
+} Breaches;
+
+/* Logs and tells of the breaches of rules; a probe only reads who waits. */
+static void
+run_breaches(List *rules, bool is_probe, void *state)
+{
+	Breaches *breaches = state;
+	Queue queue = {.as_of = GetCurrentTransactionStartTimestamp()};
 	Oid type = TEXTOID;
-	Datum value = CStringGetTextDatum(work->channel);
+	Datum value = CStringGetTextDatum(breaches->channel);
 	bool is_null;
 
-	if (SPI_execute_with_args(breach_statement(config, rules), 1, &type, &value, NULL, false, 0) !=
+	if (rules == NIL || is_probe)
+	{
+		run_queue(rules, true, &queue);
+		return;
+	}
+	if (SPI_execute_with_args(breach_statement(smk_config_load(), rules), 1, &type, &value, NULL, false, 0) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not log the breaches");
-	work->count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+	breaches->count =
+		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
 }
 
 PG_FUNCTION_INFO_V1(smk_notify_breaches);
@@ -275,16 +194,16 @@ PG_FUNCTION_INFO_V1(smk_notify_breaches);
 Datum
 smk_notify_breaches(PG_FUNCTION_ARGS)
 {
-	char *channel = smk_text_argument(fcinfo, 0, "channel");
-	RuleWork work = {.run = run_breaches, .channel = channel, .as_of = GetCurrentTransactionStartTimestamp()};
+	Breaches breaches = {.channel = smk_text_argument(fcinfo, 0, "channel")};
+	SmkSlaWork work = {.run = run_breaches, .state = &breaches};
 
 	PreventCommandIfReadOnly("smarketing.notify_breaches()");
-	if (channel[0] == '\0' || strlen(channel) >= NAMEDATALEN)
+	if (breaches.channel[0] == '\0' || strlen(breaches.channel) >= NAMEDATALEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("invalid name for a channel: \"%s\"", channel),
+						errmsg("invalid name for a channel: \"%s\"", breaches.channel),
 						errhint("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
-	run_readable_rules(&work);
-	PG_RETURN_INT64(work.count);
+	smk_sla_run_readable(&work);
+	PG_RETURN_INT64(breaches.count);
 }
 
 /* How response_times is called, for errors and options. */
@@ -295,31 +214,30 @@ static const SmkColumn no_columns[] = {{0}};
 static const SmkKpi response_times_kpi = {"response_times", 6,	  NULL, "lead",
 										  no_columns,		NULL, NULL, response_options};
 
-/* The rules that options.rule names: all where it is not given. */
-static List *
-chosen_rules(const Jsonb *options)
+/* The rule that options.rule names; NULL where it is not given. */
+static char *
+chosen_rule(const Jsonb *options)
 {
 	JsonbValue *value = smk_option_value(options, "rule");
-	List *rules = smk_sla_rules();
-	StringInfoData list;
-	char *name;
-	ListCell *cell;
 
 	if (value == NULL || value->type == jbvNull)
-		return rules;
+		return NULL;
 	if (value->type != jbvString)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" must be text", "rule")));
-	name = pnstrdup(value->val.string.val, value->val.string.len);
-	initStringInfo(&list);
-	foreach (cell, rules)
-	{
-		SmkSlaRule *rule = lfirst(cell);
+	return pnstrdup(value->val.string.val, value->val.string.len);
+}
 
-		if (strcmp(rule->name, name) == 0)
-			return list_make1(rule);
-		appendStringInfo(&list, "%s%s", list.len ? ", " : "", rule->name);
-	}
+/* Raises an error that a rule does not exist. */
+static void
+raise_no_rule(const char *name)
+{
+	StringInfoData list;
+	ListCell *cell;
+
+	initStringInfo(&list);
+	foreach (cell, smk_sla_rule_names())
+		appendStringInfo(&list, "%s%s", list.len ? ", " : "", (char *) lfirst(cell));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("SLA rule \"%s\" does not exist", name),
 			 list.len ? errhint("Rules: %s.", list.data) : errhint("Make it with smarketing.define_sla().")));
@@ -424,26 +342,56 @@ smk_sla_response_times(const SmkRequest *request, List *rules)
 		request->by ? psprintf("%s, ", cell_keys(request, "cell.", " COLLATE \"C\"") + 2) : "");
 }
 
+/* Of what response times are read. */
+typedef struct ResponseTimes
+{
+	const SmkRequest *request;
+	ReturnSetInfo *result;
+} ResponseTimes;
+
+/* Reads the response times of rules; a probe keeps nothing of them. */
+static void
+run_response_times(List *rules, bool is_probe, void *state)
+{
+	const ResponseTimes *times = state;
+	char *sql = smk_sla_response_times(times->request, rules);
+
+	smk_sla_avoid_nested_loops();
+	if (sql && is_probe)
+		smk_statement_run(sql, CreateDestReceiver(DestNone), "response_times");
+	else if (sql)
+		smk_statement_run_into(times->result, sql, "response_times");
+}
+
 PG_FUNCTION_INFO_V1(smk_response_times);
 
 /* response_times(...): a row a period, cell and rule. */
 Datum
 smk_response_times(PG_FUNCTION_ARGS)
 {
+	ResponseTimes times = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	SmkSlaWork work = {.run = run_response_times, .state = &times, .result = times.result};
 	SmkArguments arguments;
-	SmkRequest *request;
-	char *sql;
+	char *name;
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
 	smk_arguments_read(fcinfo, 0, &arguments);
 	arguments.own_option = "rule";
 	level = smk_statement_begin();
-	request = smk_request(smk_config_load(), &response_times_kpi, &arguments);
-	sql = smk_sla_response_times(request, chosen_rules(arguments.options));
-	smk_sla_avoid_nested_loops();
-	if (sql != NULL)
-		smk_statement_run_into((ReturnSetInfo *) fcinfo->resultinfo, sql, "response_times");
+	times.request = smk_request(smk_config_load(), &response_times_kpi, &arguments);
+	name = chosen_rule(arguments.options);
+	if (name == NULL)
+		smk_sla_run_readable(&work);
+	else
+	{
+		/* Who asks for one rule is told what is wrong with it. */
+		List *rules = smk_sla_rules_named(list_make1(name));
+
+		if (rules == NIL)
+			raise_no_rule(name);
+		run_response_times(rules, false, &times);
+	}
 	smk_statement_end(level);
 	return (Datum) 0;
 }

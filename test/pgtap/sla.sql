@@ -248,6 +248,9 @@ SELECT lives_ok($$SELECT smarketing.define_calendar('bureau', 'UTC', NULL), smar
 -- A rule that cannot be read leaves the others as they are.
 \o /dev/null
 SELECT smarketing.define_sla('assigned', 'assigned', 'any', '1 hour'), smarketing.define_sla('zero', 'demo', 'mail', '1 hour', NULL, '{"filter": {"channel": "none"}}');
+CREATE VIEW read_by_all AS SELECT 'response_times' AS name, (SELECT string_agg(rule, ',') FROM smarketing.response_times(period => 'all')) AS rules
+    UNION ALL SELECT 'alignment', (SELECT string_agg(label, ',') FROM smarketing.alignment('2026-03-01', '2026-04-01') WHERE signal = 'response')
+    UNION ALL SELECT 'rep_profile', (SELECT CASE WHEN bool_or(compliance IS NOT NULL) THEN 'kept' END FROM smarketing.rep_profile('2026-01-01', '2026-04-01'));
 PREPARE rebind (text) AS SELECT smarketing.bind('lead', 'lead', ('{"lead_id": "id", "created_at": "created", "label": "name", "owner": "rep", "stage": "status", "disqualified_at": "gone", "channel": "channel"' || $1 || '}')::jsonb);
 SET client_min_messages = error;
 INSERT INTO lead SELECT n, '2026-01-01', 'Lead ' || n, 1, 'lead', NULL, NULL, NULL FROM generate_series(33, 34) n;
@@ -256,17 +259,26 @@ SELECT is((SELECT count(*) FROM smarketing.sla_queue()), 7::bigint, 'all rules a
 EXECUTE rebind ('') \g /dev/null
 INSERT INTO act VALUES ('33', '2026-03-03 12:00', 'demo', true);
 SELECT results_eq('SELECT rule, count(*) FROM smarketing.sla_queue() GROUP BY 1', $$VALUES ('demo', 8::bigint)$$, 'one asks for a column that is not bound any more');
+SELECT results_eq('TABLE read_by_all', $$VALUES ('response_times', 'demo,zero'), ('alignment', 'SLA demo,SLA zero'), ('rep_profile', 'kept')$$, 'which nothing else that reads all rules fails for');
+SELECT throws_ok($$SELECT * FROM smarketing.response_times(options => '{"rule": "assigned"}')$$, '55000', 'nothing that is bound tells when a lead is assigned', 'but it itself');
 SELECT is(smarketing.notify_breaches(), 1::bigint, 'and the breach of another is told');
 EXECUTE rebind (', "assigned_at": "name::timestamptz"') \g /dev/null
 INSERT INTO act VALUES ('34', '2026-03-03 12:00', 'demo', true);
 SELECT results_eq('SELECT rule, count(*) FROM smarketing.sla_queue() GROUP BY 1', $$VALUES ('demo', 9::bigint)$$, 'one that fails when it is run');
 SELECT is(smarketing.notify_breaches(), 1::bigint, 'here too');
+SELECT results_eq($$SELECT * FROM read_by_all WHERE name <> 'alignment'$$, $$VALUES ('response_times', 'demo,zero'), ('rep_profile', 'kept')$$, 'and here');
+SELECT throws_ok($$SELECT * FROM smarketing.response_times(options => '{"rule": "assigned"}')$$, '22007', NULL, 'the rule itself fails');
+SELECT throws_ok($$SELECT * FROM smarketing.response_times(filter => '{"colour": "red"}')$$, '22023', 'dimension "colour" does not exist', 'as does what no rule is to blame for');
 SELECT is((SELECT count(*) FROM smarketing.breach_log WHERE lead_id IN ('33', '34') AND rule = 'demo'), 2::bigint, 'both are logged');
 SELECT results_eq('SELECT due_at FROM smarketing.sla_queue()', 'SELECT due_at FROM smarketing.sla_queue() ORDER BY 1', 'the queue has its order');
 BEGIN;
 DELETE FROM smarketing.sla_rule WHERE name <> 'assigned';
 SELECT throws_ok('SELECT * FROM smarketing.sla_queue()', '22007', NULL, 'where no rule can be read, it is an error');
 SELECT throws_ok('SELECT smarketing.notify_breaches()', '22007', NULL, 'for who is told, too');
+SELECT throws_ok('SELECT * FROM smarketing.response_times()', '22007', NULL, 'and for the response times');
+SELECT is((SELECT count(*) - count(compliance) FROM smarketing.rep_profile('2026-01-01', '2026-04-01')), (SELECT count(*) FROM smarketing.rep_profile('2026-01-01', '2026-04-01')), 'the profiles go without');
+EXECUTE rebind ('') \g /dev/null
+SELECT results_eq($$SELECT count(*) FILTER (WHERE signal = 'overall'), count(*) FILTER (WHERE signal = 'response') FROM smarketing.alignment('2026-03-01', '2026-04-01')$$, $$VALUES (1::bigint, 0::bigint)$$, 'as the verdict does');
 ROLLBACK;
 SET client_min_messages = warning;
 \o /dev/null
