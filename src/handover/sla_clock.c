@@ -2,9 +2,9 @@
  * sla_clock.c: the clocks of a rule as one SELECT over what is bound. A row a trigger: the lead, when it
  * happened, when its answer is due, and when its clock was ended by which.
  *
- * An answer is an activity by a person. A closing is what disqualifies, loses, recycles or wins the lead; of
- * a lead that is closed now the clocks that nothing dated ended end where they started. What is dated later
- * than now has not happened.
+ * An answer is an activity by a person. A closing is what disqualifies, loses, recycles or wins the lead, or
+ * ends it as a customer; of a lead that is closed now the clocks that nothing dated ended end where they
+ * started. What is dated later than now has not happened.
  *
  * The activity whose points start a clock does not end it: it is what happened, and not what somebody did
  * about it.
@@ -251,7 +251,8 @@ is_closed(SmkRecords *records)
 	(void) smk_records_column(records, "pipeline");
 	return smk_source_stages(records->request->config, records->binding, records->binding->entity->name,
 							 SMK_STAGE_BIT(SMK_STAGE_DISQUALIFIED) | SMK_STAGE_BIT(SMK_STAGE_LOST) |
-								 SMK_STAGE_BIT(SMK_STAGE_RECYCLED) | SMK_STAGE_BIT(SMK_STAGE_WON));
+								 SMK_STAGE_BIT(SMK_STAGE_RECYCLED) | SMK_STAGE_BIT(SMK_STAGE_CHURNED) |
+								 SMK_STAGE_BIT(SMK_STAGE_WON));
 }
 
 /* What closes leads beside their own exit_at, of Events; over a request. */

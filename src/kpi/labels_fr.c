@@ -189,9 +189,9 @@ const SmkLabel smk_labels_fr[] = {
 	 "parmi les leads transmis, ceux que les ventes ont pris comme SAL ou plus à ce jour, quel que soit leur "
 	 "score"},
 	{"handover.rejected", "Leads rejetés",
-	 "parmi les leads transmis, ceux qui ont été disqualifiés sans jamais être acceptés"},
+	 "parmi les leads transmis, ceux qui ont été disqualifiés ou perdus sans jamais être acceptés"},
 	{"handover.recycled", "Leads renvoyés",
-	 "parmi les leads transmis, ceux qui ont été recyclés, ni acceptés ni disqualifiés"},
+	 "parmi les leads transmis, ceux qui ont été recyclés, ni acceptés ni rejetés"},
 	{"handover.ignored", "Leads ignorés",
 	 "parmi les leads transmis, ceux dont personne ne s'est occupé dans le délai, ni depuis"},
 	{"handover.late", "Leads traités en retard",
@@ -219,7 +219,8 @@ const SmkLabel smk_labels_fr[] = {
 	{"handover.decided", "Leads acceptés et décidés", "leads gagnés + acceptés et non convertis"},
 	{"handover.judged", "Leads jugés", "leads acceptés + rejetés + renvoyés"},
 	{"handover.unqualified", "Leads disqualifiés",
-	 "parmi les leads transmis, ceux que les ventes ont disqualifiés, avant ou après les avoir acceptés"},
+	 "parmi les leads transmis, ceux que les ventes ont disqualifiés, avant ou après les avoir acceptés, ou perdus "
+	 "avant"},
 	{"handover.closed_in_time", "Leads traités à temps et conclus",
 	 "parmi les leads acceptés, traités à temps et non disqualifiés, ceux qui sont gagnés ou partis"},
 	{"handover.lost_in_time", "Leads traités à temps et perdus",

@@ -93,6 +93,15 @@ is_stage(SmkRecords *records, FunnelStage stage, bool or_beyond)
 					smk_source_stage(records->request->config, records->binding, "lead", stage, or_beyond));
 }
 
+/* SQL for whether its stage says that sales took it: SAL or beyond now, or a customer that left since. */
+static char *
+is_taken(SmkRecords *records)
+{
+	char *is_beyond = is_stage(records, SMK_STAGE_SAL, true);
+
+	return is_beyond ? psprintf("(%s OR %s)", is_beyond, is_stage(records, SMK_STAGE_CHURNED, false)) : NULL;
+}
+
 /* SQL for the instant by which the lead has to be answered; NULL where nothing tells when it became MQL. */
 static char *
 due(SmkRecords *records)
@@ -159,7 +168,7 @@ typedef struct Handing
 	SmkRecords *records;
 	char *events;		 /* rows of stage changes; NULL: not bound */
 	char *opportunities; /* rows of opportunities; NULL: not bound */
-	char *is_taken;		 /* its stage is SAL or beyond now; NULL: not bound */
+	char *is_taken;		 /* its stage says so now; NULL: not bound */
 	StringInfoData sql;
 } Handing;
 
@@ -212,11 +221,14 @@ join_dated(Handing *handing)
 			"disqualified_at,\n"
 			"        max(happened.at) FILTER (WHERE happened.event = %d AND happened.at >= %s) AS "
 			"recycled_at,\n"
+			"        min(happened.at) FILTER (WHERE happened.event = %d AND happened.at >= %s) AS "
+			"first_lost_at,\n"
 			"        max(happened.at) FILTER (WHERE happened.event = %d AND happened.at >= %s) AS lost_at,\n"
 			"        max(happened.at) FILTER (WHERE happened.event < %d) AS taken_back_at\n"
 			"    FROM %s) AS dated",
 			SMK_LEAD_DISQUALIFIED, from, SMK_LEAD_DISQUALIFIED, from, SMK_LEAD_DISQUALIFIED, from,
-			SMK_LEAD_RECYCLED, from, SMK_LEAD_LOST, from, SMK_LEAD_DISQUALIFIED, handing->events);
+			SMK_LEAD_RECYCLED, from, SMK_LEAD_LOST, from, SMK_LEAD_LOST, from, SMK_LEAD_DISQUALIFIED,
+			handing->events);
 }
 
 /*
@@ -250,7 +262,7 @@ join_before(Handing *handing)
 					 or_null(smk_lead_time(records, "sal_at")), or_null(smk_lead_time(records, "sql_at")));
 }
 
-/* When sales took it, made it an SQL, and disqualified it; the sources in the order of the steps. */
+/* When sales took it, made it an SQL, and turned it down; the sources in the order of the steps. */
 static void
 join_taken(Handing *handing)
 {
@@ -269,11 +281,12 @@ join_taken(Handing *handing)
 					 "\nCROSS JOIN LATERAL (\n"
 					 "    SELECT coalesce(%s, %s, %s, %s) AS accepted_at,\n"
 					 "        coalesce(%s, %s, %s) AS sql_at,\n"
-					 "        coalesce(before.disqualified_at, %s) AS disqualified_at\n"
+					 "        least(coalesce(before.disqualified_at, %s), %s) AS turned_down_at\n"
 					 "    " SMK_LEAD_FENCE ") AS taken",
 					 or_null(taken_at(handing->records, "sal_at")), handing->events ? "since.sal_at" : "NULL",
 					 sql_at, held, sql_at, handing->events ? "since.sql_at" : "NULL", held,
-					 handing->events ? "dated.first_disqualified_at" : "NULL");
+					 handing->events ? "dated.first_disqualified_at" : "NULL",
+					 handing->events ? "dated.first_lost_at" : "NULL");
 }
 
 /*
@@ -306,6 +319,7 @@ join_now(Handing *handing)
 	Oid changed = type_of(records, "stage_change", "at");
 	char *has_open = smk_records_column(records, "has_open");
 	char *touch = first_touch(records, smk_records_column(records, "mql_time"));
+	char *is_lost_now = is_stage(records, SMK_STAGE_LOST, false);
 
 	appendStringInfo(
 		&handing->sql,
@@ -314,8 +328,9 @@ join_now(Handing *handing)
 		"        %s AS is_disqualified,\n"
 		"        %s AS is_recycled,\n"
 		"        %s AS is_lost,\n"
+		"        %s AS is_lost_now,\n"
 		"        %s AS has_lost_all,\n"
-		"        least(%s, taken.accepted_at, taken.disqualified_at) AS answered_at\n"
+		"        least(%s, taken.accepted_at, taken.turned_down_at) AS answered_at\n"
 		"    " SMK_LEAD_FENCE ") AS handed",
 		handing->is_taken ? handing->is_taken : "false",
 		handing->opportunities ? "coalesce(held.is_there, false)" : "false", fact(records, "is_customer"),
@@ -323,6 +338,7 @@ join_now(Handing *handing)
 		is_out(handing, SMK_STAGE_RECYCLED,
 			   handing->events ? at_last(records, changed, "dated.recycled_at") : NULL),
 		is_out(handing, SMK_STAGE_LOST, handing->events ? at_last(records, changed, "dated.lost_at") : NULL),
+		is_lost_now ? is_lost_now : "false",
 		handing->opportunities && has_open
 			? psprintf("coalesce(held.is_there, false) AND NOT %s\n"
 					   "         AND (before.taken_back_at > %s) IS NOT TRUE",
@@ -346,7 +362,7 @@ note_handed(SmkRecords *records)
 	(void) smk_records_column(records, "lead_id");
 	handing.events = smk_lead_events(records);
 	handing.opportunities = smk_lead_opportunities(records);
-	handing.is_taken = is_stage(records, SMK_STAGE_SAL, true);
+	handing.is_taken = is_taken(records);
 	initStringInfo(&handing.sql);
 	join_mql(&handing);
 	join_dated(&handing);
@@ -382,29 +398,33 @@ is_accepted(SmkRecords *records)
 	return handed(records, "handed.is_accepted");
 }
 
-/* Disqualified, before or after it was accepted. */
+/* Not accepted, and out: what was lost and sent back after is not, unless its stage is lost now. */
+#define IS_REJECTED                                                                                          \
+	"(NOT handed.is_accepted AND (handed.is_disqualified OR (handed.is_lost AND (handed.is_lost_now OR NOT " \
+	"handed.is_recycled))))"
+
+/* Disqualified, before or after it was accepted, or lost before. */
 static char *
 is_unqualified(SmkRecords *records)
 {
 	if (!tells_stage(records) && smk_records_column(records, "disqualified_at") == NULL)
 		return NULL;
-	return handed(records, "handed.is_disqualified");
+	return handed(records, "(handed.is_disqualified OR " IS_REJECTED ")");
 }
 
-/* Disqualified without having been accepted. */
+/* Disqualified or lost without having been accepted. */
 static char *
 is_rejected(SmkRecords *records)
 {
-	return is_unqualified(records) ? pstrdup("(handed.is_disqualified AND NOT handed.is_accepted)") : NULL;
+	return is_unqualified(records) ? pstrdup(IS_REJECTED) : NULL;
 }
 
-/* Sent back to marketing without having been accepted or disqualified. */
+/* Sent back to marketing without having been accepted or rejected. */
 static char *
 is_returned(SmkRecords *records)
 {
 	return tells_stage(records)
-			   ? handed(records,
-						"(handed.is_recycled AND NOT handed.is_accepted AND NOT handed.is_disqualified)")
+			   ? handed(records, "(handed.is_recycled AND NOT handed.is_accepted AND NOT " IS_REJECTED ")")
 			   : NULL;
 }
 
@@ -412,7 +432,9 @@ is_returned(SmkRecords *records)
 static char *
 is_judged(SmkRecords *records)
 {
-	return handed(records, "(handed.is_accepted OR handed.is_disqualified OR handed.is_recycled)");
+	return handed(
+		records,
+		"(handed.is_accepted OR handed.is_disqualified OR handed.is_recycled OR handed.is_lost)");
 }
 
 /* True where it can be told whether a lead was answered in time: without activities nobody knows who was. */

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(48);
+SELECT plan(50);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -54,7 +54,7 @@ SELECT is_empty($$SELECT metric FROM smarketing.metrics WHERE metric LIKE 'hando
 SELECT setseed(0.14142135623);
 TRUNCATE lead, log, deal, done;
 INSERT INTO lead SELECT id, created, nullif(trunc(random() * 2000)::int, 0), CASE WHEN random() < 0.8 THEN created + random() * interval '9 days' END, CASE WHEN random() < 0.4 THEN created + random() * interval '20 days' END, created, CASE WHEN random() < 0.3 THEN created + random() * interval '30 days' END,
-    'reason ' || trunc(random() * 3), (ARRAY['new', 'working', 'recycled', 'sql', 'mql', NULL, NULL, NULL])[1 + trunc(random() * 8)::int], 'channel ' || id % 3, 'rep ' || id % 4
+    'reason ' || trunc(random() * 3), (ARRAY['new', 'working', 'recycled', 'sql', 'mql', 'lost', 'churned', NULL, NULL, NULL])[1 + trunc(random() * 10)::int], 'channel ' || id % 3, 'rep ' || id % 4
 FROM (SELECT id, timestamptz '2026-01-01' + random() * interval '80 days' AS created FROM generate_series(1, 4000) AS id) AS t;
 UPDATE lead SET mql = NULL WHERE id % 17 = 0;
 -- One channel that is disqualified more, one rep who loses more.
@@ -77,24 +77,24 @@ CREATE INDEX ON deal (lead);
 CREATE INDEX ON deal (account);
 ANALYZE;
 CREATE VIEW since AS SELECT h.*, (SELECT max(at) FROM leaving WHERE lead = id AND at < m) AS b, (SELECT max(at) FROM taking WHERE lead = id) AS back FROM handed AS h WHERE m IS NOT NULL;
-CREATE FUNCTION is_out(l bigint, what text, m timestamptz, status text) RETURNS boolean LANGUAGE sql AS $$SELECT coalesce(status = what, false) OR (coalesce(status, '') NOT IN ('sal', 'sql')
+CREATE FUNCTION is_out(l bigint, what text, m timestamptz, status text) RETURNS boolean LANGUAGE sql AS $$SELECT coalesce(status = what, false) OR (coalesce(status, '') NOT IN ('sal', 'sql', 'churned')
     AND EXISTS (SELECT FROM leaving AS x WHERE x.lead = l AND x.stage = what AND x.at >= m AND NOT EXISTS (SELECT FROM taking AS y WHERE y.lead = l AND y.at > x.at)))$$;
 CREATE TABLE facts AS SELECT s.id, source, rep, reason, m, is_out(s.id, 'disqualified', m, status) AS is_disqualified, is_out(s.id, 'recycled', m, status) AS is_recycled, is_out(s.id, 'lost', m, status) AS is_lost,
-    coalesce((SELECT bool_or(won) FROM deals WHERE lead = s.id), false) AS is_won, coalesce(status = 'sql', false) AS is_sql_now, b, back,
+    coalesce((SELECT bool_or(won) FROM deals WHERE lead = s.id), false) AS is_won, coalesce(status IN ('sql', 'churned'), false) AS is_sql_now, coalesce(status = 'lost', false) AS is_lost_now, b, back,
     coalesce(CASE WHEN b IS NULL OR sal > b THEN sal END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage IN ('sal', 'sql') AND (b IS NULL OR at > b)), (SELECT min(created) FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m))) AS taken_at,
-    coalesce(CASE WHEN out_at >= m THEN out_at END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'disqualified' AND at >= m)) AS out_at,
+    least(coalesce(CASE WHEN out_at >= m THEN out_at END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'disqualified' AND at >= m)), (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'lost' AND at >= m)) AS out_at,
     EXISTS (SELECT FROM log WHERE log.lead = s.id AND stage = 'recycled' AND at >= m) AS was_recycled,
     (SELECT min(at) FROM done WHERE lead = s.id AND robot IS NOT TRUE AND at >= m) AS touch,
     EXISTS (SELECT FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m)) AND NOT EXISTS (SELECT FROM deals WHERE lead = s.id AND won IS NULL)
         AND NOT coalesce(back > (SELECT max(closed) FROM deals WHERE lead = s.id) AND NOT EXISTS (SELECT FROM deals WHERE lead = s.id AND won IS NOT FALSE), false) AS is_sold_out
     FROM since AS s;
-CREATE VIEW sent AS SELECT *, is_sql_now OR taken_at IS NOT NULL OR is_won AS is_sal, least(touch, taken_at, out_at) > m + interval '30 hours' AS is_late FROM facts;
-CREATE VIEW slow AS SELECT source, count(*) AS mqls, count(*) FILTER (WHERE is_sal) AS accepted, count(*) FILTER (WHERE NOT is_sal AND is_disqualified) AS rejected, count(*) FILTER (WHERE NOT is_sal AND NOT is_disqualified AND is_recycled) AS recycled,
-    count(*) FILTER (WHERE NOT is_sal AND NOT is_disqualified AND NOT is_recycled AND touch IS NULL AND out_at IS NULL AND NOT was_recycled) AS ignored, count(*) FILTER (WHERE is_late) AS late,
+CREATE VIEW sent AS SELECT *, is_disqualified OR is_lost AND (is_lost_now OR NOT is_recycled) AS is_down, is_sql_now OR taken_at IS NOT NULL OR is_won AS is_sal, least(touch, taken_at, out_at) > m + interval '30 hours' AS is_late FROM facts;
+CREATE VIEW slow AS SELECT source, count(*) AS mqls, count(*) FILTER (WHERE is_sal) AS accepted, count(*) FILTER (WHERE NOT is_sal AND is_down) AS rejected, count(*) FILTER (WHERE NOT is_sal AND NOT is_down AND is_recycled) AS recycled, count(*) FILTER (WHERE is_disqualified OR is_down AND NOT is_sal) AS unqualified,
+    count(*) FILTER (WHERE NOT is_sal AND NOT is_down AND NOT is_recycled AND touch IS NULL AND out_at IS NULL AND NOT was_recycled) AS ignored, count(*) FILTER (WHERE is_late) AS late,
     count(*) FILTER (WHERE is_sal AND NOT is_won AND (is_disqualified OR is_recycled OR is_lost OR is_sold_out)) AS accepted_not_converted, count(*) FILTER (WHERE is_won) AS won,
-    mode() WITHIN GROUP (ORDER BY reason) FILTER (WHERE NOT is_sal AND is_disqualified) AS top FROM sent GROUP BY GROUPING SETS ((source), ());
-SELECT results_eq($$SELECT by_1, mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won, top_reject_reason FROM smarketing.handover('2025-12-01', '2026-07-01', 'all', '{channel}', options => '{"respond_within": "30 hours"}')$$,
-    $$SELECT source, mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won, top FROM slow WHERE source IS NOT NULL ORDER BY 1$$, 'as plain SQL counts, by channel (seed 0.14142135623)');
+    mode() WITHIN GROUP (ORDER BY reason) FILTER (WHERE NOT is_sal AND is_down) AS top FROM sent GROUP BY GROUPING SETS ((source), ());
+SELECT results_eq($$SELECT by_1, mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won, unqualified, top_reject_reason FROM smarketing.handover('2025-12-01', '2026-07-01', 'all', '{channel}', options => '{"respond_within": "30 hours"}')$$,
+    $$SELECT source, mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won, unqualified, top FROM slow WHERE source IS NOT NULL ORDER BY 1$$, 'as plain SQL counts, by channel (seed 0.14142135623)');
 SELECT results_eq($$SELECT sum(mqls)::bigint, sum(accepted)::bigint, sum(rejected)::bigint, sum(recycled)::bigint, sum(ignored)::bigint, sum(late)::bigint, sum(accepted_not_converted)::bigint, sum(won)::bigint FROM smarketing.handover('2025-12-01', '2026-07-01', 'week', '{owner,channel}', options => '{"respond_within": "30 hours"}')$$,
     $$SELECT mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won FROM slow WHERE source IS NULL$$, 'weeks and reps add up');
 SELECT is_empty($$SELECT * FROM smarketing.handover('2025-12-01', '2026-07-01', 'week', '{owner,channel}') WHERE mqls <> accepted + rejected + recycled + ignored + waiting$$, 'and the five in every cell');
@@ -147,6 +147,17 @@ SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'unqualified'$$, $$VA
 SELECT smarketing.map_stage('Qualified', 'sql');
 \o
 SELECT results_eq($$SELECT ids FROM listed WHERE measure = 'unqualified'$$, $$VALUES ('{5,7,8,17}'::int[])$$, 'a stage that cannot tell takes nothing back');
+
+-- What is out, and never was taken, is rejected: lost, now or by a date; but sent back after it, or handed over again. A customer that left was taken.
+BEGIN;
+TRUNCATE lead, log, deal, done;
+INSERT INTO lead (id, created, mql, sal, status) SELECT id, '2026-01-01', '2026-06-01 10:00', sal, status FROM (VALUES
+    (1, NULL::timestamptz, 'lost'), (2, NULL, NULL), (3, NULL, NULL), (4, NULL, 'recycled'), (5, NULL, 'lost'), (6, NULL, NULL), (7, '2026-06-02', 'lost'), (8, NULL, 'churned'), (9, NULL, 'mql')) AS v (id, sal, status);
+INSERT INTO log VALUES (2, '2026-06-03', 'lost'), (3, '2026-06-03', 'lost'), (3, '2026-06-05', 'recycled'), (4, '2026-06-05', 'lost'), (5, '2026-06-05', 'recycled'), (6, '2026-06-01 12:00', 'lost'), (6, '2026-06-08', 'mql'), (9, '2026-05-08', 'lost');
+SELECT results_eq($$SELECT * FROM listed WHERE measure NOT LIKE '%in_time' AND ids IS NOT NULL$$, $$VALUES ('accepted', '{7,8}'::int[]), ('rejected', '{1,2,5}'), ('recycled', '{3,4}'), ('ignored', '{9}'), ('waiting', '{6}'),
+    ('late', '{2,3,4}'), ('accepted_not_converted', '{7}'), ('judged', '{1,2,3,4,5,7,8}'), ('unqualified', '{1,2,5}')$$, 'leads that were lost');
+SELECT is_empty($$SELECT FROM smarketing.handover('2026-06-01', '2026-07-01', 'all') WHERE mqls <> accepted + rejected + recycled + ignored + waiting OR mqls <> 9$$, 'each in one of five');
+ROLLBACK;
 
 -- A day tells no hour: what is dated on the day of the hand-over is since.
 CREATE TABLE day_lead (id int, created date, mql timestamptz, sal date, out_on date);

@@ -334,10 +334,10 @@ SELECT setseed(:seed / 1000000.0);
 TRUNCATE lead, act, log, deal, smarketing.breach_log;
 CREATE FUNCTION minute() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$SELECT timestamptz '2026-02-28 22:00' + floor(random() * 240) * interval '1 minute'$$;
 INSERT INTO lead SELECT n, '2026-02-28', 'Lead ' || n, CASE WHEN random() < 0.8 THEN 1 + floor(random() * 3) END,
-    CASE WHEN random() < 0.1 THEN (ARRAY['disqualified', 'recycled', 'lost', 'won', 'mql'])[1 + floor(random() * 5)] END,
+    CASE WHEN random() < 0.1 THEN (ARRAY['disqualified', 'recycled', 'lost', 'won', 'churned', 'mql'])[1 + floor(random() * 6)] END,
     CASE WHEN random() < 0.2 THEN minute() END, CASE WHEN random() < 0.7 THEN minute() END, (ARRAY['Ads', 'Fairs', NULL])[1 + floor(random() * 3)] FROM generate_series(1, 400) n;
 INSERT INTO act SELECT (1 + floor(random() * 420))::text, minute(), (ARRAY['demo', 'demo', 'call', 'phone', 'mail', 'note'])[1 + floor(random() * 6)], (ARRAY[true, false, false, NULL])[1 + floor(random() * 4)] FROM generate_series(1, 1500);
-INSERT INTO log SELECT 1 + floor(random() * 420), minute(), (ARRAY['lead', 'mql', 'mql', 'sal', 'sql', 'won', 'lost', 'disqualified', 'recycled'])[1 + floor(random() * 9)] FROM generate_series(1, 600);
+INSERT INTO log SELECT 1 + floor(random() * 420), minute(), (ARRAY['lead', 'mql', 'mql', 'sal', 'sql', 'won', 'lost', 'disqualified', 'recycled', 'churned'])[1 + floor(random() * 10)] FROM generate_series(1, 600);
 INSERT INTO deal SELECT n, 1 + floor(random() * 420), minute(), CASE WHEN random() < 0.6 THEN minute() END, (ARRAY[true, false, NULL])[1 + floor(random() * 3)] FROM generate_series(1, 120) n;
 \o /dev/null
 SELECT smarketing.define_sla('demo', 'demo', 'call', '17 minutes', NULL, '{"warn_at": 0.5}');
@@ -351,7 +351,7 @@ SELECT smarketing.define_sla('hot', 'score>=40 and assigned', 'call', '2 hours')
 SELECT smarketing.define_calendar('odd', 'UTC', '{"sat": ["22:10-23:00", "23:20-23:59"], "sun": ["00:30-01:15", "01:20-01:40"]}');
 SELECT smarketing.define_sla('open', 'assigned', 'any', '45 minutes', 'odd');
 \o
-CREATE TABLE closing AS SELECT id AS lead, gone AS at FROM lead WHERE gone IS NOT NULL UNION ALL SELECT lead, at FROM log WHERE stage IN ('lost', 'won', 'disqualified', 'recycled') UNION ALL SELECT lead, closed FROM deal WHERE closed IS NOT NULL AND won IS NOT NULL;
+CREATE TABLE closing AS SELECT id AS lead, gone AS at FROM lead WHERE gone IS NOT NULL UNION ALL SELECT lead, at FROM log WHERE stage IN ('lost', 'won', 'disqualified', 'recycled', 'churned') UNION ALL SELECT lead, closed FROM deal WHERE closed IS NOT NULL AND won IS NOT NULL;
 CREATE FUNCTION step(l int, first smarketing.funnel_stage, seen timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT min(at) FROM log WHERE log.lead = l AND log.stage::smarketing.funnel_stage OPERATOR(smarketing.>=) first AND log.at <= seen),
                     (SELECT min(created) FROM deal WHERE deal.lead = l AND deal.created <= seen))$$;
@@ -375,7 +375,7 @@ CREATE FUNCTION slow(as_of timestamptz) RETURNS TABLE (rule text, lead int, trig
     SELECT rule, ended.lead, at, CASE rule WHEN 'open' THEN smarketing.add_business_hours(at, 0.75, 'odd') ELSE at + span END,
         CASE rule WHEN 'open' THEN smarketing.add_business_hours(at, 0.6, 'odd') ELSE at + span * share END, CASE WHEN answer <= stop OR stop IS NULL THEN answer END,
         CASE WHEN answer <= stop OR (stop IS NULL AND answer IS NOT NULL) THEN NULL WHEN stop IS NOT NULL THEN stop
-             WHEN as_of = now() AND status IN ('disqualified', 'recycled', 'lost', 'won') THEN at END
+             WHEN as_of = now() AND status IN ('disqualified', 'recycled', 'lost', 'won', 'churned') THEN at END
     FROM ended JOIN (VALUES ('demo', interval '17 minutes', 0.5), ('any', '40 minutes', 0.8), ('all', '1 hour', 0.8), ('hot', '2 hours', 0.8), ('open', NULL, NULL)) AS r (name, span, share) ON name = rule$$;
 CREATE FUNCTION hours(rule text, f timestamptz, t timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$SELECT CASE rule WHEN 'open' THEN smarketing.business_hours(f, t, 'odd')::numeric ELSE extract(epoch FROM t - f) / 3600 END$$;
 SELECT cmp_ok((SELECT count(*) FROM slow(now()) WHERE rule = name), '>', 20::bigint, 'rule ' || name || ' has triggers') FROM unnest('{demo,any,all,hot,open}'::text[]) name;
