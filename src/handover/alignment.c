@@ -56,7 +56,7 @@ typedef struct MetricSignal
 	const char *name;
 	const char *metric;
 	Side side;	  /* which is weak where it is bad; none: it is told alone */
-	double limit; /* it is bad beyond this share, where it has no goal; 0: no such limit */
+	double limit; /* it is bad surely beyond this share, where it has no goal; 0: no such limit */
 	const char *weak_en;
 	const char *weak_fr;
 } MetricSignal;
@@ -97,6 +97,7 @@ typedef struct Words
 	const char *goal_met;
 	const char *goal_missed;
 	const char *beyond;
+	const char *beyond_as_before;
 	const char *top_reason;
 	const char *badly_qualified; /* some, of how many, the share, share of all */
 	const char *badly_closed;
@@ -133,6 +134,7 @@ static const Words english = {
 	.goal_met = "goal %s met",
 	.goal_missed = "goal %s missed",
 	.beyond = "more than %s",
+	.beyond_as_before = "more than %s, as before at the same age",
 	.top_reason = "most often: %s",
 	.badly_qualified =
 		"badly qualified: sales disqualified %s of the %s leads that it judged (%s; %s of all)",
@@ -169,6 +171,7 @@ static const Words french = {
 	.goal_met = "objectif %s atteint",
 	.goal_missed = "objectif %s manqué",
 	.beyond = "plus de %s",
+	.beyond_as_before = "plus de %s, comme avant à âge égal",
 	.top_reason = "le plus souvent : %s",
 	.badly_qualified =
 		"mal qualifiés : l'équipe commerciale a disqualifié %s des %s leads jugés (%s, contre %s en tout)",
@@ -310,6 +313,13 @@ is_surely_worse(bool higher_is_better, bool is_rate, double some, double all, do
 		   SURELY * sqrt(share * (1 - share) * (1 / all + 1 / all_before));
 }
 
+/* True where a share is beyond a limit by more than chance: by three standard errors of a share that is at it. */
+static bool
+is_surely_beyond(double limit, double some, double all)
+{
+	return all >= FEW && some - limit * all > SURELY * sqrt(limit * (1 - limit) * all);
+}
+
 /* What a share is made of, in a range and in the one before it. */
 typedef struct Compared
 {
@@ -391,8 +401,22 @@ typedef struct Metric
 } Metric;
 
 /*
+ * True where a share that is beyond its limit was so in the range before at the same age, and is not any more:
+ * who is answered in the end is ignored until then, and it is the age that shows.
+ */
+static bool
+is_beyond_by_age(const Metric *metric, const Compared *aged)
+{
+	double limit = metric->signal->limit;
+
+	return aged->is_known && metric->is_known[ALL_BEFORE] &&
+		   is_surely_beyond(limit, aged->some_before, aged->all_before) &&
+		   !is_surely_beyond(limit, metric->figures[SOME_BEFORE], metric->figures[ALL_BEFORE]);
+}
+
+/*
  * Adds the signal of a metric. A share is weak that is worse than before at the same age, where that can be
- * told; what is beyond its limit is, whatever it was.
+ * told, or beyond its limit, unless for its age alone.
  */
 static void
 add_metric(Alignment *alignment, const Metric *metric, const Compared *aged, const char *reason)
@@ -446,10 +470,14 @@ add_metric(Alignment *alignment, const Metric *metric, const Compared *aged, con
 			psprintf(is_weak ? words->goal_missed : words->goal_met,
 					 figure_text(words, signal->unit, metric->figures[GOAL])));
 	}
-	else if (of->limit > 0 && metric->figures[NOW] > of->limit && metric->figures[ALL] >= FEW)
+	else if (of->limit > 0 && is_surely_beyond(of->limit, metric->figures[SOME], metric->figures[ALL]))
 	{
-		is_weak = true;
-		say(&reading, words, psprintf(words->beyond, figure_text(words, signal->unit, of->limit)));
+		bool is_by_age = is_beyond_by_age(metric, aged);
+
+		is_weak |= !is_by_age;
+		say(&reading, words,
+			psprintf(is_by_age ? words->beyond_as_before : words->beyond,
+					 figure_text(words, signal->unit, of->limit)));
 	}
 	if (is_weak && of->side != SIDE_NONE)
 	{

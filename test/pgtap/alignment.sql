@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(44);
+SELECT plan(52);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, mql timestamptz, sal timestamptz, out_at timestamptz, reason text, source text, rep text);
 CREATE TABLE deal (id bigint PRIMARY KEY, lead bigint, created timestamptz, closed timestamptz, won boolean);
@@ -102,6 +102,22 @@ DELETE FROM lead WHERE created >= '2026-02-01' AND id % 3 > 0;
 SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'leads_handed_over'$$, $$VALUES ('marketing')$$, 'far fewer leads');
 ROLLBACK;
 
+-- A few beyond a limit may be chance: of 200 leads 13 are ignored, then 20; and of 20 leads 4, then 6.
+CREATE FUNCTION ignored_is_weak(few int, total int) RETURNS text LANGUAGE plpgsql AS $$DECLARE side text;
+BEGIN
+    DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND (l.id % 1000 <= few OR l.id % 1000 > total) AND l.created >= '2026-02-01';
+    DELETE FROM lead WHERE id % 1000 > total AND created >= '2026-02-01';
+    UPDATE lead SET sal = NULL, out_at = NULL WHERE id % 1000 <= few AND created >= '2026-02-01';
+    SELECT weak_side INTO side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE signal = 'ignored';
+    RAISE EXCEPTION USING ERRCODE = 'P0009', MESSAGE = side;
+EXCEPTION WHEN SQLSTATE 'P0009' THEN RETURN SQLERRM;
+END$$;
+UPDATE lead SET sal = NULL, out_at = NULL WHERE id BETWEEN 1001 AND 1020;
+DELETE FROM deal WHERE lead BETWEEN 1001 AND 1020;
+SELECT is(ignored_is_weak(few, total), side, format('%s of %s leads ignored, at a limit of 5 %%', few, total)) FROM (VALUES (13, 200, 'none'), (20, 200, 'sales'), (3, 20, 'none'), (4, 20, 'sales'), (19, 19, 'none')) AS v (few, total, side);
+UPDATE lead SET sal = created + interval '1 hour' WHERE id BETWEEN 1001 AND 1020;
+INSERT INTO deal SELECT id, id, sal, sal + interval '3 days', true FROM lead WHERE id BETWEEN 1001 AND 1020;
+
 -- Rules are signals of sales.
 \o /dev/null
 SET client_min_messages = error;
@@ -136,6 +152,17 @@ ROLLBACK TO steady;
 UPDATE lead SET sal = NULL WHERE created > now() - interval '80 days' AND id % 2 = 0;
 DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND l.sal IS NULL;
 SELECT results_eq('young', $$VALUES ('overall', 'marketing'), ('acceptance', 'marketing')$$, 'a fall at the same age is told');
+ROLLBACK;
+
+-- Who is always called after five days is not ignored, but is so until then, as were those of the range before at that age.
+BEGIN;
+TRUNCATE lead, deal, done;
+INSERT INTO lead SELECT n, t, t, NULL, NULL, NULL, 'Ads', 'Ann' FROM generate_series(1, 400) AS n, LATERAL (SELECT now() - n * interval '2 hours') AS v (t);
+INSERT INTO done SELECT id, created + interval '5 days', 'call', false FROM lead WHERE created < now() - interval '5 days';
+SELECT results_eq($$SELECT signal, weak_side, value > 0.3, previous FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal IN ('ignored', 'late')$$, $$VALUES ('ignored', 'none', true, 0::numeric), ('late', 'sales', true, 1)$$, 'late, and not ignored');
+SELECT matches(reading, 'as before at the same age; more than 5\.0 %, as before at the same age$', 'which the reading says') FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal = 'ignored';
+DELETE FROM done;
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal = 'ignored'$$, $$VALUES ('sales')$$, 'who is never called is ignored');
 ROLLBACK;
 
 SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": null}')$$, 'no language is the one that is set');
