@@ -744,7 +744,7 @@ run_rule_signals(List *rules, bool is_probe, void *state)
 
 	if (rules == NIL)
 		return;
-	smk_sla_avoid_nested_loops();
+	smk_statement_avoid_nested_loops();
 	now = kept_rules(request, rules);
 	if (request->has_since)
 		before = kept_rules(

@@ -331,7 +331,7 @@ run_profile(List *rules, bool is_probe, void *state)
 	char *sql = is_probe ? owner_times(request, rules) : compile(request, rules, profile->words);
 
 	if (rules)
-		smk_sla_avoid_nested_loops();
+		smk_statement_avoid_nested_loops();
 	if (!is_probe)
 		smk_statement_run_into(profile->result, sql, request->kpi->name);
 	else if (sql)

@@ -67,7 +67,6 @@ extern void smk_sla_run_readable(const SmkSlaWork *work);
 extern SmkRequest *smk_sla_request(SmkConfig *config, const TimestampTz *as_of);
 extern TimestampTz smk_sla_as_of(const SmkRequest *request);
 extern char *smk_sla_clocks(const SmkRequest *request, const SmkSlaRule *rule, const SmkSlaShape *shape);
-extern void smk_sla_avoid_nested_loops(void);
 extern char *smk_sla_response_times(const SmkRequest *request, List *rules);
 extern char *smk_sla_hours(const SmkSlaRule *rule, const char *from, const char *to);
 extern char *smk_sla_kind_is_seen(SmkConfig *config, const char *kind);

@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 
 #include "crm/binding.h"
 #include "handover/sla.h"
@@ -79,6 +78,9 @@ run_queue(List *rules, bool is_probe, void *state)
 	const Queue *queue = state;
 	char *sql = rules ? queue_statement(smk_config_load(), rules, queue->as_of) : NULL;
 
+	/* Of a CRM that is analysed few wait, and are looked up. */
+	if (sql && smk_statement_reads_unanalysed(sql, 0, NULL))
+		smk_statement_avoid_nested_loops();
 	if (sql && is_probe)
 		smk_statement_run(sql, CreateDestReceiver(DestNone), "sla_queue");
 	else if (sql)
@@ -108,9 +110,28 @@ smk_sla_queue(PG_FUNCTION_ARGS)
 #define SHOWN_CHARACTERS 180
 #define SHOWN_KEY_CHARACTERS 500
 
+/* What the log's key takes of a lead's, in bytes. */
+#define MOST_KEY_BYTES 2500
+
+/*
+ * SQL for a lead's key as it is told: a long one is cut, and what it was is still told apart, since of two
+ * notifications that are alike only one is sent.
+ */
+static char *
+told_key(const char *key)
+{
+	return psprintf("CASE WHEN length(%s) <= %d THEN %s\n"
+					"                ELSE left(%s, %d) || '...' || encode(sha256(convert_to(%s, 'UTF8')), "
+					"'hex') END",
+					key, SHOWN_KEY_CHARACTERS, key, key, SHOWN_KEY_CHARACTERS, key);
+}
+
 /*
  * The statement that logs the breaches, in one order so that sessions wait for each other instead of being
- * deadlocked, and tells of each that was not logged before.
+ * deadlocked, and tells of each that was not logged before: a row with their number, then one a rule of the
+ * leads whose key is too long for the log's: rule, number, and how the first begins.
+ *
+ * What was logged is found by grouping: it would be joined by a loop where the planner expects one breach.
  */
 static char *
 breach_statement(SmkConfig *config, List *rules)
@@ -133,10 +154,13 @@ breach_statement(SmkConfig *config, List *rules)
 									 smk_timestamp_literal(request->now)));
 	}
 	return psprintf(
-		"WITH breach AS MATERIALIZED (\n"
+		"WITH open AS MATERIALIZED (\n"
+		"    %s),\n"
+		"breach AS MATERIALIZED (\n"
 		"    SELECT open.*\n"
-		"    FROM (\n        %s) AS open\n"
-		"    WHERE NOT EXISTS (\n"
+		"    FROM open\n"
+		"    WHERE octet_length(open.lead_id) <= %d\n"
+		"      AND NOT EXISTS (\n"
 		"        SELECT 1\n"
 		"        FROM smarketing.breach_log\n"
 		"        WHERE breach_log.rule = open.rule AND breach_log.lead_id = open.lead_id\n"
@@ -147,16 +171,32 @@ breach_statement(SmkConfig *config, List *rules)
 		"    FROM breach\n"
 		"    ORDER BY breach.rule COLLATE \"C\", breach.lead_id COLLATE \"C\", breach.triggered_at\n"
 		"    ON CONFLICT (rule, lead_id, triggered_at) DO NOTHING\n"
-		"    RETURNING rule, lead_id, triggered_at)\n"
-		"SELECT count(pg_notify($1, json_build_object(\n"
-		"           'rule', breach.rule, 'lead', left(breach.lead_id, %d), 'label', left(breach.label, %d),\n"
-		"           'owner', left(breach.owner, %d), 'manager', left(breach.manager, %d),\n"
-		"           'triggered', breach.triggered_at, 'due', breach.due_at)::text)::text)\n"
-		"FROM logged\n"
-		"JOIN breach ON breach.rule = logged.rule AND breach.lead_id = logged.lead_id\n"
-		"    AND breach.triggered_at = logged.triggered_at",
-		smk_sql_indent(sql.data, 8), SHOWN_KEY_CHARACTERS, SHOWN_CHARACTERS, SHOWN_CHARACTERS,
-		SHOWN_CHARACTERS);
+		"    RETURNING rule, lead_id, triggered_at),\n"
+		"told AS (\n"
+		"    SELECT found.rule, found.lead_id, found.triggered_at, min(found.label) AS label,\n"
+		"        min(found.owner) AS owner, min(found.manager) AS manager, min(found.due_at) AS due_at\n"
+		"    FROM (\n"
+		"        SELECT breach.*, false AS is_logged\n"
+		"        FROM breach\n"
+		"        UNION ALL\n"
+		"        SELECT rule, lead_id, NULL, NULL, NULL, triggered_at, NULL, true\n"
+		"        FROM logged) AS found\n"
+		"    GROUP BY found.rule, found.lead_id, found.triggered_at\n"
+		"    HAVING bool_or(found.is_logged))\n"
+		"SELECT NULL AS rule, count(pg_notify($1, json_build_object(\n"
+		"           'rule', told.rule, 'lead', %s, 'label', left(told.label, %d),\n"
+		"           'owner', left(told.owner, %d), 'manager', left(told.manager, %d),\n"
+		"           'triggered', told.triggered_at, 'due', told.due_at)::text)::text) AS breaches, NULL AS "
+		"lead\n"
+		"FROM told\n"
+		"UNION ALL\n"
+		"(SELECT open.rule, count(*), min(left(open.lead_id, 60))\n"
+		"FROM open\n"
+		"WHERE octet_length(open.lead_id) > %d\n"
+		"GROUP BY open.rule\n"
+		"ORDER BY open.rule COLLATE \"C\")",
+		smk_sql_indent(sql.data, 4), MOST_KEY_BYTES, told_key("told.lead_id"), SHOWN_CHARACTERS,
+		SHOWN_CHARACTERS, SHOWN_CHARACTERS, MOST_KEY_BYTES);
 }
 
 /* To which channel breaches are told, and how many. */
@@ -174,6 +214,7 @@ run_breaches(List *rules, bool is_probe, void *state)
 	Queue queue = {.as_of = GetCurrentTransactionStartTimestamp()};
 	Oid type = TEXTOID;
 	Datum value = CStringGetTextDatum(breaches->channel);
+	char *sql;
 	bool is_null;
 
 	if (rules == NIL || is_probe)
@@ -181,11 +222,22 @@ run_breaches(List *rules, bool is_probe, void *state)
 		run_queue(rules, true, &queue);
 		return;
 	}
-	if (SPI_execute_with_args(breach_statement(smk_config_load(), rules), 1, &type, &value, NULL, false, 0) !=
-		SPI_OK_SELECT)
+	sql = breach_statement(smk_config_load(), rules);
+	if (smk_statement_reads_unanalysed(sql, 1, &type))
+		smk_statement_avoid_nested_loops();
+	if (SPI_execute_with_args(sql, 1, &type, &value, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not log the breaches");
 	breaches->count =
-		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &is_null));
+	for (uint64 row = 1; row < SPI_tuptable->numvals; row++)
+		ereport(WARNING, (errmsg("breaches of SLA rule \"%s\" are not logged: %s",
+								 SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1),
+								 SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2)),
+						  errdetail("The keys of their leads are longer than %d bytes; the first begins with "
+									"\"%s\".",
+									MOST_KEY_BYTES,
+									SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3)),
+						  errhint("Bind a shorter column as \"lead_id\".")));
 }
 
 PG_FUNCTION_INFO_V1(smk_notify_breaches);
@@ -294,20 +346,10 @@ rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
 }
 
 /*
- * Until the caller ends its level of settings no nested loop is chosen where there is another way: what
- * response times join is all that happened in a range, and of tables that are not yet analysed the planner
- * expects a row or two.
- */
-void
-smk_sla_avoid_nested_loops(void)
-{
-	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
-/*
  * The statement of response_times() for some of the rules: a row a period, cell and rule, in that order. NULL
- * where there is no rule. It is run under smk_sla_avoid_nested_loops().
+ * where there is no rule. It is run under smk_statement_avoid_nested_loops():
+ * what it joins is all that happened in a range, and of tables that are not yet analysed the planner expects a
+ * row or two.
  */
 char *
 smk_sla_response_times(const SmkRequest *request, List *rules)
@@ -356,7 +398,7 @@ run_response_times(List *rules, bool is_probe, void *state)
 	const ResponseTimes *times = state;
 	char *sql = smk_sla_response_times(times->request, rules);
 
-	smk_sla_avoid_nested_loops();
+	smk_statement_avoid_nested_loops();
 	if (sql && is_probe)
 		smk_statement_run(sql, CreateDestReceiver(DestNone), "response_times");
 	else if (sql)

@@ -4,9 +4,16 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
+#include "storage/bufmgr.h"
 #include "utils/guc.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "crm/expression.h"
 #include "kpi/statement.h"
@@ -42,6 +49,64 @@ smk_statement_end(int level)
 {
 	AtEOXact_GUC(true, level);
 	SPI_finish();
+}
+
+/* Up to so many blocks a loop over all of a table loses little; autovacuum leaves the smallest as they are. */
+#define FEW_BLOCKS 32
+
+/* True for a table that is not small and of no column of which there are statistics. */
+static bool
+is_unanalysed(Oid oid)
+{
+	Relation relation = try_relation_open(oid, AccessShareLock);
+	bool result;
+
+	if (relation == NULL)
+		return false;
+	result = relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+			 (RELKIND_HAS_TABLE_AM(relation->rd_rel->relkind) &&
+			  RelationGetNumberOfBlocks(relation) > FEW_BLOCKS);
+	for (AttrNumber column = 1; result && column <= RelationGetNumberOfAttributes(relation); column++)
+		result = !SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(oid), Int16GetDatum(column),
+										BoolGetDatum(false));
+	relation_close(relation, NoLock);
+	return result;
+}
+
+/*
+ * True where a statement, with arguments of those types, reads a table that was loaded and never analysed:
+ * the planner guesses that a condition leaves a row or two of it. Inside SPI_connect.
+ */
+bool
+smk_statement_reads_unanalysed(const char *sql, int argument_count, Oid *types)
+{
+	SPIPlanPtr plan = SPI_prepare(sql, argument_count, types);
+	ListCell *source;
+	ListCell *cell;
+	ListCell *child;
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the statement");
+	foreach (source, SPI_plan_get_plan_sources(plan))
+		foreach (cell, ((CachedPlanSource *) lfirst(source))->relationOids)
+			foreach (child, find_all_inheritors(lfirst_oid(cell), AccessShareLock, NULL))
+				if (is_unanalysed(lfirst_oid(child)))
+				{
+					SPI_freeplan(plan);
+					return true;
+				}
+	SPI_freeplan(plan);
+	return false;
+}
+
+/*
+ * Until the caller ends its level of settings no nested loop is chosen where there is another way.
+ */
+void
+smk_statement_avoid_nested_loops(void)
+{
+	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 }
 
 /*

@@ -414,6 +414,12 @@ SET statement_timeout = '8 s';
 SELECT results_eq($$SELECT rule, triggers, late, unanswered FROM smarketing.response_times(period => 'all')$$, $$VALUES ('demo', 8000::bigint, 5999::bigint, 0::bigint)$$, 'response times of what was just loaded');
 SELECT lives_ok($$SELECT * FROM smarketing.rep_profile('2026-01-01', '2027-01-01')$$, 'rep profiles of it');
 SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-01-01', '2027-01-01')$$, 'the verdict');
+-- Who waits among them, where the planner expects one trigger and would look through all stage changes for each; and who is told.
+UPDATE loaded_lead SET status = 'lead';
+ALTER TABLE loaded_lead ADD PRIMARY KEY (id);
+INSERT INTO loaded_log SELECT 1 + n % 3000, '2025-01-01', 'lost' FROM generate_series(1, 100000) n;
+SELECT is((SELECT count(*) FROM smarketing.sla_queue()), (SELECT count(*) FROM loaded_act a WHERE kind = 'demo' AND at > '2026-01-01' AND at >= (SELECT max(at) + interval '1 minute' FROM loaded_act c WHERE kind = 'call' AND c.lead = a.lead)), 'the queue of what was just loaded');
+SELECT is(smarketing.notify_breaches(), (SELECT count(*) FROM smarketing.sla_queue() WHERE state = 'late'), 'and who is told of it');
 -- A lead of which ten thousand requests and answers are recorded, as a web form's test contact has them.
 TRUNCATE loaded_act;
 INSERT INTO loaded_act SELECT 1, timestamptz '2026-01-01 01:00' + n / 2 * interval '10 minutes' + n % 2 * interval '1 minute' * (n % 40), CASE n % 2 WHEN 0 THEN 'demo' ELSE 'call' END, false FROM generate_series(0, 19999) n;
