@@ -123,6 +123,24 @@ like($broken, qr/WARNING:  (?:55000: )?SLA rule "broken" is left out: nothing th
 like($broken, qr/^1$/m, 'and the breach of another one is told');
 sql('DELETE FROM event WHERE lead_id = 5; DELETE FROM smarketing.breach_log WHERE lead_id = \'5\'');
 
+# Keys of leads that are longer than what the log takes, or than what is told of them.
+my $long = sql(q{CREATE TABLE long_person (lead_id text, created_at timestamptz, label text, owner int);
+	CREATE TABLE long_event (lead_id text, at timestamptz, kind text, is_automatic boolean);
+	INSERT INTO long_person SELECT key, now() FROM (VALUES (repeat('k', 600) || 'a'), (repeat('k', 600) || 'b'), ('short'), ((SELECT 'huge' || string_agg(md5(n::text), '') FROM generate_series(1, 100) n))) AS v (key);
+	INSERT INTO long_event SELECT lead_id, '2026-01-01', 'demo_request', true FROM long_person;
+	SELECT smarketing.bind('lead', 'long_person'), smarketing.bind('activity', 'long_event');
+	LISTEN long;
+	SELECT smarketing.notify_breaches('long');
+	SELECT smarketing.notify_breaches('long');
+	SELECT smarketing.bind('lead', 'person'), smarketing.bind('activity', 'event');
+	DELETE FROM smarketing.breach_log WHERE lead_id ~ '^(k+|short)'});
+like($long, qr/WARNING:  (?:01000: )?breaches of SLA rule "demo" are not logged: 1\nDETAIL:  The keys of their leads are longer than 2500 bytes; the first begins with "hugec4ca4238/, 'a key that the log cannot hold is named');
+like($long, qr/^3$/m, 'the other breaches are told');
+like($long, qr/^0$/m, 'once');
+my @told = $long =~ /"lead" : "([^"]*)"/g;
+is(scalar(@told), 3, 'each by itself');
+is(scalar(grep { /^k{500}\.\.\.[0-9a-f]{64}$/ } @told), 2, 'a long key is cut, and told apart from another one');
+
 # What a rule that is most likely a slip is told.
 foreach my $slip (
 	[ q{'demo_request', 'call', '90'}, qr/NOTICE:.*the limit of SLA rule "slip" is 90 seconds/ ],
