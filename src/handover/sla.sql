@@ -35,7 +35,7 @@ AS 'MODULE_PATHNAME', 'smk_keep_score_of_sla';
 
 COMMENT ON FUNCTION smarketing.keep_score_of_sla() IS 'internal: refuses to remove the last score rule while an SLA rule asks for the score';
 
-CREATE TRIGGER keep_score_of_sla AFTER DELETE ON smarketing.score_rule
+CREATE TRIGGER keep_score_of_sla AFTER DELETE OR TRUNCATE ON smarketing.score_rule
 FOR EACH STATEMENT EXECUTE FUNCTION smarketing.keep_score_of_sla();
 
 -- Not for PUBLIC: who missed what is nobody's business but theirs to whom it is granted.

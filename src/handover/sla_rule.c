@@ -5,16 +5,19 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "argument.h"
@@ -359,17 +362,24 @@ smk_sla_rules(void)
 	return smk_sla_rules_named(NIL);
 }
 
-/* Raises an error unless a function is called as the trigger that it is: of one of our tables, on DELETE and
- * so. */
+/* The OID of one of our tables. */
+static Oid
+table_oid(const char *table)
+{
+	return get_relname_relid(table, get_namespace_oid("smarketing", false));
+}
+
+/* Raises an error unless a function is called as the trigger that it is: of one of our tables, before each
+ * row or after the statement that removes some. */
 static void
-require_trigger(FunctionCallInfo fcinfo, const char *name, const char *table, TriggerEvent on)
+require_trigger(FunctionCallInfo fcinfo, const char *name, const char *table, TriggerEvent when)
 {
 	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		(trigger->tg_event & (TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK)) != on ||
-		RelationGetRelid(trigger->tg_relation) !=
-			get_relname_relid(table, get_namespace_oid("smarketing", false)))
+		!(TRIGGER_FIRED_BY_DELETE(trigger->tg_event) || TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) ||
+		(trigger->tg_event & (TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK)) != when ||
+		RelationGetRelid(trigger->tg_relation) != table_oid(table))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("%s is a trigger of smarketing.%s", name, table)));
 }
@@ -386,7 +396,7 @@ smk_keep_calendar_of_sla(PG_FUNCTION_ARGS)
 	int level;
 
 	require_trigger(fcinfo, "keep_calendar_of_sla", "calendar",
-					TRIGGER_EVENT_DELETE | TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+					TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
 	SPI_connect();
 	level = smk_path_only_catalog();
 	calendar = SPI_getvalue(trigger->tg_trigtuple, trigger->tg_relation->rd_att,
@@ -408,7 +418,11 @@ smk_keep_calendar_of_sla(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(smk_keep_score_of_sla);
 
-/* The trigger that refuses to delete the last score rule while a rule asks for the score. */
+/*
+ * The trigger that refuses to remove the last score rule while a rule asks for the score. Whoever else removes
+ * a score rule or defines an SLA rule goes before or after, and what they have done is seen whatever the
+ * isolation: two who each leave the other's score rule would leave none.
+ */
 Datum
 smk_keep_score_of_sla(PG_FUNCTION_ARGS)
 {
@@ -416,11 +430,14 @@ smk_keep_score_of_sla(PG_FUNCTION_ARGS)
 	ListCell *known;
 	int level;
 
-	require_trigger(fcinfo, "keep_score_of_sla", "score_rule", TRIGGER_EVENT_DELETE | TRIGGER_EVENT_AFTER);
+	require_trigger(fcinfo, "keep_score_of_sla", "score_rule", TRIGGER_EVENT_AFTER);
+	LockRelationOid(table_oid("sla_rule"), ShareRowExclusiveLock);
+	/* What was just removed is not seen any more. */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	level = smk_path_only_catalog();
-	/* Not read only: that would still see what was just deleted. */
-	if (SPI_execute("SELECT 1 FROM smarketing.score_rule LIMIT 1", false, 1) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT 1 FROM smarketing.score_rule LIMIT 1", true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the score rules");
 	if (SPI_processed == 0)
 		foreach (cell, smk_sla_rules())
@@ -438,6 +455,7 @@ smk_keep_score_of_sla(PG_FUNCTION_ARGS)
 		}
 	AtEOXact_GUC(true, level);
 	SPI_finish();
+	PopActiveSnapshot();
 	return PointerGetDatum(NULL);
 }
 
@@ -495,6 +513,9 @@ smk_define_sla(PG_FUNCTION_ARGS)
 		ereport(NOTICE, (errmsg("the limit of SLA rule \"%s\" is %d seconds", rule->name,
 								(int) (rule->within / USECS_PER_SEC)),
 						 errhint(LIMIT_HINT)));
+	/* Before it is looked what there is: nobody removes it until the rule is kept. */
+	LockRelationOid(table_oid("sla_rule"), RowExclusiveLock);
+	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	level = smk_path_only_catalog();
 	config = smk_config_load();
@@ -522,6 +543,7 @@ smk_define_sla(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not keep the SLA rule");
 	AtEOXact_GUC(true, level);
 	SPI_finish();
+	PopActiveSnapshot();
 	PG_RETURN_VOID();
 }
 

@@ -181,6 +181,21 @@ is(join(' ', grep { $_ ne '' } lines('second')), '1', 'which tells in its place'
 ok(wait_until(sub { grep { /"lead" : "11"/ } lines('listener') }, 20), 'and is heard');
 is(scalar(grep { /"lead" : "1[01]"/ } lines('listener')), 2, 'each once');
 
+# Two sessions at once, each of which leaves the other's score rule; and one that asks for the score which another one removes.
+sql(q{SELECT smarketing.define_score('a', 'demo_request', 5), smarketing.define_score('b', 'demo_request', 5), smarketing.define_sla('scored', 'score>=5', 'call', '1 hour')});
+$first = session('first', q{BEGIN; SELECT smarketing.define_score('a', NULL, NULL); SELECT pg_sleep(2); COMMIT});
+ok(waits(q{wait_event = 'PgSleep'}), 'a session removes a score rule');
+$second = session('second', q{SELECT smarketing.define_score('b', NULL, NULL)});
+$third = session('third', q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM smarketing.score_rule; SELECT smarketing.define_score('b', NULL, NULL); COMMIT});
+waitpid($_, 0) foreach ($first, $second, $third);
+like(join("\n", lines($_)), qr/ERROR:  SLA rule "scored" asks for the score, of which this is the last rule/, "the $_ cannot remove the last one") foreach ('second', 'third');
+sql(q{SELECT smarketing.drop_sla('scored')});
+$first = session('first', q{BEGIN; SELECT smarketing.define_score('b', NULL, NULL); SELECT pg_sleep(2); COMMIT});
+ok(waits(q{wait_event = 'PgSleep'}), 'a session removes the last score rule');
+$second = session('second', q{SELECT smarketing.define_sla('scored', 'score>=5', 'call', '1 hour')});
+waitpid($_, 0) foreach ($first, $second);
+like(join("\n", lines('second')), qr/ERROR:  nothing tells the score of a lead/, 'another one cannot ask for the score');
+
 # A crash before the commit: nothing was told, nothing is lost.
 sql(sprintf($breach, 12));
 $first = session('first', 'BEGIN; SELECT smarketing.notify_breaches(); SELECT pg_sleep(20); COMMIT');
