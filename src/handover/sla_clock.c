@@ -22,6 +22,7 @@
 #include "kpi/records.h"
 #include "kpi/score.h"
 #include "kpi/source.h"
+#include "timeline/word.h"
 
 /* The label under which rules are in errors about filters; options are read elsewhere. */
 static const char *const no_options[] = {"time_zone", NULL};
@@ -479,10 +480,11 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 		appendStringInfo(&moments, "%s%s", n > 1 ? ", " : "", moment);
 	}
 	triggered_at = is_single ? moments.data : psprintf("greatest(%s)", moments.data);
-	if (clocks->starts->has_since)
-		appendStringInfo(&where, "%s >= %s", triggered_at, smk_timestamp_literal(clocks->starts->since));
-	else
-		appendStringInfo(&where, "%s > timestamptz '-infinity'", triggered_at);
+	/* What lies farther back has no place in the response times, and is no date that anybody meant. */
+	appendStringInfo(&where, "%s >= %s", triggered_at,
+					 smk_timestamp_literal(clocks->starts->has_since
+											   ? Max(clocks->starts->since, -SMK_WORD_MAX_TIME)
+											   : -SMK_WORD_MAX_TIME));
 	/* Of several thresholds the last one that is reached starts the clock. */
 	return psprintf("SELECT lead.*, %s AS triggered_at%s\nFROM (\n    %s) AS lead%s\nWHERE %s\n  AND %s < %s",
 					triggered_at,

@@ -40,6 +40,9 @@
 	"one: "                                                                                                  \
 	"smarketing.map_value('kind', ...)."
 
+/* How many parts a trigger or an answer has at most: each condition is a join. */
+#define MOST_PARTS 32
+
 /* Unless options say otherwise, a clock is warned of when so much of its time has gone. */
 #define DEFAULT_WARN_AT 0.8
 
@@ -81,7 +84,8 @@ find_bar(const char *text, size_t *length)
 	return strchr(text, '|');
 }
 
-/* The parts of a text between separators, trimmed: an error for an empty one or one that is there twice. */
+/* The parts of a text between separators, trimmed: an error for an empty one, one that is there twice, or too
+ * many. */
 static List *
 split(const char *text, const char *(*find)(const char *text, size_t *length), const char *argument)
 {
@@ -104,6 +108,10 @@ split(const char *text, const char *(*find)(const char *text, size_t *length), c
 				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 								errmsg("argument \"%s\" names \"%s\" twice", argument, part)));
 		parts = lappend(parts, part);
+		if (list_length(parts) > MOST_PARTS)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("argument \"%s\" has more than %d parts", argument, MOST_PARTS),
+							errhint("smarketing.map_value('kind', ...) gives several kinds one name.")));
 		text = end ? end + length : NULL;
 	} while (end);
 	return parts;

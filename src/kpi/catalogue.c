@@ -399,7 +399,7 @@ static const SmkColumn handover_columns[] = {
 	COUNT_OF("waiting", ANY, false, leads_mql, "[is_waiting]"),
 	RATE_OF("rejection_rate", false, "rejected", "mqls"), RATE_OF("late_rate", false, "late", "mqls"),
 	RATE_OF("conversion_rate", true, "won", "decided"),
-	COMPUTED("decided", SMK_UNIT_COUNT, true, "[won] + [accepted_not_converted]", NULL, NULL),
+	COUNT_OF("decided", ANY, true, leads_mql, "(([is_accepted] AND [is_left]) OR [is_customer])"),
 	/* What its two sides are judged by. */
 	COUNT_OF("judged", ANY, true, leads_mql, "[is_judged]"),
 	COUNT_OF("unqualified", ANY, false, leads_mql, "[is_unqualified]"),

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(50);
+SELECT plan(52);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -41,7 +41,7 @@ SELECT results_eq($$EXECUTE counts('{}', '{"respond_within": "24:00:00.000001"}'
 SELECT results_eq($$SELECT median_hours_to_assigned, median_hours_to_touch, median_hours_to_sql, top_reject_reason, weak_side, acceptance_rate, rejection_rate, late_rate, conversion_rate FROM smarketing.handover('2026-01-01', '2026-02-01', 'all')$$,
     $$VALUES (2::float8, 48::float8, 120::float8, 'too small', 'too few', 0.4::float8, 0.1::float8, 0.2::float8, 1 / 3::float8)$$, 'hours, reason, rates');
 SELECT results_eq(format($$SELECT array_agg(record_id ORDER BY record_id::int) FROM smarketing.kpi_rows('handover.%s', '2026-01-01', '2026-02-01')$$, measure), format($$VALUES (%L::text[])$$, ids), 'kpi_rows of ' || measure)
-FROM (VALUES ('mqls', '{1,2,3,4,5,6,7,8,9,10}'), ('accepted', '{5,8,9,10}'), ('rejected', '{6}'), ('recycled', '{7}'), ('ignored', '{3,4}'), ('waiting', '{1,2}'), ('late', '{2,5}'), ('accepted_not_converted', '{5,8}'), ('won', '{9}')) AS v (measure, ids);
+FROM (VALUES ('mqls', '{1,2,3,4,5,6,7,8,9,10}'), ('accepted', '{5,8,9,10}'), ('rejected', '{6}'), ('recycled', '{7}'), ('ignored', '{3,4}'), ('waiting', '{1,2}'), ('late', '{2,5}'), ('accepted_not_converted', '{5,8}'), ('won', '{9}'), ('decided', '{5,8,9}')) AS v (measure, ids);
 SELECT throws_ok($$SELECT * FROM smarketing.handover(options => '{"respond_within": "0 hours"}')$$, '22023', 'option "respond_within" must be positive: "0 hours"');
 SELECT throws_ok($$SELECT * FROM smarketing.handover(options => '{"respond_within": "1 month"}')$$, '22023', 'option "respond_within" must not have months or years: "1 month"');
 SELECT throws_ok($$SELECT * FROM smarketing.handover(options => '{"within": "1 day"}')$$, '22023', 'option "within" of handover does not exist');
@@ -97,6 +97,7 @@ SELECT results_eq($$SELECT by_1, mqls, accepted, rejected, recycled, ignored, la
     $$SELECT source, mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won, unqualified, top FROM slow WHERE source IS NOT NULL ORDER BY 1$$, 'as plain SQL counts, by channel (seed 0.14142135623)');
 SELECT results_eq($$SELECT sum(mqls)::bigint, sum(accepted)::bigint, sum(rejected)::bigint, sum(recycled)::bigint, sum(ignored)::bigint, sum(late)::bigint, sum(accepted_not_converted)::bigint, sum(won)::bigint FROM smarketing.handover('2025-12-01', '2026-07-01', 'week', '{owner,channel}', options => '{"respond_within": "30 hours"}')$$,
     $$SELECT mqls, accepted, rejected, recycled, ignored, late, accepted_not_converted, won FROM slow WHERE source IS NULL$$, 'weeks and reps add up');
+SELECT is_empty($$SELECT * FROM smarketing.handover('2025-12-01', '2026-07-01', 'week', '{owner,channel}') WHERE decided <> won + accepted_not_converted$$, 'decided is won or not converted');
 SELECT is_empty($$SELECT * FROM smarketing.handover('2025-12-01', '2026-07-01', 'week', '{owner,channel}') WHERE mqls <> accepted + rejected + recycled + ignored + waiting$$, 'and the five in every cell');
 SELECT results_eq($$SELECT by_1, weak_side FROM smarketing.handover('2025-12-01', '2026-07-01', 'all', '{channel}')$$, $$VALUES ('channel 0', 'none'), ('channel 1', 'marketing'), ('channel 2', 'none')$$, 'the channel that is disqualified more is badly qualified');
 SELECT results_eq($$SELECT by_1, weak_side FROM smarketing.handover('2025-12-01', '2026-07-01', 'all', '{owner}') WHERE weak_side IN ('sales', 'both')$$, $$VALUES ('rep 2', 'sales')$$, 'the rep who loses more closes badly');

@@ -48,6 +48,8 @@ SELECT throws_ok(format('SELECT smarketing.define_sla(%s)', arguments), code, me
     ($$'r', 'demo', 'call', '1 month'$$, '22023', 'argument "within" must not have months or years: "1 mon"'),
     ($$'r', 'demo AND Demo AND demo', 'call', '1 hour'$$, '22023', 'argument "trigger" names "demo" twice'),
     ($$'r', 'and demo', 'call', '1 hour'$$, '22023', 'argument "trigger" has an empty part'),
+    ($$'r', (SELECT string_agg('kind ' || n, ' and ') FROM generate_series(1, 200000) n), 'call', '1 hour'$$, '22023', 'argument "trigger" has more than 32 parts'),
+    ($$'r', 'demo', (SELECT string_agg('kind ' || n, '|') FROM generate_series(1, 33) n), '1 hour'$$, '22023', 'argument "answer" has more than 32 parts'),
     ($$'r', 'etape:mql', 'call', '1 hour'$$, '22023', 'argument "trigger" has what is no kind of activity: "etape:mql"'),
     ($$'r', 'demo|call', 'mail', '1 hour'$$, '22023', 'argument "trigger" has what is no kind of activity: "demo|call"'),
     ($$'r', 'demo, call', 'mail', '1 hour'$$, '22023', 'argument "trigger" has what is no kind of activity: "demo, call"'),
@@ -107,7 +109,7 @@ INSERT INTO log VALUES (14, '2026-03-02 12:05', 'lost'),         -- answered and
     (15, '2026-03-01 12:00', 'lost'), (15, '2026-03-02 11:00', 'lead'), (15, '2026-03-02 12:25', 'won');  -- reopened, then won in time
 INSERT INTO deal VALUES (1, 16, '2026-03-02 12:01', '2026-03-02 12:29', false), (2, 17, '2026-03-02 12:01', NULL, NULL), (3, 17, '2026-03-02 12:01', '2026-03-02 12:31', true);
 UPDATE act SET at = 'infinity' WHERE lead = '18';
-INSERT INTO act VALUES ('19', '-infinity', 'demo', true), (NULL, '2026-03-02 12:00', 'demo', true), ('20', NULL, 'demo', true);
+INSERT INTO act VALUES ('19', '-infinity', 'demo', true), ('19', '2601-01-01 BC', 'demo', true), ('20', '4713-01-01 BC', 'demo', true), (NULL, '2026-03-02 12:00', 'demo', true), ('20', NULL, 'demo', true);
 SELECT lives_ok($$SELECT smarketing.define_sla('demo', 'demo', 'call', '30 minutes')$$, 'a rule');
 SELECT set_eq($$EXECUTE queue('2026-03-02 12:24')$$, $$SELECT 'demo' AS a, 'warning' AS b, lead AS c, timestamptz '2026-03-02 12:00' AS d, timestamptz '2026-03-02 12:30' AS e, 0.1::float8 AS f
     FROM unnest('{1,2,3,4,5,7,8,9,11,12,13,15,16,17}'::text[]) lead$$, 'at the warning''s instant; as of then nobody knows that a lead is closed now');
@@ -123,6 +125,8 @@ SELECT results_eq($$SELECT lead_id, label, owner, manager, team FROM smarketing.
 SELECT results_eq($$SELECT rule, triggers, answered, in_time, late, unanswered, running, round(compliance::numeric, 6), round(median_hours::numeric, 6) FROM smarketing.response_times('2026-03-01', '2026-04-01')$$,
     $$VALUES ('demo', 18::bigint, 6::bigint, 4::bigint, 2::bigint, 8::bigint, 0::bigint, round(4 / 14., 6), round(25 / 60., 6))$$,
     'the response times of that month') ;
+SELECT is((SELECT sum(triggers) FROM smarketing.response_times(period => 'all')), 18::numeric, 'nothing is dated thousands of years ago');
+SELECT is((SELECT sum(triggers) FROM smarketing.response_times('4713-01-01 BC', '2026-04-01', 'all')), 18::numeric, 'whatever the range');
 SELECT is((SELECT sum(triggers) FROM smarketing.response_times('2026-02-01', '2026-03-02 12:00')), 0::numeric, 'the range is of the trigger, and half-open');
 SELECT is((SELECT sum(triggers) FROM smarketing.response_times('2026-03-02 12:00', '2026-03-02 12:00:00.000001', 'all')), 17::numeric, 'which begins with its first instant');
 SELECT results_eq($$SELECT by_1, by_2, triggers, in_time FROM smarketing.response_times('2026-03-01', '2026-04-01', by => '{channel,team}', filter => '{"team": {"not": null}}', options => '{"rule": "demo"}')$$,
