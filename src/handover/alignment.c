@@ -313,7 +313,8 @@ is_surely_worse(bool higher_is_better, bool is_rate, double some, double all, do
 		   SURELY * sqrt(share * (1 - share) * (1 / all + 1 / all_before));
 }
 
-/* True where a share is beyond a limit by more than chance: by three standard errors of a share that is at it. */
+/* True where a share is beyond a limit by more than chance: by three standard errors of a share that is at
+ * it. */
 static bool
 is_surely_beyond(double limit, double some, double all)
 {
@@ -401,8 +402,8 @@ typedef struct Metric
 } Metric;
 
 /*
- * True where a share that is beyond its limit was so in the range before at the same age, and is not any more:
- * who is answered in the end is ignored until then, and it is the age that shows.
+ * True where a share that is beyond its limit was so in the range before at the same age, and is not any
+ * more: who is answered in the end is ignored until then, and it is the age that shows.
  */
 static bool
 is_beyond_by_age(const Metric *metric, const Compared *aged)

@@ -346,8 +346,7 @@ smk_rep_profile(PG_FUNCTION_ARGS)
 {
 	SmkArguments arguments;
 	Profile profile = {.arguments = &arguments, .result = (ReturnSetInfo *) fcinfo->resultinfo};
-	SmkSlaWork work = {
-		.run = run_profile, .state = &profile, .result = profile.result, .goes_without = true};
+	SmkSlaWork work = {.run = run_profile, .state = &profile, .result = profile.result, .goes_without = true};
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -573,7 +573,8 @@ first_since(const char *instants, const char *since)
 /*
  * The clocks of a rule that starts one at each activity. A lead may have many, and each of them joined with
  * all that happened after it would be the square of that: what happened to a lead is collected once, in
- * order, and its clocks look it up; the fence: once, and no further up does anything carry what was collected.
+ * order, and its clocks look it up; the fence: once, and no further up does anything carry what was
+ * collected.
  */
 static char *
 clocks_of_activities(const Clocks *clocks, const Events *end, const char *triggers, const char *extras)

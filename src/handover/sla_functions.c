@@ -227,17 +227,16 @@ run_breaches(List *rules, bool is_probe, void *state)
 		smk_statement_avoid_nested_loops();
 	if (SPI_execute_with_args(sql, 1, &type, &value, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not log the breaches");
-	breaches->count =
-		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &is_null));
+	breaches->count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &is_null));
 	for (uint64 row = 1; row < SPI_tuptable->numvals; row++)
-		ereport(WARNING, (errmsg("breaches of SLA rule \"%s\" are not logged: %s",
-								 SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1),
-								 SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2)),
-						  errdetail("The keys of their leads are longer than %d bytes; the first begins with "
-									"\"%s\".",
-									MOST_KEY_BYTES,
-									SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3)),
-						  errhint("Bind a shorter column as \"lead_id\".")));
+		ereport(WARNING,
+				(errmsg("breaches of SLA rule \"%s\" are not logged: %s",
+						SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1),
+						SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2)),
+				 errdetail("The keys of their leads are longer than %d bytes; the first begins with "
+						   "\"%s\".",
+						   MOST_KEY_BYTES, SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3)),
+				 errhint("Bind a shorter column as \"lead_id\".")));
 }
 
 PG_FUNCTION_INFO_V1(smk_notify_breaches);
@@ -348,8 +347,8 @@ rule_cells(const SmkRequest *request, const SmkSlaRule *rule)
 /*
  * The statement of response_times() for some of the rules: a row a period, cell and rule, in that order. NULL
  * where there is no rule. It is run under smk_statement_avoid_nested_loops():
- * what it joins is all that happened in a range, and of tables that are not yet analysed the planner expects a
- * row or two.
+ * what it joins is all that happened in a range, and of tables that are not yet analysed the planner expects
+ * a row or two.
  */
 char *
 smk_sla_response_times(const SmkRequest *request, List *rules)

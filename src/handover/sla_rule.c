@@ -403,8 +403,7 @@ smk_keep_calendar_of_sla(PG_FUNCTION_ARGS)
 	ListCell *cell;
 	int level;
 
-	require_trigger(fcinfo, "keep_calendar_of_sla", "calendar",
-					TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+	require_trigger(fcinfo, "keep_calendar_of_sla", "calendar", TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
 	SPI_connect();
 	level = smk_path_only_catalog();
 	calendar = SPI_getvalue(trigger->tg_trigtuple, trigger->tg_relation->rd_att,
@@ -427,9 +426,9 @@ smk_keep_calendar_of_sla(PG_FUNCTION_ARGS)
 PG_FUNCTION_INFO_V1(smk_keep_score_of_sla);
 
 /*
- * The trigger that refuses to remove the last score rule while a rule asks for the score. Whoever else removes
- * a score rule or defines an SLA rule goes before or after, and what they have done is seen whatever the
- * isolation: two who each leave the other's score rule would leave none.
+ * The trigger that refuses to remove the last score rule while a rule asks for the score. Whoever else
+ * removes a score rule or defines an SLA rule goes before or after, and what they have done is seen whatever
+ * the isolation: two who each leave the other's score rule would leave none.
  */
 Datum
 smk_keep_score_of_sla(PG_FUNCTION_ARGS)

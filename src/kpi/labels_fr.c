@@ -219,8 +219,8 @@ const SmkLabel smk_labels_fr[] = {
 	{"handover.decided", "Leads acceptés et décidés", "leads gagnés + acceptés et non convertis"},
 	{"handover.judged", "Leads jugés", "leads acceptés + rejetés + renvoyés"},
 	{"handover.unqualified", "Leads disqualifiés",
-	 "parmi les leads transmis, ceux que les ventes ont disqualifiés, avant ou après les avoir acceptés, ou perdus "
-	 "avant"},
+	 "parmi les leads transmis, ceux que les ventes ont disqualifiés, avant ou après les avoir acceptés, ou "
+	 "perdus avant"},
 	{"handover.closed_in_time", "Leads traités à temps et conclus",
 	 "parmi les leads acceptés, traités à temps et non disqualifiés, ceux qui sont gagnés ou partis"},
 	{"handover.lost_in_time", "Leads traités à temps et perdus",

@@ -432,9 +432,8 @@ is_returned(SmkRecords *records)
 static char *
 is_judged(SmkRecords *records)
 {
-	return handed(
-		records,
-		"(handed.is_accepted OR handed.is_disqualified OR handed.is_recycled OR handed.is_lost)");
+	return handed(records,
+				  "(handed.is_accepted OR handed.is_disqualified OR handed.is_recycled OR handed.is_lost)");
 }
 
 /* True where it can be told whether a lead was answered in time: without activities nobody knows who was. */

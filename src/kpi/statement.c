@@ -51,7 +51,8 @@ smk_statement_end(int level)
 	SPI_finish();
 }
 
-/* Up to so many blocks a loop over all of a table loses little; autovacuum leaves the smallest as they are. */
+/* Up to so many blocks a loop over all of a table loses little; autovacuum leaves the smallest as they are.
+ */
 #define FEW_BLOCKS 32
 
 /* True for a table that is not small and of no column of which there are statistics. */
@@ -63,9 +64,9 @@ is_unanalysed(Oid oid)
 
 	if (relation == NULL)
 		return false;
-	result = relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
-			 (RELKIND_HAS_TABLE_AM(relation->rd_rel->relkind) &&
-			  RelationGetNumberOfBlocks(relation) > FEW_BLOCKS);
+	result =
+		relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+		(RELKIND_HAS_TABLE_AM(relation->rd_rel->relkind) && RelationGetNumberOfBlocks(relation) > FEW_BLOCKS);
 	for (AttrNumber column = 1; result && column <= RelationGetNumberOfAttributes(relation); column++)
 		result = !SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(oid), Int16GetDatum(column),
 										BoolGetDatum(false));
