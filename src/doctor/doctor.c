@@ -20,6 +20,9 @@
 #include "doctor/doctor.h"
 #include "kpi/statement.h"
 
+/* The most that doctor() takes of maintenance_work_mem for one hash or sort. */
+#define HASH_MEMORY_KB (64 * 1024)
+
 /* Adds a row to what was found; all texts are copied. */
 void
 smk_doctor_report(SmkDoctor *doctor, SmkSeverity severity, const char *entity, const char *problem,
@@ -239,14 +242,17 @@ smk_doctor_examine(SmkDoctor *doctor)
 
 /*
  * Opens SPI and the settings that the statements are written for, until smk_doctor_close: the path, no JIT,
- * and pages that are read in the order of an index for hardly dearer than others: keys are then compared in
- * the order of their indexes, and no hash of millions of them is spilled.
+ * pages that are read in the order of an index for hardly dearer than others, and the memory of a maintenance
+ * job, up to HASH_MEMORY_KB, so that hashes of millions of keys are not written to disk.
  */
 int
 smk_doctor_open(void)
 {
-	static const char *const settings[][2] = {
-		{"jit", "off"}, {"random_page_cost", "1.1"}, {"seq_page_cost", "1"}};
+	const char *settings[][2] = {
+		{"jit", "off"},
+		{"random_page_cost", "1.1"},
+		{"seq_page_cost", "1"},
+		{"work_mem", psprintf("%d", Max(work_mem, Min(maintenance_work_mem, HASH_MEMORY_KB)))}};
 	int level;
 
 	if (SPI_connect() != SPI_OK_CONNECT)

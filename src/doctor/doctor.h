@@ -68,10 +68,12 @@ extern int smk_doctor_bound(const SmkBinding *binding, const char *name);
 extern char *smk_doctor_column(const SmkBinding *binding, int column);
 extern char *smk_doctor_named(const SmkBinding *binding, const char *name);
 extern char *smk_doctor_relation(const SmkBinding *binding);
+extern SmkBinding *smk_doctor_computed_once(const SmkBinding *binding);
 extern char *smk_doctor_where(const SmkBinding *binding, const char *condition);
 extern char *smk_doctor_day(const SmkDoctor *doctor, const char *at, bool is_date);
 extern char *smk_doctor_earlier(const SmkDoctor *doctor, const char *first, bool first_is_date,
 								const char *second, bool second_is_date);
+extern bool smk_doctor_is_float(const SmkBinding *binding, int column);
 extern bool smk_doctor_is_date(const SmkBinding *binding, int column);
 extern char *smk_doctor_line(const char *sql);
 extern void smk_doctor_json(StringInfo json, const char *key, const char *value);
@@ -87,13 +89,17 @@ extern void smk_doctor_rows(SmkDoctor *doctor);
 typedef struct SmkDoctorLink SmkDoctorLink;
 
 /* doctor_links.c: keys that occur twice, and keys of another entity that are not there. */
-extern List *smk_doctor_stage_links(const SmkDoctor *doctor);
-extern List *smk_doctor_stage_link_checks(SmkDoctor *doctor, const SmkDoctorLink *link, char **join);
+extern List *smk_doctor_pass_links(const SmkDoctor *doctor, const char *entity);
+extern List *smk_doctor_link_checks(SmkDoctor *doctor, const SmkBinding *rows, const SmkDoctorLink *link,
+									char **join);
 extern void smk_doctor_links(SmkDoctor *doctor);
 
 /* doctor_values.c: names that mean nothing to the KPIs: stages, kinds, currencies, metrics, channels. */
 extern char *smk_doctor_unmapped(SmkDoctor *doctor, const SmkBinding *binding, const char *column);
-extern void smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column);
+extern List *smk_doctor_add_label(SmkDoctor *doctor, List *unmapped, const SmkBinding *binding,
+								  const char *column, char *label, int64 count);
+extern void smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column,
+							  List *unmapped);
 extern void smk_doctor_values(SmkDoctor *doctor);
 extern void smk_doctor_money(SmkDoctor *doctor);
 extern char *smk_doctor_stages_call(SmkDoctor *doctor);

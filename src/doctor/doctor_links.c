@@ -82,89 +82,207 @@ check_repeated(SmkDoctor *doctor, void *state)
 			smk_doctor_line(psprintf("SELECT %s, count(*) %s ORDER BY 2 DESC, 1 LIMIT 20", key, repeated)));
 }
 
-/* Rows whose column names a record that is not there. */
+/* Rows whose column names a record that is not there: what to select of. */
+static char *
+unknown_from(const SmkBinding *binding, const char *column, const SmkBinding *target)
+{
+	char *condition =
+		psprintf("%s IS NOT NULL AND NOT EXISTS (SELECT FROM %s WHERE %s)", smk_doctor_named(binding, column),
+				 smk_doctor_relation(target), smk_doctor_where(target, joined(binding, column, target)));
+
+	return psprintf("FROM %s WHERE %s", smk_doctor_relation(binding), smk_doctor_where(binding, condition));
+}
+
+/* The statement that lists which records are not there. */
+static char *
+unknown_listing(const SmkBinding *binding, const char *column, const char *from)
+{
+	return smk_doctor_line(psprintf("SELECT %s, count(*) %s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20",
+									smk_doctor_named(binding, column), from));
+}
+
+/* Rows whose column names a record that is not there, where the pass over the rows cannot tell. */
 static void
 check_link(SmkDoctor *doctor, void *state)
 {
 	Pair *pair = state;
 	const SmkDoctorLink *link = pair->link;
-	char *column = smk_doctor_named(pair->binding, link->column);
-	char *condition = psprintf(
-		"%s IS NOT NULL AND NOT EXISTS (SELECT FROM %s WHERE %s)", column, smk_doctor_relation(pair->target),
-		smk_doctor_where(pair->target, joined(pair->binding, link->column, pair->target)));
-	char *from = psprintf("FROM %s WHERE %s", smk_doctor_relation(pair->binding),
-						  smk_doctor_where(pair->binding, condition));
+	char *from = unknown_from(pair->binding, link->column, pair->target);
 	int64 count;
 
 	smk_doctor_query(psprintf("SELECT count(*) %s", from));
 	count = smk_doctor_number(0, 1);
 	if (count > 0)
-		smk_doctor_report(
-			doctor, link->severity, link->entity, link->problem, count,
-			smk_doctor_line(
-				psprintf("SELECT %s, count(*) %s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20", column, from)));
+		smk_doctor_report(doctor, link->severity, link->entity, link->problem, count,
+						  unknown_listing(pair->binding, link->column, from));
 }
 
-/* True where a link of stage changes can be looked up in the pass over them: each finds one record at most.
- */
+/* True where each row is, by its own key, the record that its column names: of one table both are read. */
 static bool
-is_stage_link(const SmkDoctor *doctor, const SmkDoctorLink *link)
+names_itself(const SmkBinding *binding, const char *column, const SmkBinding *target)
+{
+	const char *link = binding->columns[smk_doctor_bound(binding, column)].raw_column;
+	const char *key = target->columns[smk_doctor_bound(target, target->entity->key)].raw_column;
+
+	return target->filter == NULL && binding->relid == target->relid && link != NULL && key != NULL &&
+		   strcmp(link, key) == 0 && binding->query != NULL && target->query != NULL;
+}
+
+/* True where a link can be looked up in the pass over the rows: each finds one record at most, or the records
+ * are few. */
+static bool
+is_of_pass(const SmkDoctor *doctor, const SmkDoctorLink *link)
 {
 	SmkBinding *target = smk_doctor_binding(doctor, link->target);
 
-	return strcmp(link->entity, "stage_change") == 0 && target != NULL && target->key_is_unique &&
-		   smk_doctor_bound(smk_doctor_binding(doctor, link->entity), link->column) >= 0;
+	return target != NULL && smk_doctor_bound(smk_doctor_binding(doctor, link->entity), link->column) >= 0 &&
+		   (target->key_is_unique ||
+			(strcmp(link->target, "owner") == 0 && strcmp(link->entity, "stage_change") != 0));
 }
 
-/* The links of stage changes that the pass over their rows counts: what smk_doctor_stage_link_checks takes.
- */
+/* The links of an entity that the pass over its rows counts: what smk_doctor_link_checks takes. */
 List *
-smk_doctor_stage_links(const SmkDoctor *doctor)
+smk_doctor_pass_links(const SmkDoctor *doctor, const char *entity)
 {
 	List *links = NIL;
 
 	for (size_t i = 0; i < lengthof(key_links); i++)
-		if (is_stage_link(doctor, &key_links[i]))
+		if (strcmp(key_links[i].entity, entity) == 0 && is_of_pass(doctor, &key_links[i]))
 			links = lappend(links, (void *) &key_links[i]);
 	return links;
 }
+/* The condition that a lead is still to be worked on, over its canonical columns; every stage that is not
+ * mapped reads as such. */
+static char *
+lead_is_open(const SmkDoctor *doctor, const SmkBinding *binding)
+{
+	static const FunnelStage exits[] = {SMK_STAGE_DISQUALIFIED, SMK_STAGE_LOST, SMK_STAGE_CHURNED};
+	StringInfoData sql;
 
-/*
- * The checks of stage changes by a link, of SmkCounted, and the join that they need: those of records that
- * are not there, and those dated before their record was created.
- */
-List *
-smk_doctor_stage_link_checks(SmkDoctor *doctor, const SmkDoctorLink *link, char **join)
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "true");
+	if (smk_doctor_bound(binding, "disqualified_at") >= 0)
+		appendStringInfoString(&sql, " AND lead.disqualified_at IS NULL");
+	if (smk_doctor_bound(binding, "stage") >= 0)
+	{
+		appendStringInfo(&sql, " AND NOT coalesce(%s, false)",
+						 smk_source_stage(doctor->config, binding, "lead", SMK_STAGE_OPPORTUNITY, true));
+		for (size_t i = 0; i < lengthof(exits); i++)
+			appendStringInfo(&sql, " AND NOT coalesce(%s, false)",
+							 smk_source_stage(doctor->config, binding, "lead", exits[i], false));
+	}
+	return sql.data;
+}
+
+/* A check of SmkCounted. palloc'd. */
+static SmkCounted *
+counted(SmkSeverity severity, char *condition, const char *problem, char *hint)
+{
+	SmkCounted *check = palloc(sizeof(SmkCounted));
+
+	check->severity = severity;
+	check->counted = condition;
+	check->problem = problem;
+	check->hint = hint;
+	return check;
+}
+
+/* Stage changes dated before the record was created that a join finds. */
+static SmkCounted *
+early_changes(SmkDoctor *doctor, const SmkBinding *rows, const SmkDoctorLink *link)
 {
 	SmkBinding *binding = smk_doctor_binding(doctor, link->entity);
 	SmkBinding *target = smk_doctor_binding(doctor, link->target);
-	int at = smk_doctor_bound(binding, "at");
 	int created = smk_doctor_bound(target, "created_at");
-	char *column = smk_doctor_named(binding, link->column);
-	char *key = smk_doctor_named(target, target->entity->key);
-	char *early = smk_doctor_earlier(doctor, smk_doctor_column(binding, at), smk_doctor_is_date(binding, at),
-									 smk_doctor_column(target, created), smk_doctor_is_date(target, created));
-	SmkCounted *unknown = palloc0(sizeof(SmkCounted));
-	SmkCounted *before = palloc0(sizeof(SmkCounted));
-	char *from;
+	int at = smk_doctor_bound(binding, "at");
+	const char *conditions[2];
+	const SmkBinding *sides[2] = {rows, binding};
 
-	*join = psprintf("LEFT JOIN %s ON %s", smk_doctor_relation(target),
-					 smk_doctor_where(target, joined(binding, link->column, target)));
-	from = psprintf("FROM %s %s WHERE %s", smk_doctor_relation(binding), *join,
-					smk_doctor_where(binding, psprintf("%s IS NOT NULL", column)));
-	unknown->severity = link->severity;
-	unknown->problem = link->problem;
-	unknown->counted = psprintf("%s IS NOT NULL AND %s IS NULL", column, key);
-	unknown->hint = smk_doctor_line(psprintf(
-		"SELECT %s, count(*) %s AND %s IS NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20", column, from, key));
-	before->severity = SMK_FINDING_WARNING;
-	before->problem = psprintf("stage changes dated before their %s was created", target->entity->name);
-	before->counted = smk_doctor_is_date(binding, at) || smk_doctor_is_date(target, created)
-						  ? early
-						  : psprintf("%s < %s AND %s", smk_doctor_column(binding, at),
-									 smk_doctor_column(target, created), early);
-	before->hint = smk_doctor_line(psprintf("SELECT stage_change.* %s AND %s LIMIT 20", from, early));
-	return list_make2(unknown, before);
+	for (int i = 0; i < 2; i++)
+		conditions[i] =
+			smk_doctor_earlier(doctor, smk_doctor_column(sides[i], at), smk_doctor_is_date(binding, at),
+							   smk_doctor_column(target, created), smk_doctor_is_date(target, created));
+	return counted(
+		SMK_FINDING_WARNING,
+		smk_doctor_is_date(binding, at) || smk_doctor_is_date(target, created)
+			? pstrdup(conditions[0])
+			: psprintf("%s < %s AND %s", smk_doctor_column(rows, at), smk_doctor_column(target, created),
+					   conditions[0]),
+		psprintf("stage changes dated before their %s was created", target->entity->name),
+		smk_doctor_line(psprintf(
+			"SELECT stage_change.* FROM %s LEFT JOIN %s ON %s WHERE %s LIMIT 20",
+			smk_doctor_relation(binding), smk_doctor_relation(target),
+			smk_doctor_where(target, joined(binding, link->column, target)),
+			smk_doctor_where(binding, psprintf("%s IS NOT NULL AND %s",
+											   smk_doctor_named(binding, link->column), conditions[1])))));
+}
+
+/* Open leads or opportunities of owners who are gone, by a join of owners; the hint tells who they are. NULL
+ * where nothing tells who is, or what is open. */
+static SmkCounted *
+of_inactive(SmkDoctor *doctor, const SmkBinding *rows, const SmkBinding *owner)
+{
+	bool is_lead = strcmp(rows->entity->name, "lead") == 0;
+
+	if (smk_doctor_bound(owner, "is_active") < 0 || (!is_lead && smk_doctor_bound(rows, "won") < 0))
+		return NULL;
+	return counted(
+		SMK_FINDING_WARNING,
+		psprintf("owner.is_gone AND %s", is_lead ? lead_is_open(doctor, rows) : "opportunity.won IS NULL"),
+		is_lead ? "open leads of owners who are not active"
+				: "open opportunities of owners who are not active",
+		smk_doctor_line(
+			psprintf("SELECT * FROM %s WHERE %s LIMIT 20", smk_doctor_relation(owner),
+					 smk_doctor_where(owner, psprintf("NOT %s", smk_doctor_named(owner, "is_active"))))));
+}
+
+/* The join of owners, each once whatever their binding repeats. */
+static char *
+owner_join(const SmkBinding *rows, const char *column, const SmkBinding *owner)
+{
+	int key = smk_doctor_bound(owner, "owner");
+	int link = smk_doctor_bound(rows, column);
+	char *label = smk_doctor_column(owner, key);
+	char *gone = smk_doctor_bound(owner, "is_active") >= 0
+					 ? psprintf(", bool_or(NOT %s) AS is_gone", smk_doctor_named(owner, "is_active"))
+					 : "";
+
+	return psprintf("LEFT JOIN (SELECT %s AS owner%s\n    FROM %s WHERE %s GROUP BY 1) AS owner\n    ON %s",
+					label, gone, smk_doctor_relation(owner),
+					smk_doctor_where(owner, psprintf("%s IS NOT NULL", label)),
+					smk_source_keys_equal("owner.owner", smk_source_key_type(owner, key),
+										  smk_doctor_column(rows, link), smk_source_key_type(rows, link)));
+}
+
+/*
+ * The checks by a link, of SmkCounted, over rows as smk_doctor_computed_once gives them, and the join that
+ * they need, NULL where they need none: records that are not there, stage changes dated before their record
+ * was created, and open ones of owners who are gone.
+ */
+List *
+smk_doctor_link_checks(SmkDoctor *doctor, const SmkBinding *rows, const SmkDoctorLink *link, char **join)
+{
+	SmkBinding *binding = smk_doctor_binding(doctor, link->entity);
+	SmkBinding *target = smk_doctor_binding(doctor, link->target);
+	bool is_owner = strcmp(link->target, "owner") == 0;
+	SmkCounted *inactive;
+	List *checks;
+
+	*join = NULL;
+	if (names_itself(binding, link->column, target))
+		return NIL;
+	*join = is_owner ? owner_join(rows, link->column, target)
+					 : psprintf("LEFT JOIN %s ON %s", smk_doctor_relation(target),
+								smk_doctor_where(target, joined(rows, link->column, target)));
+	checks = list_make1(counted(
+		link->severity,
+		psprintf("%s IS NOT NULL AND %s IS NULL", smk_doctor_named(rows, link->column),
+				 is_owner ? "owner.owner" : smk_doctor_named(target, target->entity->key)),
+		link->problem, unknown_listing(binding, link->column, unknown_from(binding, link->column, target))));
+	if (strcmp(link->entity, "stage_change") == 0)
+		checks = lappend(checks, early_changes(doctor, rows, link));
+	inactive = is_owner ? of_inactive(doctor, rows, target) : NULL;
+	return inactive ? lappend(checks, inactive) : checks;
 }
 
 /* Stage changes dated before their record was created, where its key may be there twice: a change must not be
@@ -190,71 +308,6 @@ check_early_changes(SmkDoctor *doctor, void *state)
 		smk_doctor_report(doctor, SMK_FINDING_WARNING, "stage_change",
 						  psprintf("stage changes dated before their %s was created", target->entity->name),
 						  smk_doctor_number(0, 1), smk_doctor_line(psprintf("SELECT * %s LIMIT 20", from)));
-}
-
-/* The condition that a lead is still to be worked on, over its canonical columns; every stage that is not
- * mapped reads as such. */
-static char *
-lead_is_open(const SmkDoctor *doctor, const SmkBinding *binding)
-{
-	static const FunnelStage exits[] = {SMK_STAGE_DISQUALIFIED, SMK_STAGE_LOST, SMK_STAGE_CHURNED};
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "true");
-	if (smk_doctor_bound(binding, "disqualified_at") >= 0)
-		appendStringInfoString(&sql, " AND lead.disqualified_at IS NULL");
-	if (smk_doctor_bound(binding, "stage") >= 0)
-	{
-		appendStringInfo(&sql, " AND NOT coalesce(%s, false)",
-						 smk_source_stage(doctor->config, binding, "lead", SMK_STAGE_OPPORTUNITY, true));
-		for (size_t i = 0; i < lengthof(exits); i++)
-			appendStringInfo(&sql, " AND NOT coalesce(%s, false)",
-							 smk_source_stage(doctor->config, binding, "lead", exits[i], false));
-	}
-	return sql.data;
-}
-
-/* Open leads or opportunities of owners who are gone; the hint tells who they are. */
-static void
-check_inactive(SmkDoctor *doctor, void *state)
-{
-	static const char *const columns[] = {"owner", "disqualified_at", "stage", "pipeline", "won"};
-	Pair *pair = state;
-	SmkBinding *binding = pair->binding;
-	const SmkEntity *entity = binding->entity;
-	bool is_lead = strcmp(entity->name, "lead") == 0;
-	bool needed[SMK_MAX_COLUMNS] = {false};
-	bool owner_needed[SMK_MAX_COLUMNS] = {false};
-	char *of_owner;
-
-	if (!is_lead && smk_doctor_bound(binding, "won") < 0)
-		return;
-	for (size_t i = 0; i < lengthof(columns); i++)
-		if (smk_doctor_bound(binding, columns[i]) >= 0)
-			needed[smk_doctor_bound(binding, columns[i])] = true;
-	owner_needed[smk_doctor_bound(pair->target, "owner")] = true;
-	owner_needed[smk_doctor_bound(pair->target, "is_active")] = true;
-	of_owner = smk_source_keys_equal(
-		"owner.owner", smk_source_key_type(pair->target, smk_doctor_bound(pair->target, "owner")),
-		psprintf("%s.owner", entity->name), smk_source_key_type(binding, smk_doctor_bound(binding, "owner")));
-	smk_doctor_query(psprintf(
-		"SELECT count(*) FROM %s AS %s\nWHERE %s\n  AND EXISTS (SELECT FROM %s AS owner WHERE %s AND NOT "
-		"owner.is_active)",
-		smk_source_select(binding, needed, NIL, entity - smk_entities, NULL), entity->name,
-		is_lead ? lead_is_open(doctor, binding) : "opportunity.won IS NULL",
-		smk_source_select(pair->target, owner_needed, NIL, pair->target->entity - smk_entities, NULL),
-		of_owner));
-	if (smk_doctor_number(0, 1) > 0)
-		smk_doctor_report(
-			doctor, SMK_FINDING_WARNING, entity->name,
-			is_lead ? "open leads of owners who are not active"
-					: "open opportunities of owners who are not active",
-			smk_doctor_number(0, 1),
-			smk_doctor_line(
-				psprintf("SELECT * FROM %s WHERE %s LIMIT 20", smk_doctor_relation(pair->target),
-						 smk_doctor_where(pair->target,
-										  psprintf("NOT %s", smk_doctor_named(pair->target, "is_active"))))));
 }
 
 /* Owners who are called the same. */
@@ -308,13 +361,11 @@ smk_doctor_links(SmkDoctor *doctor)
 
 		if (pair.target == NULL || smk_doctor_bound(pair.binding, pair.link->column) < 0)
 			continue;
-		if (is_stage_link(doctor, pair.link))
+		if (is_of_pass(doctor, pair.link))
 			continue;
 		smk_doctor_guard(doctor, pair.link->entity, check_link, &pair);
 		if (strcmp(pair.link->entity, "stage_change") == 0)
 			smk_doctor_guard(doctor, pair.link->entity, check_early_changes, &pair);
-		if (pair.target == owner && smk_doctor_bound(owner, "is_active") >= 0)
-			smk_doctor_guard(doctor, pair.link->entity, check_inactive, &pair);
 	}
 	if (smk_doctor_bound(owner, "label") >= 0)
 		smk_doctor_guard(doctor, "owner", check_namesakes, owner);

@@ -2,15 +2,16 @@
  * doctor_rows.c: rows of one entity that are odd in themselves. Each check is a condition, as data; all
  * conditions of an entity are counted in one pass over its rows.
  *
- * In a condition [name] stands for a column, [@name] for its instant, [a<b] for a being earlier than b by
- * more than a second (by local days where one of them is a date), [a>now] for a lying ahead, [a<<now] for a
- * lying more than 90 days back, and [of_marketing] for spend that is marketing's. A condition that names a
- * column which is not bound is left out.
+ * In a condition [name] stands for a column, [@name] for its instant, [~name] for a number as it is stored,
+ * [a<b] for a being earlier than b by more than a second (by local days where one of them is a date), [a>now]
+ * for a lying ahead, [a<<now] for a lying more than 90 days back, and [of_marketing] for spend that is
+ * marketing's. A condition that names a column which is not bound is left out.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/rls.h"
 
@@ -22,6 +23,9 @@
 /* Clocks that disagree are no fault. */
 #define CLOCKS "interval '5 minutes'"
 #define LONG_PAST "interval '90 days'"
+
+/* The most checks of smk_doctor_link_checks. */
+#define MAX_LINK_CHECKS 3
 
 typedef struct RowCheck
 {
@@ -184,9 +188,11 @@ replace_name(void *state, const char *name)
 			bound = psprintf("(SELECT %s)", bound);
 		return less ? psprintf("%s < %s", at, bound) : psprintf("%s > %s AND isfinite(%s)", at, bound, at);
 	}
-	column = smk_doctor_bound(binding, name[0] == '@' ? name + 1 : name);
+	column = smk_doctor_bound(binding, name[0] == '@' || name[0] == '~' ? name + 1 : name);
 	if (column < 0)
 		return NULL;
+	if (name[0] == '~' && smk_doctor_is_float(binding, column))
+		return psprintf("(%s)", binding->columns[column].text);
 	return name[0] == '@' ? smk_source_instant(binding, column, smk_doctor_column(binding, column),
 											   condition->doctor->config->time_zone)
 						  : smk_doctor_column(binding, column);
@@ -216,8 +222,9 @@ hint_of(const SmkBinding *binding, const RowCheck *check, const char *condition)
 typedef struct Pass
 {
 	SmkBinding *binding;
-	List *checks; /* of SmkCounted */
-	List *links;  /* by which stage changes are looked up besides */
+	SmkBinding *rows; /* the same, each column computed once */
+	List *checks;	  /* of SmkCounted */
+	List *links;	  /* by which records are looked up besides */
 } Pass;
 
 /* Adds a check of the pass, where what its condition names is bound; its row where it is one of row_checks.
@@ -236,6 +243,7 @@ add_check(SmkDoctor *doctor, Pass *pass, SmkSeverity severity, const char *templ
 	check->problem = problem;
 	check->hint = hint_of(pass->binding, source, listed);
 	condition.is_counted = true;
+	condition.binding = pass->rows;
 	check->counted = smk_template_replace(template, replace_name, &condition);
 	pass->checks = lappend(pass->checks, check);
 }
@@ -269,7 +277,7 @@ add_column_checks(SmkDoctor *doctor, Pass *pass, int position)
 				add_check(doctor, pass, SMK_FINDING_WARNING, psprintf("[%s] IS NULL", name),
 						  psprintf("%s is NULL", name), NULL);
 			add_check(doctor, pass, SMK_FINDING_ERROR,
-					  psprintf("[%s] IN ('NaN', 'Infinity', '-Infinity')", name),
+					  psprintf("[~%s] IN ('NaN', 'Infinity', '-Infinity')", name),
 					  psprintf("%s is NaN or infinite: figures that need it are an error", name), NULL);
 			break;
 		case SMK_TYPE_TEXT:
@@ -279,16 +287,16 @@ add_column_checks(SmkDoctor *doctor, Pass *pass, int position)
 	}
 }
 
-/* Reports what was counted, from a column of the row on. */
+/* Reports what was counted, in the columns of the rows from one on: their sums. */
 static void
-report_counted(SmkDoctor *doctor, const char *entity, List *checks, int column)
+report_counted(SmkDoctor *doctor, const char *entity, List *checks, const int64 *counts)
 {
 	ListCell *cell;
 
 	foreach (cell, checks)
 	{
 		SmkCounted *check = lfirst(cell);
-		int64 count = smk_doctor_number(0, column++);
+		int64 count = *counts++;
 
 		if (count > 0)
 			smk_doctor_report(doctor, check->severity, entity, check->problem, count, check->hint);
@@ -306,31 +314,32 @@ count_checks(StringInfo columns, List *checks)
 						 ((SmkCounted *) lfirst(cell))->counted);
 }
 
-/* The relation of a pass, with its joins. */
-static char *
-pass_from(const SmkBinding *binding, const char *joins)
-{
-	return psprintf("\nFROM %s%s%s", smk_doctor_relation(binding), joins,
-					binding->filter ? psprintf("\nWHERE %s", binding->filter) : "");
-}
-
-/* Counts what a link tells of stage changes, and nothing else. */
+/* Counts what a link tells, and nothing else. */
 static void
 run_link(SmkDoctor *doctor, void *state)
 {
-	SmkBinding *binding = smk_doctor_binding(doctor, "stage_change");
+	Pass *pass = state;
 	StringInfoData sql;
 	char *join;
-	List *checks = smk_doctor_stage_link_checks(doctor, state, &join);
+	List *checks = smk_doctor_link_checks(doctor, pass->rows, linitial(pass->links), &join);
+	int64 counts[MAX_LINK_CHECKS];
 
+	if (join == NULL)
+		return;
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT count(*)");
 	count_checks(&sql, checks);
-	smk_doctor_query(psprintf("%s%s", sql.data, pass_from(binding, psprintf("\n%s", join))));
-	report_counted(doctor, binding->entity->name, checks, 2);
+	smk_doctor_query(psprintf("%s\nFROM %s\n%s", sql.data, smk_doctor_relation(pass->rows), join));
+	Assert(list_length(checks) <= MAX_LINK_CHECKS);
+	for (int i = 0; i < list_length(checks); i++)
+		counts[i] = smk_doctor_number(0, 2 + i);
+	report_counted(doctor, pass->binding->entity->name, checks, counts);
 }
 
-/* Counts all checks of an entity in one pass, and reports what there is. */
+/*
+ * Counts all checks of an entity in one pass, and reports what there is. Rows are grouped by their labels
+ * that mean nothing, so that these need no pass of their own.
+ */
 static void
 run_pass(SmkDoctor *doctor, void *state)
 {
@@ -338,56 +347,80 @@ run_pass(SmkDoctor *doctor, void *state)
 	Pass *pass = state;
 	SmkBinding *binding = pass->binding;
 	const char *name = binding->entity->name;
-	bool has_unmapped[lengthof(labelled)];
-	List *linked = NIL;
+	int position[lengthof(labelled)]; /* of the column with the labels; 0: there are none */
+	List *unmapped[lengthof(labelled)] = {NIL};
+	List *checks = list_copy(pass->checks);
 	StringInfoData sql;
 	StringInfoData joins;
+	StringInfoData groups;
 	ListCell *cell;
-	int column = 2 + list_length(pass->checks);
+	int grouped = 0;
+	int64 total = 0;
+	int64 *counts;
+	uint64 rows;
 
 	if (check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
 		smk_doctor_report(doctor, SMK_FINDING_INFO, name,
 						  "row-level security: all counts are of the rows that you may see", -1, NULL);
 	initStringInfo(&sql);
 	initStringInfo(&joins);
-	appendStringInfoString(&sql, "SELECT count(*)");
-	count_checks(&sql, pass->checks);
+	initStringInfo(&groups);
 	for (size_t i = 0; i < lengthof(labelled); i++)
 	{
-		char *unmapped = smk_doctor_unmapped(doctor, binding, labelled[i]);
+		char *condition = smk_doctor_unmapped(doctor, pass->rows, labelled[i]);
 
-		has_unmapped[i] = unmapped != NULL;
-		if (unmapped)
-			appendStringInfo(&sql, ",\n    count(*) FILTER (WHERE %s)", unmapped);
+		position[i] = condition ? ++grouped : 0;
+		if (condition == NULL)
+			continue;
+		appendStringInfo(&sql, "%sCASE WHEN %s THEN %s END", grouped > 1 ? ",\n    " : "", condition,
+						 smk_doctor_named(pass->rows, labelled[i]));
+		appendStringInfo(&groups, "%s%d", grouped > 1 ? ", " : "\nGROUP BY ", grouped);
 	}
+	appendStringInfo(&sql, "%scount(*)", grouped > 0 ? ",\n    " : "");
 	foreach (cell, pass->links)
 	{
 		char *join;
 
-		linked = list_concat(linked, smk_doctor_stage_link_checks(doctor, lfirst(cell), &join));
-		appendStringInfo(&joins, "\n%s", join);
+		checks = list_concat(checks, smk_doctor_link_checks(doctor, pass->rows, lfirst(cell), &join));
+		if (join)
+			appendStringInfo(&joins, "\n%s", join);
 	}
-	count_checks(&sql, linked);
-	smk_doctor_query(psprintf("%s%s", sql.data, pass_from(binding, joins.data)));
-	if (smk_doctor_number(0, 1) == 0 && !binding->is_own)
+	count_checks(&sql, checks);
+	rows = smk_doctor_query(psprintf("SELECT %s\nFROM %s%s%s", sql.data, smk_doctor_relation(pass->rows),
+									 joins.data, groups.data));
+	counts = palloc0((list_length(checks) + 1) * sizeof(int64));
+	for (uint64 row = 0; row < rows; row++)
+	{
+		int64 count = smk_doctor_number(row, grouped + 1);
+
+		CHECK_FOR_INTERRUPTS();
+		total += count;
+		for (int i = 0; i < list_length(checks); i++)
+			counts[i] += smk_doctor_number(row, grouped + 2 + i);
+		for (size_t i = 0; i < lengthof(labelled); i++)
+		{
+			char *label = position[i] > 0 ? smk_doctor_text(row, position[i]) : NULL;
+
+			if (label)
+				unmapped[i] = smk_doctor_add_label(doctor, unmapped[i], binding, labelled[i], label, count);
+		}
+	}
+	if (total == 0 && !binding->is_own)
 		smk_doctor_report(
 			doctor, SMK_FINDING_INFO, name,
 			psprintf("%s has no rows%s", binding->relation, binding->filter ? " that pass the filter" : ""),
 			0, psprintf("SELECT * FROM smarketing.bindings WHERE entity = '%s'", name));
-	report_counted(doctor, name, pass->checks, 2);
+	report_counted(doctor, name, checks, counts);
 	for (size_t i = 0; i < lengthof(labelled); i++)
-		has_unmapped[i] = has_unmapped[i] && smk_doctor_number(0, column++) > 0;
-	report_counted(doctor, name, linked, column);
-	for (size_t i = 0; i < lengthof(labelled); i++)
-		if (has_unmapped[i])
-			smk_doctor_labels(doctor, binding, labelled[i]);
+		smk_doctor_labels(doctor, binding, labelled[i], unmapped[i]);
 }
 
 /* The pass over one binding: what is bound, or what was entered. */
 static void
 examine(SmkDoctor *doctor, SmkBinding *binding)
 {
-	Pass pass = {binding, NIL, NIL};
+	Pass pass = {binding, smk_doctor_computed_once(binding), NIL, NIL};
+	List *links;
 	const char *name = binding->entity->name;
 	ListCell *cell;
 
@@ -402,19 +435,22 @@ examine(SmkDoctor *doctor, SmkBinding *binding)
 		if (strcmp(row_checks[i].entity, name) == 0)
 			add_check(doctor, &pass, row_checks[i].severity, row_checks[i].condition, row_checks[i].problem,
 					  &row_checks[i]);
-	if (strcmp(name, "stage_change") == 0)
-		pass.links = smk_doctor_stage_links(doctor);
+	links = binding->is_own ? NIL : smk_doctor_pass_links(doctor, name);
 	/* What a link fails on must not hide what the rows themselves tell. */
-	if (pass.links != NIL)
+	if (links != NIL)
 	{
 		int found = list_length(doctor->findings);
 
+		pass.links = links;
 		if (smk_doctor_try(doctor, run_pass, &pass) == NULL)
 			return;
 		doctor->findings = list_truncate(doctor->findings, found);
 	}
-	foreach (cell, pass.links)
-		smk_doctor_guard(doctor, name, run_link, lfirst(cell));
+	foreach (cell, links)
+	{
+		pass.links = list_make1(lfirst(cell));
+		smk_doctor_guard(doctor, name, run_link, &pass);
+	}
 	pass.links = NIL;
 	smk_doctor_guard(doctor, name, run_pass, &pass);
 }

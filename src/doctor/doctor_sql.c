@@ -23,6 +23,16 @@ smk_doctor_bound(const SmkBinding *binding, const char *name)
 	return column >= 0 && binding->columns[column].text != NULL ? column : -1;
 }
 
+/* True for a number that is a float: numeric, which it counts as, is dear to make of millions. */
+bool
+smk_doctor_is_float(const SmkBinding *binding, int column)
+{
+	Oid type = binding->columns[column].type;
+
+	return binding->entity->columns[column].type == SMK_TYPE_NUMBER &&
+		   (type == FLOAT4OID || type == FLOAT8OID);
+}
+
 /* A bound column over the relation, palloc'd. */
 char *
 smk_doctor_column(const SmkBinding *binding, int column)
@@ -46,6 +56,70 @@ smk_doctor_relation(const SmkBinding *binding)
 	if (binding->query)
 		return psprintf("(%s) AS %s", binding->query, quote_identifier(binding->entity->name));
 	return psprintf("%s AS %s", binding->relation, quote_identifier(binding->entity->name));
+}
+
+/* The type of a column where its expression is over its canonical type. */
+static Oid
+computed_type(const SmkBinding *binding, int column)
+{
+	Oid type = binding->columns[column].type;
+
+	switch (binding->entity->columns[column].type)
+	{
+		case SMK_TYPE_TIME:
+			return type == DATEOID ? DATEOID : TIMESTAMPTZOID;
+		case SMK_TYPE_NUMBER:
+			return smk_doctor_is_float(binding, column) ? type : NUMERICOID;
+		case SMK_TYPE_KEY:
+			return smk_source_key_type(binding, column) == TEXTOID ? TEXTOID : type;
+		case SMK_TYPE_TEXT:
+		case SMK_TYPE_STAGE:
+			return TEXTOID;
+		case SMK_TYPE_BOOLEAN:
+			break;
+	}
+	return type;
+}
+
+/*
+ * The binding as a pass over all of its rows reads it: by a query that gives each bound column under its
+ * canonical name, floats as they are. Where a column is more than one of the relation it is fenced, so that
+ * no expression is computed again for every check that names it; the constant of the fence has its type at
+ * once, as the planner takes another for one that leaves no workers in.
+ */
+SmkBinding *
+smk_doctor_computed_once(const SmkBinding *binding)
+{
+	const char *entity = quote_identifier(binding->entity->name);
+	SmkBinding *computed = palloc(sizeof(SmkBinding));
+	bool is_plain = true;
+	StringInfoData sql;
+
+	*computed = *binding;
+	computed->filter = NULL;
+	initStringInfo(&sql);
+	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
+	{
+		SmkExpression *column = &computed->columns[i];
+		char *name = unconstify(char *, binding->entity->columns[i].name);
+
+		if (column->text == NULL)
+			continue;
+		is_plain = is_plain && column->raw_column != NULL;
+		appendStringInfo(&sql, "%s%s AS %s", sql.len ? ", " : "SELECT ",
+						 smk_doctor_is_float(binding, i) ? column->text : smk_source_expression(binding, i),
+						 quote_identifier(name));
+		column->type = computed_type(binding, i);
+		column->raw_column = name;
+		column->text = psprintf("%s.%s", entity, quote_identifier(name));
+	}
+	appendStringInfo(&sql, "\n    FROM %s", smk_doctor_relation(binding));
+	if (binding->filter)
+		appendStringInfo(&sql, "\n    WHERE %s", binding->filter);
+	if (!is_plain)
+		appendStringInfoString(&sql, "\n    OFFSET bigint '0'");
+	computed->query = sql.data;
+	return computed;
 }
 
 /* A condition together with the binding's filter. */

@@ -105,6 +105,13 @@ smk_doctor_unmapped(SmkDoctor *doctor, const SmkBinding *binding, const char *co
 	return NULL;
 }
 
+/* A label that was added already. */
+typedef struct Seen
+{
+	char *label;
+	Unmapped *unmapped;
+} Seen;
+
 /* What a check of labels works on. */
 typedef struct Labels
 {
@@ -113,15 +120,32 @@ typedef struct Labels
 	List *unmapped; /* of Unmapped; the most frequent first */
 } Labels;
 
+/* The list with rows of a label that means nothing added to those that it has. */
+List *
+smk_doctor_add_label(SmkDoctor *doctor, List *unmapped, const SmkBinding *binding, const char *column,
+					 char *label, int64 count)
+{
+	MemoryContext caller = MemoryContextSwitchTo(doctor->memory);
+	const char *entity = binding->entity->name;
+	Unmapped *added = palloc(sizeof(Unmapped));
+
+	added->entity = entity;
+	added->label = pstrdup(label);
+	added->count = count;
+	added->guess =
+		strcmp(column, "stage") == 0 ? smk_guess_stage(entity, label) : smk_guess_kind(entity, label);
+	unmapped = lappend(unmapped, added);
+	MemoryContextSwitchTo(caller);
+	return unmapped;
+}
+
 /* The labels of a column that mean nothing to the KPIs. */
 static void
 read_labels(SmkDoctor *doctor, void *state)
 {
 	Labels *labels = state;
 	const SmkBinding *binding = labels->binding;
-	const char *entity = binding->entity->name;
 	char *condition = smk_doctor_unmapped(doctor, binding, labels->column);
-	MemoryContext caller;
 	uint64 rows;
 
 	if (condition == NULL)
@@ -130,20 +154,12 @@ read_labels(SmkDoctor *doctor, void *state)
 		psprintf("SELECT %s AS label, count(*)\nFROM %s\nWHERE %s\nGROUP BY 1 ORDER BY 2 DESC, 1",
 				 smk_doctor_named(binding, labels->column), smk_doctor_relation(binding),
 				 smk_doctor_where(binding, condition)));
-	caller = MemoryContextSwitchTo(doctor->memory);
 	for (uint64 row = 0; row < rows; row++)
 	{
-		Unmapped *unmapped = palloc(sizeof(Unmapped));
-
 		CHECK_FOR_INTERRUPTS();
-		unmapped->entity = entity;
-		unmapped->label = smk_doctor_text(row, 1);
-		unmapped->count = smk_doctor_number(row, 2);
-		unmapped->guess = strcmp(labels->column, "stage") == 0 ? smk_guess_stage(entity, unmapped->label)
-															   : smk_guess_kind(entity, unmapped->label);
-		labels->unmapped = lappend(labels->unmapped, unmapped);
+		labels->unmapped = smk_doctor_add_label(doctor, labels->unmapped, binding, labels->column,
+												smk_doctor_text(row, 1), smk_doctor_number(row, 2));
 	}
-	MemoryContextSwitchTo(caller);
 }
 
 /* The problem of a label, in words. */
@@ -157,18 +173,48 @@ label_problem(const char *column, const Unmapped *label)
 	return psprintf("kind \"%s\" is none of new, upsell, cross_sell, renewal", label->label);
 }
 
-/* Reports the labels of a column that mean nothing, each with the call that maps it; of many the rest in one
- * row. */
-void
-smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column)
+/* The most frequent first, then by bytes. */
+static int
+compare_unmapped(const ListCell *a, const ListCell *b)
 {
-	Labels labels = {binding, column, NIL};
+	const Unmapped *left = lfirst(a);
+	const Unmapped *right = lfirst(b);
+
+	if (left->count != right->count)
+		return left->count > right->count ? -1 : 1;
+	return strcmp(left->label, right->label);
+}
+
+/* Reports the labels of a column that mean nothing, as smk_doctor_add_label collected them, each with the
+ * call that maps it; of many the rest in one row. What was added twice is one. */
+void
+smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column, List *unmapped)
+{
+	HTAB *seen = smk_label_table("smarketing labels counted", sizeof(Seen));
+	List *labels = NIL;
 	int named = 0;
 	int64 rest = 0;
 	ListCell *cell;
 
-	read_labels(doctor, &labels);
-	foreach (cell, labels.unmapped)
+	foreach (cell, unmapped)
+	{
+		Unmapped *label = lfirst(cell);
+		bool found;
+		Seen *first;
+
+		CHECK_FOR_INTERRUPTS();
+		first = hash_search(seen, &label->label, HASH_ENTER, &found);
+		if (found)
+		{
+			first->unmapped->count += label->count;
+			continue;
+		}
+		first->unmapped = label;
+		labels = lappend(labels, label);
+	}
+	hash_destroy(seen);
+	list_sort(labels, compare_unmapped);
+	foreach (cell, labels)
 	{
 		Unmapped *label = lfirst(cell);
 

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(154);
+SELECT plan(157);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -148,6 +148,20 @@ SELECT fault($$UPDATE "Lead" SET "Owner" = 7 WHERE score <= 4$$, 'warning', 'lea
 SELECT fault($$UPDATE "Deal" SET company = 77 WHERE id <= 4$$, 'info', 'opportunity', 'opportunities of accounts that are not there', 4);
 SELECT fault($$UPDATE "Lead" SET "Owner" = 3 WHERE score <= 4; UPDATE "Lead" SET "Out" = now() WHERE score = 1; UPDATE "Lead" SET "Status" = 'won' WHERE score = 2$$, 'warning', 'lead', 'open leads of owners who are not active', 2);
 SELECT fault($$UPDATE "Deal" SET rep = 3 WHERE id <= 4$$, 'warning', 'opportunity', 'open opportunities of owners who are not active', 1);
+
+-- One pass over the rows tells of the rows, of their labels and of what they name: of changes with labels that mean nothing, of deals, and of an expression.
+BEGIN;
+UPDATE "Move" SET "Stage" = 'unheard of' WHERE deal IN (1, 2);
+UPDATE "Move" SET "Stage" = 'unseen' WHERE deal = 3;
+UPDATE "Deal" SET step = 'unsaid', type = 'odd' WHERE id <= 2;
+UPDATE "Deal" SET step = 'unsaid', type = 'even' WHERE id = 3;
+CREATE TEMP TABLE scans AS SELECT relname, coalesce(seq_scan, 0) + coalesce(idx_scan, 0) AS scans FROM pg_stat_xact_user_tables WHERE relname IN ('Move', 'rep');
+SELECT results_eq($$SELECT entity, problem, row_count FROM smarketing.doctor() WHERE problem ~ '^(stage|kind) "'$$, $$VALUES
+    ('stage_change', 'stage "unheard of" is not mapped: it counts as no stage', 2::bigint), ('stage_change', 'stage "unseen" is not mapped: it counts as no stage', 1), ('opportunity', 'stage "unsaid" is not mapped: it counts as no stage', 3),
+    ('opportunity', 'kind "odd" is none of new, upsell, cross_sell, renewal', 2), ('opportunity', 'kind "even" is none of new, upsell, cross_sell, renewal', 1)$$, 'labels of two columns, each with its rows');
+SELECT is((SELECT coalesce(now.seq_scan, 0) + coalesce(now.idx_scan, 0) - was.scans FROM pg_stat_xact_user_tables AS now JOIN scans AS was USING (relname) WHERE relname = 'Move'), 1::bigint, '... by one look at the changes');
+SELECT cmp_ok((SELECT coalesce(now.seq_scan, 0) + coalesce(now.idx_scan, 0) - was.scans FROM pg_stat_xact_user_tables AS now JOIN scans AS was USING (relname) WHERE relname = 'rep'), '<=', 4::bigint, '... and owners are looked at for each entity that has them, not for each check');
+ROLLBACK;
 SELECT fault($$INSERT INTO rep VALUES (8, 'Ann', true), (9, 'Ann', true)$$, 'warning', 'owner', 'owners who are all called "Ann": by name they are one', 3);
 
 -- Names, currencies, goals, settings.
