@@ -1,5 +1,5 @@
 /*
- * binding.c: the functions that configure: bind, unbind, configure, define_dimension, map_stage, map_value,
+ * binding.c: the functions that configure: bind, unbind, configure, define_dimension,
  * and the catalogues behind the views that show it.
  */
 #include "postgres.h"
@@ -534,87 +534,6 @@ smk_define_dimension(PG_FUNCTION_ARGS)
 									"'{\"account\": \"name_of_a_column\"}').",
 									args[0])));
 	}
-	SPI_finish();
-	PG_RETURN_VOID();
-}
-
-PG_FUNCTION_INFO_V1(smk_map_stage);
-
-/* map_stage(label, stage, pipeline): a NULL stage forgets the label. */
-Datum
-smk_map_stage(PG_FUNCTION_ARGS)
-{
-	const char *args[3];
-
-	args[0] = smk_text_argument(fcinfo, 0, "label");
-	args[1] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
-	SPI_connect();
-	if (PG_ARGISNULL(1))
-		smk_binding_write("DELETE FROM smarketing.stage_map WHERE label OPERATOR(pg_catalog.=) $1 "
-						  "AND pipeline IS NOT DISTINCT FROM $2",
-						  2, args);
-	else
-	{
-		Oid stage_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
-		Oid out;
-		bool is_varlena;
-
-		getTypeOutputInfo(stage_type, &out, &is_varlena);
-		args[2] = OidOutputFunctionCall(out, PG_GETARG_DATUM(1));
-		smk_binding_write("INSERT INTO smarketing.stage_map (label, pipeline, stage) "
-						  "VALUES ($1, $2, $3::smarketing.funnel_stage) "
-						  "ON CONFLICT (label, pipeline) DO UPDATE SET stage = excluded.stage",
-						  3, args);
-	}
-	SPI_finish();
-	PG_RETURN_VOID();
-}
-
-/* Raises an error unless the dimension is built in or of the user's. */
-static void
-dimension_require(const char *name)
-{
-	const char *args[1];
-
-	args[0] = name;
-	if (smk_dimension_is_built_in(name) ||
-		smk_binding_write("SELECT 1 FROM smarketing.dimension WHERE name OPERATOR(pg_catalog.=) $1", 1,
-						  args) > 0)
-		return;
-	smk_binding_write("SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.dimension", 0,
-					  NULL);
-	smk_dimension_unknown(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
-}
-
-PG_FUNCTION_INFO_V1(smk_map_value);
-
-/* map_value(dimension, label, value): a NULL value forgets the label. */
-Datum
-smk_map_value(PG_FUNCTION_ARGS)
-{
-	const char *args[3];
-
-	args[0] = smk_text_argument(fcinfo, 0, "dimension");
-	args[1] = smk_text_argument(fcinfo, 1, "label");
-	args[2] = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
-	SPI_connect();
-	dimension_require(args[0]);
-	if (args[2] && strcmp(args[0], "origin") == 0 && strcmp(args[2], "marketing") != 0 &&
-		strcmp(args[2], "sales") != 0 && strcmp(args[2], "partner") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("origin \"%s\" does not exist", args[2]),
-				 errhint("Origins: marketing, sales, partner. The label is a channel.")));
-	if (strcmp(args[0], "target") == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("values of dimension \"target\" cannot be mapped")));
-	if (args[2] == NULL)
-		smk_binding_write("DELETE FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
-						  "AND label OPERATOR(pg_catalog.=) $2",
-						  2, args);
-	else
-		smk_binding_write("INSERT INTO smarketing.value_map (dimension, label, value) VALUES ($1, $2, $3) "
-						  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value",
-						  3, args);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -102,7 +102,7 @@ extern void smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, cons
 							  List *unmapped);
 extern void smk_doctor_values(SmkDoctor *doctor);
 extern void smk_doctor_money(SmkDoctor *doctor);
-extern char *smk_doctor_stages_call(SmkDoctor *doctor);
+extern char *smk_doctor_stages_call(SmkDoctor *doctor, char **untold, int *more);
 extern char *smk_doctor_kinds_call(SmkDoctor *doctor);
 
 /* doctor_storage.c: what PostgreSQL lacks to answer fast. */

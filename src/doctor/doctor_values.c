@@ -27,7 +27,7 @@ typedef struct Unmapped
 	const char *entity;
 	char *label;
 	int64 count;
-	const char *guess;
+	const char *guess; /* NULL: its name tells nothing */
 } Unmapped;
 
 /* Adds labels in quotes to a list. */
@@ -173,6 +173,21 @@ label_problem(const char *column, const Unmapped *label)
 	return psprintf("kind \"%s\" is none of new, upsell, cross_sell, renewal", label->label);
 }
 
+/* The call that maps a label; where its name tells nothing, the statement that lists its rows. */
+static char *
+label_hint(const SmkBinding *binding, const char *column, const Unmapped *label)
+{
+	char *literal = quote_literal_cstr(label->label);
+
+	if (label->guess == NULL)
+		return smk_doctor_line(psprintf(
+			"SELECT * FROM %s WHERE %s LIMIT 20", smk_doctor_relation(binding),
+			smk_doctor_where(binding, psprintf("%s = %s", smk_doctor_named(binding, column), literal))));
+	if (strcmp(column, "stage") == 0)
+		return psprintf("SELECT smarketing.map_stage(%s, '%s')", literal, label->guess);
+	return psprintf("SELECT smarketing.map_value('kind', %s, '%s')", literal, label->guess);
+}
+
 /* The most frequent first, then by bytes. */
 static int
 compare_unmapped(const ListCell *a, const ListCell *b)
@@ -219,12 +234,8 @@ smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *colu
 		Unmapped *label = lfirst(cell);
 
 		if (named++ < MAX_NAMED)
-			smk_doctor_report(
-				doctor, SMK_FINDING_WARNING, label->entity, label_problem(column, label), label->count,
-				strcmp(column, "stage") == 0 ? psprintf("SELECT smarketing.map_stage(%s, '%s')",
-														quote_literal_cstr(label->label), label->guess)
-											 : psprintf("SELECT smarketing.map_value('kind', %s, '%s')",
-														quote_literal_cstr(label->label), label->guess));
+			smk_doctor_report(doctor, SMK_FINDING_WARNING, label->entity, label_problem(column, label),
+							  label->count, label_hint(binding, column, label));
 		else
 			rest += label->count;
 	}
@@ -271,6 +282,8 @@ map_call(List *unmapped, const char *function, const char *cast)
 
 		CHECK_FOR_INTERRUPTS();
 		/* What two entities call the same is mapped once. */
+		if (label->guess == NULL)
+			continue;
 		(void) hash_search(seen, &label->label, HASH_ENTER, &found);
 		if (!found)
 			appendStringInfo(&values, "%s(%s, '%s')", values.len ? ", " : "",
@@ -283,11 +296,29 @@ map_call(List *unmapped, const char *function, const char *cast)
 					function, cast, values.data);
 }
 
-/* The statement that maps all stages which are not; NULL where there are none. */
+/* The statement that maps all stages which are not; NULL where there are none. In *untold the most frequent
+ * label whose name tells no stage, and in *more how many others there are; NULL where there is none. */
 char *
-smk_doctor_stages_call(SmkDoctor *doctor)
+smk_doctor_stages_call(SmkDoctor *doctor, char **untold, int *more)
 {
-	return map_call(unmapped_of(doctor, stage_entities, "stage"), "map_stage(", "::smarketing.funnel_stage");
+	List *unmapped = unmapped_of(doctor, stage_entities, "stage");
+	int64 most = 0;
+	ListCell *cell;
+
+	*untold = NULL;
+	*more = -1;
+	foreach (cell, unmapped)
+	{
+		Unmapped *label = lfirst(cell);
+
+		if (label->guess != NULL)
+			continue;
+		(*more)++;
+		if (label->count > most)
+			*untold = label->label;
+		most = Max(most, label->count);
+	}
+	return map_call(unmapped, "map_stage(", "::smarketing.funnel_stage");
 }
 
 /* The statement that maps all kinds which are not; NULL where there are none. */

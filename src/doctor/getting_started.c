@@ -174,11 +174,25 @@ add_maps(SmkDoctor *doctor, void *state)
 					 smk_doctor_bound(smk_doctor_binding(doctor, "opportunity"), "stage") >= 0;
 	bool has_kind = smk_doctor_bound(smk_doctor_binding(doctor, "spend"), "kind") >= 0 ||
 					smk_doctor_bound(smk_doctor_binding(doctor, "opportunity"), "kind") >= 0;
+	char *untold;
+	char *call;
+	int more;
 
 	if (has_stage)
-		add_mapping(guide, "every stage is mapped to one of the funnel",
-					"stages of the CRM that are not mapped: look whether these are right",
-					smk_doctor_stages_call(doctor));
+	{
+		call = smk_doctor_stages_call(doctor, &untold, &more);
+		if (call != NULL || untold == NULL)
+			add_mapping(guide, "every stage is mapped to one of the funnel",
+						"stages of the CRM that are not mapped: look whether these are right", call);
+		if (untold != NULL)
+			add_step(
+				guide, "optional",
+				more > 0
+					? psprintf("the names of \"%s\" and %d other stages tell nothing: say what each means",
+							   untold, more)
+					: psprintf("the name of stage \"%s\" tells nothing: say what it means", untold),
+				psprintf("SELECT smarketing.map_stage(%s, :'stage')", quote_literal_cstr(untold)));
+	}
 	if (has_kind)
 		add_mapping(guide, "every kind of spend and of opportunity is known",
 					"kinds of the CRM that are not mapped: look whether these are right",

@@ -3,61 +3,190 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
-#include "utils/formatting.h"
-
 #include "doctor/guess.h"
+#include "doctor/unmatched.h"
 
-/* A part of a label in small letters, and what it means. The first one found counts. */
+/*
+ * What a label says, and what it means: parts, separated by +, that all stand in it, in small letters without
+ * accents; a blank stands for the edge of a word. The first one found counts.
+ */
 typedef struct Word
 {
 	const char *part;
 	const char *meaning;
 } Word;
 
+/* English, French, German, Spanish, Italian. */
 static const Word stage_words[] = {{"deleted stage ", "opportunity"}, /* so a preset names it, and says */
 								   {"unqualif", "disqualified"},
 								   {"disqualif", "disqualified"},
+								   {"squalific", "disqualified"},
+								   {"descalific", "disqualified"},
+								   {" non +qualif", "disqualified"},
+								   {" not +qualif", "disqualified"},
+								   {" nicht +qualif", "disqualified"},
+								   {" kein +qualif", "disqualified"},
+								   {" no +calific", "disqualified"},
+								   {" no +cualific", "disqualified"},
+								   {" non +accept", "disqualified"},
+								   {" not +accept", "disqualified"},
+								   {" nicht +akzept", "disqualified"},
+								   {" no +acept", "disqualified"},
+								   {" non +accett", "disqualified"},
+								   {" not +interest", "disqualified"},
+								   {" pas +interess", "disqualified"},
+								   {" kein +interess", "disqualified"},
+								   {" no +interes", "disqualified"},
+								   {" non +interess", "disqualified"},
 								   {"junk", "disqualified"},
 								   {"spam", "disqualified"},
 								   {"invalid", "disqualified"},
-								   {"duplicate", "disqualified"},
+								   {"ungultig", "disqualified"},
+								   {"duplic", "disqualified"},
+								   {"duplik", "disqualified"},
+								   {"doublon", "disqualified"},
+								   {"doppelt", "disqualified"},
 								   {"reject", "disqualified"},
+								   {"rejet", "disqualified"},
+								   {" refus", "disqualified"},
+								   {"rechaz", "disqualified"},
+								   {"rifiut", "disqualified"},
+								   {"scartat", "disqualified"},
+								   {"descart", "disqualified"},
+								   {" ecarte", "disqualified"},
+								   {"abgelehnt", "disqualified"},
+								   {"abgewiesen", "disqualified"},
+								   {"ausgeschlossen", "disqualified"},
+								   {"aussortiert", "disqualified"},
 								   {"recycl", "recycled"},
+								   {"recicl", "recycled"},
+								   {"ricicl", "recycled"},
 								   {"nurtur", "recycled"},
+								   {"wiedervorlage", "recycled"},
+								   {" a relancer", "recycled"},
 								   {"churn", "churned"},
-								   {"lost", "lost"},
+								   {"resilie", "churned"},
+								   {"gekundigt", "churned"},
+								   {" de baja", "churned"},
+								   {"disdett", "churned"},
+								   {" lost", "lost"},
 								   {"perdu", "lost"},
 								   {"verloren", "lost"},
+								   {"perdid", "lost"},
+								   {" perso ", "lost"},
+								   {" persa ", "lost"},
+								   {" persi ", "lost"},
+								   {" perse ", "lost"},
 								   {"cancel", "lost"},
-								   {"won", "won"},
+								   {"annul", "lost"},
+								   {"storniert", "lost"},
+								   {"abgesagt", "lost"},
+								   {"client+potenti", "lead"},
+								   {"customer+potenti", "lead"},
+								   {"client+potenc", "lead"},
+								   {"client+potenz", "lead"},
+								   {"kunde+potenz", "lead"},
+								   {"kunde+potent", "lead"},
+								   {" a qualif", "lead"},
+								   {" to qualif", "lead"},
+								   {" zu qualif", "lead"},
+								   {" por calific", "lead"},
+								   {" por cualific", "lead"},
+								   {" da qualif", "lead"},
+								   {" won", "won"},
 								   {"gagn", "won"},
 								   {"gewonnen", "won"},
+								   {"ganad", "won"},
+								   {" vint", "won"},
 								   {"customer", "won"},
-								   {"client", "won"},
+								   {" client", "won"},
+								   {" kunde", "won"},
 								   {"signed", "won"},
-								   {"marketing qual", "mql"},
+								   {" signe", "won"},
+								   {"unterschrieben", "won"},
+								   {"firmad", "won"},
+								   {"firmat", "won"},
+								   {"marketing+qualif", "mql"},
+								   {"marketing+calific", "mql"},
+								   {"marketing+cualific", "mql"},
 								   {"mql", "mql"},
-								   {"sales accept", "sal"},
-								   {"accepted", "sal"},
+								   {"accept", "sal"},
+								   {" acept", "sal"},
+								   {"accett", "sal"},
+								   {"akzept", "sal"},
+								   {"angenommen", "sal"},
+								   {" sal ", "sal"},
 								   {"sales qual", "sql"},
-								   {"sql", "sql"},
+								   {" sql ", "sql"},
 								   {"convert", "opportunity"},
+								   {"konvert", "opportunity"},
 								   {"opportunit", "opportunity"},
+								   {"oportunid", "opportunity"},
+								   {"verkaufschance", "opportunity"},
 								   {"propos", "opportunity"},
+								   {"propuest", "opportunity"},
+								   {"angebot", "opportunity"},
+								   {" offre", "opportunity"},
+								   {" offert", "opportunity"},
+								   {" ofert", "opportunity"},
+								   {"preventiv", "opportunity"},
+								   {" devis", "opportunity"},
+								   {"presupuest", "opportunity"},
+								   {"cotiza", "opportunity"},
 								   {"negoti", "opportunity"},
-								   {"quot", "opportunity"},
-								   {"demo", "opportunity"},
+								   {"negoci", "opportunity"},
+								   {"verhandl", "opportunity"},
+								   {"trattativ", "opportunity"},
+								   {" quot", "opportunity"},
+								   {" demo", "opportunity"},
+								   {"vorfuhr", "opportunity"},
 								   {"discovery", "opportunity"},
 								   {"contract", "opportunity"},
+								   {"contrat", "opportunity"},
+								   {"vertrag", "opportunity"},
 								   {"qualif", "sql"},
+								   {"calific", "sql"},
+								   {"cualific", "sql"},
 								   {"visit", "visitor"},
+								   {"besuch", "visitor"},
 								   {"subscriber", "visitor"},
-								   {"anonym", "visitor"}};
+								   {" abonn", "visitor"},
+								   {"suscript", "visitor"},
+								   {"iscritt", "visitor"},
+								   {"anonym", "visitor"},
+								   {"anonim", "visitor"},
+								   {" new ", "lead"},
+								   {" neu", "lead"},
+								   {" nouve", "lead"},
+								   {" nuev", "lead"},
+								   {" nuov", "lead"},
+								   {" open", "lead"},
+								   {" ouvert", "lead"},
+								   {" offen", "lead"},
+								   {" abiert", "lead"},
+								   {" apert", "lead"},
+								   {"working", "lead"},
+								   {" en cours", "lead"},
+								   {" in arbeit", "lead"},
+								   {" in bearbeitung", "lead"},
+								   {" en curso", "lead"},
+								   {" in corso", "lead"},
+								   {"contact", "lead"},
+								   {"kontakt", "lead"},
+								   {" contatt", "lead"},
+								   {" lead", "lead"},
+								   {" prospect", "lead"},
+								   {"interess", "lead"},
+								   {" assign", "lead"},
+								   {" zugewiesen", "lead"},
+								   {" inquir", "lead"},
+								   {" enquir", "lead"},
+								   {" anfrage", "lead"},
+								   {" a traiter", "lead"}};
 
 static const Word opportunity_kinds[] = {
-	{"renew", "renewal"},  {"cross", "cross_sell"}, {"up-sell", "upsell"},	{"upsell", "upsell"},
-	{"upgrade", "upsell"}, {"expan", "upsell"},		{"existing", "upsell"}, {"add-on", "upsell"}};
+	{"renew", "renewal"},  {"cross", "cross_sell"}, {"up sell", "upsell"},	{"upsell", "upsell"},
+	{"upgrade", "upsell"}, {"expan", "upsell"},		{"existing", "upsell"}, {"add on", "upsell"}};
 
 static const Word spend_kinds[] = {{"sales", "sales"},
 								   {"salar", "sales"},
@@ -65,27 +194,44 @@ static const Word spend_kinds[] = {{"sales", "sales"},
 								   {"vertrieb", "sales"},
 								   {"vente", "sales"}};
 
+/* True where all parts stand in a label in its plain form. */
+static bool
+has_parts(const char *plain, const char *parts)
+{
+	for (;;)
+	{
+		size_t length = strcspn(parts, "+");
+
+		if (strstr(plain, pnstrdup(parts, length)) == NULL)
+			return false;
+		if (parts[length] == '\0')
+			return true;
+		parts += length + 1;
+	}
+}
+
 static const char *
 first_meaning(const Word *words, size_t count, const char *label)
 {
-	char *small = str_tolower(label, strlen(label), DEFAULT_COLLATION_OID);
+	char *plain = smk_label_plain(label, true);
 
 	for (size_t i = 0; i < count; i++)
-		if (strstr(small, words[i].part) != NULL)
+		if (has_parts(plain, words[i].part))
 			return words[i].meaning;
 	return NULL;
 }
 
-/* The funnel stage that a label of an entity's stage column is likely to mean. */
+/* The funnel stage that a label of an entity's stage column is likely to mean; NULL where its words tell
+ * none. Whatever it is called, what stands in an opportunity's column is an opportunity. */
 const char *
 smk_guess_stage(const char *entity, const char *label)
 {
-	static const char *const of_leads[] = {"mql", "sal", "sql", "visitor"};
+	static const char *const of_leads[] = {"lead", "mql", "sal", "sql", "visitor"};
 	bool is_opportunity = strcmp(entity, "opportunity") == 0;
 	const char *stage = first_meaning(stage_words, lengthof(stage_words), label);
 
 	if (stage == NULL)
-		return is_opportunity ? "opportunity" : "lead";
+		return is_opportunity ? "opportunity" : NULL;
 	for (size_t i = 0; i < lengthof(of_leads); i++)
 		if (is_opportunity && strcmp(stage, of_leads[i]) == 0)
 			return "opportunity";

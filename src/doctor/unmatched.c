@@ -77,9 +77,10 @@ shown_as(const SmkBy *by, const char *label)
 	return label;
 }
 
-/* A label in its plain form: letters without accents in small, and digits. palloc'd. */
-static char *
-spelling_of(const char *label)
+/* A label in its plain form: letters without accents in small, and digits; as_words: with a blank before and
+ * after each word, and a sign between two letters parts them. palloc'd. */
+char *
+smk_label_plain(const char *label, bool as_words)
 {
 	StringInfoData plain;
 	const char *p = label;
@@ -89,6 +90,8 @@ spelling_of(const char *label)
 													CStringGetTextDatum("NFKD")));
 	p = str_tolower(p, strlen(p), DEFAULT_COLLATION_OID);
 	initStringInfo(&plain);
+	if (as_words)
+		appendStringInfoChar(&plain, ' ');
 	while (*p)
 	{
 		int length = pg_mblen(p);
@@ -100,10 +103,16 @@ spelling_of(const char *label)
 
 		if (GetDatabaseEncoding() != PG_UTF8)
 			is_mark = is_sign = false;
-		if (length > 1 ? !is_mark && !is_sign : isalnum(first))
+		if (length == 1)
+			is_sign = !isalnum(first);
+		if (!is_sign && !is_mark)
 			appendBinaryStringInfo(&plain, p, length);
+		else if (as_words && is_sign && plain.data[plain.len - 1] != ' ')
+			appendStringInfoChar(&plain, ' ');
 		p += length;
 	}
+	if (as_words && plain.data[plain.len - 1] != ' ')
+		appendStringInfoChar(&plain, ' ');
 	return plain.data;
 }
 
@@ -331,7 +340,7 @@ match(SmkValues *result)
 
 		CHECK_FOR_INTERRUPTS();
 		value->is_matched = sides_meet(group_of(shown, value->shown)->sides);
-		value->spelling = spelling_of(value->shown);
+		value->spelling = smk_label_plain(value->shown, false);
 		value->likeness = smk_alias(value->spelling);
 		if (value->spelling[0] == '\0')
 			continue;

@@ -46,6 +46,7 @@ typedef struct SmkValues
 } SmkValues;
 
 extern const char *const smk_place_names[SMK_PLACES];
+extern char *smk_label_plain(const char *label, bool as_words);
 extern HTAB *smk_label_table(const char *name, Size size);
 extern SmkValues *smk_unmatched(SmkDoctor *doctor, const char *dimension, bool counts_all);
 
