@@ -35,6 +35,7 @@ static const Need needs[] = {
 	{"account", false, "accounts: the companies", NULL},
 	{"stage_change", false, "stage changes, with their times", NULL},
 	{"touch", false, "touches; else leads' channels are credited", NULL},
+	{"activity", false, "activities: calls, mails, meetings; who answers leads, and how soon", NULL},
 	{"revenue", false, "revenue; else won opportunities are it", NULL},
 	{"subscription", false, "subscriptions; else won opportunities make customers", NULL},
 	{"exchange_rate", false, "exchange rates", NULL},
@@ -295,6 +296,95 @@ add_dashboard(Guide *guide)
 			 "SELECT smarketing.grant_read(:'role')");
 }
 
+/* How many kinds of activities are proposed to be worth something. */
+#define SCORED_KINDS 5
+
+/* Open hours: the name of the calendar that rules are proposed with, palloc'd; NULL where there is none yet.
+ */
+static char *
+add_calendar(Guide *guide, const SmkDoctor *doctor)
+{
+	char *name;
+
+	smk_doctor_query("SELECT min(name), count(*) FROM smarketing.calendar");
+	name = smk_doctor_text(0, 1);
+	if (name != NULL)
+		add_step(guide, "done", psprintf("calendars of open hours: " INT64_FORMAT, smk_doctor_number(0, 2)),
+				 "SELECT * FROM smarketing.calendar");
+	else
+		add_step(guide, "optional", "open hours, in which the time until an answer runs: put in yours",
+				 psprintf("SELECT smarketing.define_calendar('office', %s, '{\"mon\": [\"09:00-18:00\"], "
+						  "\"tue\": [\"09:00-18:00\"], \"wed\": [\"09:00-18:00\"], \"thu\": "
+						  "[\"09:00-18:00\"], \"fri\": [\"09:00-18:00\"]}')",
+						  quote_literal_cstr(doctor->config->time_zone)));
+	return name;
+}
+
+/* How soon leads are to be answered. */
+static void
+add_sla(Guide *guide, const char *calendar)
+{
+	smk_doctor_query("SELECT count(*) FROM smarketing.sla_rule");
+	if (smk_doctor_number(0, 1) > 0)
+	{
+		add_step(
+			guide, "done",
+			psprintf("SLA rules, of how soon a lead is answered: " INT64_FORMAT, smk_doctor_number(0, 1)),
+			"SELECT * FROM smarketing.sla_queue()");
+		return;
+	}
+	add_step(guide, "optional", "how soon a new lead is to be answered: put in what was agreed",
+			 psprintf("SELECT smarketing.define_sla('first answer', 'stage:lead', 'any', '8 hours'%s)",
+					  calendar ? psprintf(", %s", quote_literal_cstr(calendar)) : ""));
+}
+
+/* What activities are worth, by their most frequent kinds. */
+static void
+add_scores(Guide *guide, SmkDoctor *doctor, const SmkBinding *activity)
+{
+	StringInfoData values;
+	char *kind;
+	uint64 rows;
+
+	if (doctor->config->score_rules != NIL)
+	{
+		add_step(guide, "done",
+				 psprintf("score rules, of what an activity is worth: %d",
+						  list_length(doctor->config->score_rules)),
+				 "SELECT * FROM smarketing.lead_scores() ORDER BY score DESC LIMIT 20");
+		return;
+	}
+	if (smk_doctor_bound(activity, "kind") < 0)
+		return;
+	kind = smk_doctor_named(activity, "kind");
+	rows = smk_doctor_query(psprintf(
+		"SELECT %s, count(*)\nFROM %s\nWHERE %s\nGROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %d", kind,
+		smk_doctor_relation(activity),
+		smk_doctor_where(activity, psprintf("%s <> '' AND length(%s) <= 50", kind, kind)), SCORED_KINDS));
+	initStringInfo(&values);
+	for (uint64 row = 0; row < rows; row++)
+		appendStringInfo(&values, "%s(%s)", row ? ", " : "", quote_literal_cstr(smk_doctor_text(row, 1)));
+	if (rows > 0)
+		add_step(
+			guide, "optional", "what an activity of a lead is worth: put in points for each kind",
+			psprintf("SELECT smarketing.define_score(v.kind, v.kind, 10, '60 days') FROM (VALUES %s) AS v "
+					 "(kind)",
+					 values.data));
+}
+
+/* What comes after the figures: who answers leads, and how soon. */
+static void
+add_handover(SmkDoctor *doctor, void *state)
+{
+	Guide *guide = state;
+	SmkBinding *activity = smk_doctor_binding(doctor, "activity");
+
+	if (activity == NULL || smk_doctor_binding(doctor, "lead") == NULL)
+		return;
+	add_sla(guide, add_calendar(guide, doctor));
+	add_scores(guide, doctor, activity);
+}
+
 /* All steps. */
 static void
 guide_through(Guide *guide, SmkDoctor *doctor)
@@ -324,7 +414,10 @@ guide_through(Guide *guide, SmkDoctor *doctor)
 	add_step(guide, "optional", "what is missing or odd in the data",
 			 "SELECT severity, entity, problem, row_count FROM smarketing.doctor()");
 	if (is_computable)
+	{
 		add_dashboard(guide);
+		smk_doctor_guard(doctor, NULL, add_handover, guide);
+	}
 }
 
 PG_FUNCTION_INFO_V1(smk_getting_started);

@@ -1,7 +1,7 @@
 -- getting_started(): walked from an empty database to a full scorecard by running its statements.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(24);
+SELECT plan(32);
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.getting_started_row'::regclass),
     'step integer, state text, what text, statement text', 'columns');
 SELECT results_eq($$SELECT step, state, split_part(statement, ',', 1) FROM smarketing.getting_started()$$,
@@ -84,6 +84,27 @@ BEGIN
 END $$;
 SELECT is_empty('SELECT * FROM all_run()', 'every statement runs');
 SELECT ok(EXISTS (SELECT FROM smarketing.getting_started() WHERE state = 'done' AND what = 'goal: entered by hand'), 'a goal that was entered is done');
+
+-- After the scorecard: activities, open hours, how soon leads are answered, what activities are worth.
+CREATE TABLE activities (id int PRIMARY KEY, contact_id int, happened_at timestamptz, kind text, rep_id int);
+INSERT INTO activities SELECT n, 1 + n % 300, date_trunc('month', now()) - n * interval '1 hour', CASE WHEN n % 3 = 0 THEN 'It''s a call' ELSE 'mail' END, 1 FROM generate_series(1, 600) n;
+SELECT ok(NOT EXISTS (SELECT FROM smarketing.getting_started() WHERE statement ~ 'define_(calendar|sla|score)'), 'nothing of answers before activities are bound');
+SELECT is(walk('optional'), 1, 'activities are proposed');
+SELECT results_eq($$SELECT state, statement FROM smarketing.getting_started() WHERE statement ~ 'define_(calendar|sla|score)' ORDER BY step$$, $$VALUES
+    ('optional', 'SELECT smarketing.define_calendar(''office'', ''Etc/UTC'', ''{"mon": ["09:00-18:00"], "tue": ["09:00-18:00"], "wed": ["09:00-18:00"], "thu": ["09:00-18:00"], "fri": ["09:00-18:00"]}'')'),
+    ('optional', 'SELECT smarketing.define_sla(''first answer'', ''stage:lead'', ''any'', ''8 hours'')'),
+    ('optional', 'SELECT smarketing.define_score(v.kind, v.kind, 10, ''60 days'') FROM (VALUES (''mail''), (''It''''s a call'')) AS v (kind)')$$, 'then open hours, a rule and points');
+SELECT statement AS office FROM smarketing.getting_started() WHERE statement LIKE '%define_calendar%' \gset
+:office \g /dev/null
+SELECT results_eq($$SELECT statement FROM smarketing.getting_started() WHERE statement LIKE '%define_sla%'$$, $$VALUES ('SELECT smarketing.define_sla(''first answer'', ''stage:lead'', ''any'', ''8 hours'', ''office'')')$$, 'a rule by the calendar that is there');
+DROP VIEW cost_per_lead_by_month;
+SELECT is_empty('SELECT * FROM all_run()', 'all of them run as printed');
+SELECT results_eq('SELECT trigger, answer, within, calendar FROM smarketing.sla_rule', $$VALUES ('stage:lead', 'any', interval '8 hours', 'office')$$, 'the rule is there');
+SELECT results_eq($$SELECT state, what FROM smarketing.getting_started() WHERE what ~ '^(calendars|SLA|score rules)' ORDER BY step$$, $$VALUES ('done', 'calendars of open hours: 1'), ('done', 'SLA rules, of how soon a lead is answered: 1'), ('done', 'score rules, of what an activity is worth: 2')$$, 'and all is done');
+DROP VIEW cost_per_lead_by_month;
+SELECT is_empty('SELECT * FROM all_run()', '... with statements that show it');
+SELECT smarketing.drop_sla('first answer'), smarketing.unbind('activity') \g /dev/null
+DROP TABLE activities;
 
 -- A preset that fits binds all at once.
 \o /dev/null
