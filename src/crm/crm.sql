@@ -23,7 +23,7 @@ COMMENT ON TABLE smarketing.binding IS 'which relation holds an entity; changed 
 COMMENT ON COLUMN smarketing.binding.query IS 'of a preset: what is read instead of the relation alone, with what is joined to it; text, so that nothing depends on the CRM''s columns';
 
 CREATE TABLE smarketing.binding_column (
-    entity pg_catalog.text NOT NULL REFERENCES smarketing.binding ON DELETE CASCADE,
+    entity pg_catalog.text NOT NULL,
     column_name pg_catalog.text NOT NULL,
     expression pg_catalog.text NOT NULL,
     type_name pg_catalog.text NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE smarketing.dimension (
 COMMENT ON TABLE smarketing.dimension IS 'dimensions of the user''s; changed by smarketing.define_dimension()';
 
 CREATE TABLE smarketing.dimension_column (
-    dimension pg_catalog.text NOT NULL REFERENCES smarketing.dimension ON DELETE CASCADE,
+    dimension pg_catalog.text NOT NULL,
     entity pg_catalog.text NOT NULL,
     expression pg_catalog.text NOT NULL,
     type_name pg_catalog.text NOT NULL,
@@ -137,6 +137,34 @@ COMMENT ON TABLE smarketing.goal_entry IS 'goals that the CRM does not keep, for
 COMMENT ON COLUMN smarketing.goal_entry.metric IS 'as in the view metrics';
 
 COMMENT ON COLUMN smarketing.goal_entry.starts_on IS 'a date in the period that the goal covers';
+
+-- In the place of foreign keys, which pg_restore with several jobs trips over: an extension's own are there before the
+-- rows are loaded, and the rows of one table may come before those of the other.
+CREATE FUNCTION smarketing.require_named()
+RETURNS pg_catalog.trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'smk_require_named';
+
+COMMENT ON FUNCTION smarketing.require_named() IS 'internal: a row of the configuration must name one that is there, once any is: column, table, its key';
+
+CREATE FUNCTION smarketing.forget_naming()
+RETURNS pg_catalog.trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'smk_forget_naming';
+
+COMMENT ON FUNCTION smarketing.forget_naming() IS 'internal: takes away the rows of the configuration that name the one which is deleted: its key, table, column';
+
+CREATE TRIGGER require_binding AFTER INSERT OR UPDATE ON smarketing.binding_column
+FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('entity', 'binding', 'entity');
+
+CREATE TRIGGER forget_columns AFTER DELETE ON smarketing.binding
+FOR EACH ROW EXECUTE FUNCTION smarketing.forget_naming('entity', 'binding_column', 'entity');
+
+CREATE TRIGGER require_dimension AFTER INSERT OR UPDATE ON smarketing.dimension_column
+FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('dimension', 'dimension', 'name');
+
+CREATE TRIGGER forget_columns AFTER DELETE ON smarketing.dimension
+FOR EACH ROW EXECUTE FUNCTION smarketing.forget_naming('name', 'dimension_column', 'dimension');
 
 SELECT pg_catalog.pg_extension_config_dump('smarketing.goal_entry', '');
 

@@ -5,7 +5,7 @@ CREATE TABLE smarketing.sla_rule (
     trigger pg_catalog.text NOT NULL,
     answer pg_catalog.text NOT NULL,
     within pg_catalog.interval NOT NULL,
-    calendar pg_catalog.text REFERENCES smarketing.calendar,
+    calendar pg_catalog.text,
     options pg_catalog.jsonb NOT NULL
 );
 
@@ -27,6 +27,9 @@ COMMENT ON FUNCTION smarketing.keep_calendar_of_sla() IS 'internal: refuses to r
 
 CREATE TRIGGER keep_calendar_of_sla BEFORE DELETE ON smarketing.calendar
 FOR EACH ROW EXECUTE FUNCTION smarketing.keep_calendar_of_sla();
+
+CREATE TRIGGER require_calendar AFTER INSERT OR UPDATE ON smarketing.sla_rule
+FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('calendar', 'calendar', 'name');
 
 CREATE FUNCTION smarketing.keep_score_of_sla()
 RETURNS pg_catalog.trigger

@@ -155,6 +155,30 @@ foreach my $copy ("${database}_a", "${database}_b")
 }
 is(sql($from, "INSERT INTO smarketing.spend_entry (at, amount) VALUES ('2026-01-01', 1) RETURNING spend_id"), '3', 'the sequence goes on');
 
+# Also by several jobs, and with the tables loaded in the opposite order: rows come before those that they name.
+my $rows = q{SELECT entity, column_name FROM smarketing.binding_column ORDER BY 1, 2; SELECT dimension, entity FROM smarketing.dimension_column ORDER BY 1, 2; SELECT name, calendar FROM smarketing.sla_rule ORDER BY 1};
+my $all = sql($from, $rows);
+my $now = sql($from, $figures);
+like($all, qr/^activity\|.*^region\|lead\n.*^Demo '1'\|Büro\z/ms, 'columns, dimensions and rules');
+is(system("rm -rf dump.dir && pg_dump -Fd -f dump.dir $from && pg_restore -l dump.dir > dump.toc"), 0, 'a dump as a directory');
+sql('postgres', "CREATE DATABASE ${database}_j");
+is(`pg_restore -j 2 -d ${database}_j dump.dir 2>&1`, '', 'is restored by two jobs');
+is(sql("${database}_j", $rows), $all, '... with all of its rows');
+sql("${database}_j", 'ANALYZE');
+is(sql("${database}_j", $figures), $now, '... and the same figures');
+open(my $toc, '<', 'dump.toc') or die $!;
+my @data = grep { / TABLE DATA smarketing / } <$toc>;
+open(my $reversed, '>', 'dump.reversed') or die $!;
+print $reversed reverse @data;
+close($reversed);
+sql('postgres', "CREATE DATABASE ${database}_r");
+is(`pg_restore --section=pre-data -d ${database}_r dump.dir 2>&1 && pg_restore --section=data -L dump.reversed -d ${database}_r dump.dir 2>&1`, '', 'in the opposite order');
+is(sql("${database}_r", $rows), $all, '... with all of its rows');
+like(sql("${database}_r", q{INSERT INTO smarketing.binding_column VALUES ('nothing', 'a', 'b', 'text')}), qr/^ERROR:  23503: entity of smarketing\.binding_column names "nothing", which smarketing\.binding does not have$/m, 'what names nothing is refused');
+like(sql("${database}_r", q{UPDATE smarketing.sla_rule SET calendar = 'nothing'}), qr/^ERROR:  23503: /m, '... of each table');
+is(sql("${database}_r", q{SELECT smarketing.unbind('lead'), smarketing.define_dimension('region', NULL); SELECT count(*) FROM smarketing.binding_column WHERE entity = 'lead' UNION ALL SELECT count(*) FROM smarketing.dimension_column}), "|\n0\n0", 'and columns go with what they are of');
+sql('postgres', "DROP DATABASE $_") foreach ("${database}_j", "${database}_r");
+
 # What a preset binds is dumped as well, though it depends on none of the CRM's tables.
 my $bound = "${database}_odoo";
 sql('postgres', "CREATE DATABASE $bound");
