@@ -7,7 +7,6 @@
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -50,20 +49,6 @@ typedef struct Known
 	char *label;
 	int position;
 } Known;
-
-static uint32
-hash_label(const void *key, Size size)
-{
-	(void) size;
-	return string_hash(*(char *const *) key, 1024 * 1024);
-}
-
-static int
-match_label(const void *a, const void *b, Size size)
-{
-	(void) size;
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
 
 /* What map_value calls a label. */
 static const char *
@@ -171,20 +156,6 @@ typedef struct LabelGroup
 	int sides;
 	int best; /* position of the label that the others are to be called like */
 } LabelGroup;
-
-/* A hash table whose entries begin with a label, a char *; in the current context. */
-HTAB *
-smk_label_table(const char *name, Size size)
-{
-	HASHCTL control = {0};
-
-	control.keysize = sizeof(char *);
-	control.entrysize = size;
-	control.hash = hash_label;
-	control.match = match_label;
-	control.hcxt = CurrentMemoryContext;
-	return hash_create(name, 64, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
-}
 
 static LabelGroup *
 group_of(HTAB *groups, const char *text)

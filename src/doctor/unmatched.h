@@ -4,9 +4,8 @@
 #ifndef SMK_UNMATCHED_H
 #define SMK_UNMATCHED_H
 
-#include "utils/hsearch.h"
-
 #include "doctor/doctor.h"
+#include "label_table.h"
 
 /* Where values are looked for; the first is one side of the comparison, the others are the other one. */
 typedef enum SmkPlace
@@ -47,7 +46,6 @@ typedef struct SmkValues
 
 extern const char *const smk_place_names[SMK_PLACES];
 extern char *smk_label_plain(const char *label, bool as_words);
-extern HTAB *smk_label_table(const char *name, Size size);
 extern SmkValues *smk_unmatched(SmkDoctor *doctor, const char *dimension, bool counts_all);
 
 /* alias.c: names under which one ad platform is known. */

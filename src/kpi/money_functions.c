@@ -15,6 +15,8 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "label_table.h"
+
 /* The most currencies that an error names; the others are counted. */
 #define MAX_NAMED_CURRENCIES 20
 
@@ -296,24 +298,35 @@ typedef struct Currencies
 	DateADT *since;
 	int count;
 	int size;
-	char *target; /* into which they were to be converted, or NULL */
+	char *target;  /* into which they were to be converted, or NULL */
+	HTAB *numbers; /* of Numbered: of several hundred currencies each has as many rows as days */
 } Currencies;
+
+/* A currency's place in the lists. */
+typedef struct Numbered
+{
+	char *code;
+	int number;
+} Numbered;
 
 /* Notes a currency and its day; the memory is the aggregate's. */
 static Currencies *
-currencies_note(Currencies *currencies, const char *code, DateADT day)
+currencies_note(Currencies *currencies, char *code, DateADT day)
 {
-	int i;
+	Numbered *numbered;
+	bool found;
 
 	if (currencies == NULL)
+	{
 		currencies = palloc0(sizeof(Currencies));
-	/* Statements give them by currency: the last one noted is nearly always the same. */
-	for (i = currencies->count - 1; i >= 0; i--)
-		if (strcmp(currencies->codes[i], code) == 0)
-		{
-			currencies->since[i] = Min(currencies->since[i], day);
-			return currencies;
-		}
+		currencies->numbers = smk_label_table("smarketing currencies without a rate", sizeof(Numbered));
+	}
+	numbered = hash_search(currencies->numbers, &code, HASH_FIND, NULL);
+	if (numbered)
+	{
+		currencies->since[numbered->number] = Min(currencies->since[numbered->number], day);
+		return currencies;
+	}
 	if (currencies->count == currencies->size)
 	{
 		currencies->size = currencies->size ? currencies->size * 2 : 8;
@@ -324,7 +337,10 @@ currencies_note(Currencies *currencies, const char *code, DateADT day)
 								? repalloc_huge(currencies->since, currencies->size * sizeof(DateADT))
 								: palloc(currencies->size * sizeof(DateADT));
 	}
-	currencies->codes[currencies->count] = pstrdup(code);
+	code = pstrdup(code);
+	numbered = hash_search(currencies->numbers, &code, HASH_ENTER, &found);
+	numbered->number = currencies->count;
+	currencies->codes[currencies->count] = code;
 	currencies->since[currencies->count++] = day;
 	return currencies;
 }

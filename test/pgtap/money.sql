@@ -7,7 +7,7 @@ SELECT setseed(:'env_seed') AS seeded \gset
 SELECT setseed(0.25) AS seeded \gset
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(11);
+SELECT plan(13);
 SELECT diag('seed ' || coalesce(nullif(:'seeded', ''), '0.25 or SMK_SEED'));
 
 -- The definition: what is spent by the end of a day, to the cent, less what was by its beginning; the last day closes the amount.
@@ -37,4 +37,10 @@ SELECT throws_ok($$SELECT smarketing.spread(1, '-infinity', '2026-01-04', '2026-
 SELECT is((SELECT array_agg(k ORDER BY i) FROM (SELECT i, smarketing.last_known(v) OVER (ORDER BY i) AS k FROM (VALUES (1, NULL::numeric), (2, 5), (3, NULL), (4, 7), (5, NULL)) AS t (i, v)) AS w),
     '{NULL,5,5,7,7}'::numeric[], 'last_known keeps the last value');
 SELECT is((SELECT smarketing.require_rates(NULL, NULL, 'EUR')), true, 'require_rates of nothing');
+-- As many currencies as a column that is none has, each on many days and in no order: not a look at all of them for each row.
+SET statement_timeout = '20s';
+SELECT throws_ok($$SELECT smarketing.require_rates('C' || lpad((n::bigint * 7919 % 30011)::text, 5, '0'), date '2026-01-01' + n / 30011, 'EUR') FROM generate_series(0, 600219) AS n$$, '55000',
+    (SELECT 'exchange rates to EUR are missing: ' || string_agg(format('C%s from 2026-01-01', lpad(n::text, 5, '0')), ', ' ORDER BY n) || ' and 29991 more' FROM generate_series(0, 19) AS n), 'many currencies on many days');
+RESET statement_timeout;
+SELECT throws_ok($$SELECT smarketing.require_rates(c, d, 'EUR') FROM (VALUES ('USD', date '2026-02-01'), ('GBP', '2026-01-01'), ('USD', '2026-01-15'), ('USD', '2026-03-01')) AS v (c, d)$$, '55000', 'exchange rates to EUR are missing: GBP from 2026-01-01, USD from 2026-01-15', 'each by its first day');
 SELECT * FROM finish();
