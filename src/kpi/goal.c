@@ -7,9 +7,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "crm/reserved.h"
@@ -353,4 +358,53 @@ smk_goal_part(SmkStatement *statement, const SmkMeasure *measure)
 		"chosen\n    WHERE chosen.value IS NOT NULL) AS goal\nWHERE goal.rank = goal.best",
 		keys.len ? "PARTITION BY " : "", keys.len ? keys.data + 2 : "", smk_sql_indent(variants.data, 8));
 	statement->parts = lappend(statement->parts, sql.data);
+}
+
+PG_FUNCTION_INFO_V1(smk_check_goal_entry);
+
+/* The trigger of goal_entry that names what its constraints refuse: the constraints alone would not say what
+ * they take. */
+Datum
+smk_check_goal_entry(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple row;
+	TupleDesc columns;
+	char *metric;
+	char *period;
+	SmkPeriod known;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		RelationGetRelid(trigger->tg_relation) !=
+			get_relname_relid("goal_entry", get_namespace_oid("smarketing", false)))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("check_goal_entry is a trigger of smarketing.goal_entry")));
+	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	columns = RelationGetDescr(trigger->tg_relation);
+	metric = SPI_getvalue(row, columns, SPI_fnumber(columns, "metric"));
+	period = SPI_getvalue(row, columns, SPI_fnumber(columns, "period"));
+	if (metric && !smk_metric_is_known(metric))
+		ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION), errmsg("metric \"%s\" does not exist", metric),
+						errhint("SELECT metric, label_en FROM smarketing.metrics lists the metrics."),
+						errtable(trigger->tg_relation)));
+	if (period && (!smk_period_parse(period, &known) || strcmp(period, "all") == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION), errmsg("period \"%s\" is none that a goal has", period),
+				 errhint("Periods of goals: day, week, month, quarter, year, fiscal_quarter, fiscal_year."),
+				 errtable(trigger->tg_relation)));
+	for (int i = 0; i < 2; i++)
+	{
+		const char *name = i == 0 ? "value" : "starts_on";
+		char *text = SPI_getvalue(row, columns, SPI_fnumber(columns, name));
+
+		if (text && (strcmp(text, "NaN") == 0 || strcasecmp(text, "infinity") == 0 ||
+					 strcasecmp(text, "-infinity") == 0))
+			ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
+							errmsg("%s of a goal of metric \"%s\" is %s", name, metric ? metric : "", text),
+							errhint(i == 0 ? "A goal is a number that can be reached."
+										   : "Give a day of the period that the goal covers."),
+							errtable(trigger->tg_relation)));
+	}
+	return PointerGetDatum(row);
 }

@@ -142,6 +142,16 @@ COMMENT ON FUNCTION smarketing.goal_alone(pg_catalog.numeric, pg_catalog.text, p
 ALTER TABLE smarketing.goal_entry ADD CONSTRAINT goal_entry_metric_check
     CHECK (smarketing.metric_name(metric) IS NOT NULL);
 
+CREATE FUNCTION smarketing.check_goal_entry()
+RETURNS pg_catalog.trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'smk_check_goal_entry';
+
+COMMENT ON FUNCTION smarketing.check_goal_entry() IS 'internal: says what the constraints of goal_entry refuse, and what they take';
+
+CREATE TRIGGER check_goal_entry BEFORE INSERT OR UPDATE ON smarketing.goal_entry
+FOR EACH ROW EXECUTE FUNCTION smarketing.check_goal_entry();
+
 CREATE TYPE smarketing.cost_per_lead_row AS (
     period_start pg_catalog.date,
     is_partial pg_catalog.bool,

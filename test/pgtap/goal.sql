@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(25);
+SELECT plan(31);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -103,4 +103,13 @@ SELECT is((SELECT value FROM smarketing.kpi('revenue_evolution.goal', '2025-03-0
 SELECT smarketing.define_dimension('region', NULL), smarketing.bind('goal', 'quota') \gset
 INSERT INTO quota VALUES ('spend', '2025-03-15', 'month', 1, NULL, NULL);
 SELECT throws_ok($$SELECT * FROM smarketing.revenue_evolution('2025-03-01', '2025-04-01')$$, '42725', 'metric "spend" is ambiguous');
+-- What goal_entry refuses is named, with what it takes.
+SELECT throws_ok($$INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('turnover', '2025-03-01', 'month', 1)$$, '23514', 'metric "turnover" does not exist');
+SELECT throws_ok($$INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '2025-03-01', 'months', 1)$$, '23514', 'period "months" is none that a goal has');
+SELECT throws_ok($$INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '2025-03-01', 'all', 1)$$, '23514', 'period "all" is none that a goal has');
+SELECT throws_ok($$INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '2025-03-01', 'month', 'NaN')$$, '23514', 'value of a goal of metric "revenue" is NaN');
+SELECT throws_ok($$INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('revenue', '-infinity', 'month', 1)$$, '23514', 'starts_on of a goal of metric "revenue" is -infinity');
+CREATE TABLE other (metric text);
+CREATE TRIGGER other BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION smarketing.check_goal_entry();
+SELECT throws_ok($$INSERT INTO other VALUES ('x')$$, '39P01', 'check_goal_entry is a trigger of smarketing.goal_entry', 'the trigger is of no other table');
 SELECT * FROM finish();
