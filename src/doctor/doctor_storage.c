@@ -201,7 +201,30 @@ check_set(SmkDoctor *doctor, void *state)
 					 bucket, qualified(base), qualified(base)));
 }
 
-/* The record sets of the KPIs, each time column once. */
+/* Views and rollups that were made, and are not there any more. */
+static void
+check_stored(SmkDoctor *doctor, void *state)
+{
+	uint64 rows = smk_doctor_query(
+		"SELECT stored.name FROM smarketing.stored_view AS stored\n"
+		"WHERE NOT EXISTS (SELECT FROM pg_class AS view\n"
+		"    JOIN pg_namespace AS schema ON schema.oid = view.relnamespace\n"
+		"    WHERE view.relkind = 'v' AND format('%I.%I', schema.nspname, view.relname) = stored.name)\n"
+		"ORDER BY stored.name COLLATE \"C\"");
+
+	(void) state;
+	for (uint64 row = 0; row < rows; row++)
+	{
+		char *name = smk_doctor_text(row, 1);
+
+		smk_doctor_report(
+			doctor, SMK_FINDING_WARNING, NULL,
+			psprintf("%s was made by create_view() or create_rollup(), and its view is gone", name), -1,
+			psprintf("SELECT smarketing.drop_rollup(%s)", quote_literal_cstr(name)));
+	}
+}
+
+/* The record sets of the KPIs, each time column once; and what was made of them. */
 void
 smk_doctor_storage(SmkDoctor *doctor)
 {
@@ -230,4 +253,5 @@ smk_doctor_storage(SmkDoctor *doctor)
 			binding->columns[column].raw_column != NULL)
 			smk_doctor_guard(doctor, set->entity, check_set, set);
 	}
+	smk_doctor_guard(doctor, NULL, check_stored, NULL);
 }

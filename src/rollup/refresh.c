@@ -281,12 +281,18 @@ smk_drop_rollup(PG_FUNCTION_ARGS)
 	char *written = smk_text_argument(fcinfo, 0, "name");
 	char *name = smk_stored_name_of(PG_GETARG_TEXT_PP(0));
 	int level = smk_statement_begin();
-	SmkStored *stored = smk_stored_require_rollup(name, written);
+	SmkStored *stored = smk_stored_find(name);
 
+	/* Of a plain view that was dropped by hand only this is left. */
+	if (stored == NULL || stored->parts || OidIsValid(smk_stored_relation(stored->name, RELKIND_VIEW, false)))
+		stored = smk_stored_require_rollup(name, written);
 	if (!smk_stored_lock(name))
 		smk_stored_unknown(written);
-	drop(stored->name, RELKIND_VIEW);
-	drop(stored->parts, RELKIND_MATVIEW);
+	if (stored->parts)
+	{
+		drop(stored->name, RELKIND_VIEW);
+		drop(stored->parts, RELKIND_MATVIEW);
+	}
 	run_for("DELETE FROM smarketing.stored_view WHERE name OPERATOR(pg_catalog.=) $1", SPI_OK_DELETE, name,
 			NULL);
 	smk_statement_end(level);
