@@ -28,12 +28,14 @@ typedef struct SmkFinding
 
 typedef struct SmkDoctor
 {
-	SmkConfig *config;	  /* its bindings are those that can be read, opened; of the others there is none */
-	SmkRequest *request;  /* of no range: for what the compiler's parts ask of one */
-	MemoryContext memory; /* of what is found: it outlives a check that fails */
-	List *findings;		  /* of SmkFinding */
-	const char *reading;  /* the relation that the check reads; or NULL */
-	bool zone_is_unknown; /* of the setting: UTC stands in */
+	SmkConfig *config;		/* its bindings are those that can be read, opened; of the others there is none */
+	SmkRequest *request;	/* of no range: for what the compiler's parts ask of one */
+	MemoryContext memory;	/* of what is found: it outlives a check that fails */
+	List *findings;			/* of SmkFinding */
+	const char *reading;	/* the relation that the check reads; or NULL */
+	bool zone_is_unknown;	/* of the setting: UTC stands in */
+	List *stages;			/* labels of stages that rows have, as smk_doctor_rows found them; char * */
+	bool stages_are_unsure; /* not all that have stages could be read, or a preset knows of more */
 } SmkDoctor;
 
 /* A condition that is counted over the rows of an entity. */
@@ -100,6 +102,8 @@ extern List *smk_doctor_add_label(SmkDoctor *doctor, List *unmapped, const SmkBi
 								  const char *column, char *label, int64 count);
 extern void smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column,
 							  List *unmapped);
+extern void smk_doctor_add_stage(SmkDoctor *doctor, const char *label);
+extern void smk_doctor_stages_gone(SmkDoctor *doctor);
 extern void smk_doctor_values(SmkDoctor *doctor);
 extern void smk_doctor_money(SmkDoctor *doctor);
 extern char *smk_doctor_stages_call(SmkDoctor *doctor, char **untold, int *more);

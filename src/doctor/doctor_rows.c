@@ -369,12 +369,13 @@ run_pass(SmkDoctor *doctor, void *state)
 	{
 		char *condition = smk_doctor_unmapped(doctor, pass->rows, labelled[i]);
 
-		position[i] = condition ? ++grouped : 0;
+		position[i] = condition ? grouped + 1 : 0;
 		if (condition == NULL)
 			continue;
-		appendStringInfo(&sql, "%sCASE WHEN %s THEN %s END", grouped > 1 ? ",\n    " : "", condition,
-						 smk_doctor_named(pass->rows, labelled[i]));
-		appendStringInfo(&groups, "%s%d", grouped > 1 ? ", " : "\nGROUP BY ", grouped);
+		appendStringInfo(&sql, "%s%s,\n    %s", grouped > 0 ? ",\n    " : "",
+						 smk_doctor_named(pass->rows, labelled[i]), condition);
+		appendStringInfo(&groups, "%s%d, %d", grouped > 0 ? ", " : "\nGROUP BY ", grouped + 1, grouped + 2);
+		grouped += 2;
 	}
 	appendStringInfo(&sql, "%scount(*)", grouped > 0 ? ",\n    " : "");
 	foreach (cell, pass->links)
@@ -401,8 +402,10 @@ run_pass(SmkDoctor *doctor, void *state)
 		{
 			char *label = position[i] > 0 ? smk_doctor_text(row, position[i]) : NULL;
 
-			if (label)
+			if (label && strcmp(smk_doctor_text(row, position[i] + 1), "t") == 0)
 				unmapped[i] = smk_doctor_add_label(doctor, unmapped[i], binding, labelled[i], label, count);
+			else if (label && strcmp(labelled[i], "stage") == 0)
+				smk_doctor_add_stage(doctor, label);
 		}
 	}
 	if (total == 0 && !binding->is_own)
@@ -421,6 +424,7 @@ examine(SmkDoctor *doctor, SmkBinding *binding)
 {
 	Pass pass = {binding, smk_doctor_computed_once(binding), NIL, NIL};
 	List *links;
+	int errors;
 	const char *name = binding->entity->name;
 	ListCell *cell;
 
@@ -452,7 +456,11 @@ examine(SmkDoctor *doctor, SmkBinding *binding)
 		smk_doctor_guard(doctor, name, run_link, &pass);
 	}
 	pass.links = NIL;
+	errors = list_length(doctor->findings);
 	smk_doctor_guard(doctor, name, run_pass, &pass);
+	foreach (cell, doctor->findings)
+		if (foreach_current_index(cell) >= errors && ((SmkFinding *) lfirst(cell))->count < 0)
+			doctor->stages_are_unsure = true;
 }
 
 /* What was entered by hand: only spend has anything that a constraint does not refuse. */
@@ -472,5 +480,6 @@ smk_doctor_rows(SmkDoctor *doctor)
 	for (int i = 0; i < smk_entity_count; i++)
 		if (doctor->config->bindings[i] != NULL)
 			examine(doctor, doctor->config->bindings[i]);
+	smk_doctor_stages_gone(doctor);
 	smk_doctor_guard(doctor, "spend", examine_entered, "spend");
 }

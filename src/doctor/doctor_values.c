@@ -248,6 +248,47 @@ smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *colu
 							  smk_doctor_where(binding, smk_doctor_unmapped(doctor, binding, column)))));
 }
 
+/* Notes a label of a stage that rows have and that means something. */
+void
+smk_doctor_add_stage(SmkDoctor *doctor, const char *label)
+{
+	MemoryContext caller = MemoryContextSwitchTo(doctor->memory);
+
+	doctor->stages = lappend(doctor->stages, pstrdup(label));
+	MemoryContextSwitchTo(caller);
+}
+
+/* Reports stages that are mapped, and that no row has any more: the CRM may call them otherwise now. Of a
+ * preset, which maps all stages of the CRM's own list, nothing is said, nor where there are no stages yet. */
+void
+smk_doctor_stages_gone(SmkDoctor *doctor)
+{
+	ListCell *cell;
+	ListCell *seen;
+
+	for (const char *const *entity = stage_entities; *entity; entity++)
+		if (smk_doctor_bound(smk_doctor_binding(doctor, *entity), "stage") >= 0 &&
+			smk_doctor_binding(doctor, *entity)->query != NULL)
+			return;
+	if (doctor->stages == NIL || doctor->stages_are_unsure)
+		return;
+	foreach (cell, doctor->config->stage_map)
+	{
+		SmkMapped *mapped = lfirst(cell);
+		bool is_there = false;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach (seen, doctor->stages)
+			is_there = is_there || strcmp(lfirst(seen), mapped->label) == 0;
+		if (!is_there)
+			smk_doctor_report(
+				doctor, SMK_FINDING_INFO, NULL,
+				psprintf("stage \"%s\" is mapped, and nothing is called so", mapped->label), 0,
+				psprintf("SELECT smarketing.map_stage(%s, NULL%s)", quote_literal_cstr(mapped->label),
+						 mapped->scope ? psprintf(", %s", quote_literal_cstr(mapped->scope)) : ""));
+	}
+}
+
 /* The labels of these entities' column, in their order. */
 static List *
 unmapped_of(SmkDoctor *doctor, const char *const *entities, const char *column)

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(161);
+SELECT plan(165);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -148,6 +148,10 @@ SELECT fault($$UPDATE "Lead" SET "Owner" = 7 WHERE score <= 4$$, 'warning', 'lea
 SELECT fault($$UPDATE "Deal" SET company = 77 WHERE id <= 4$$, 'info', 'opportunity', 'opportunities of accounts that are not there', 4);
 SELECT fault($$UPDATE "Lead" SET "Owner" = 3 WHERE score <= 4; UPDATE "Lead" SET "Out" = now() WHERE score = 1; UPDATE "Lead" SET "Status" = 'won' WHERE score = 2$$, 'warning', 'lead', 'open leads of owners who are not active', 2);
 SELECT fault($$UPDATE "Deal" SET rep = 3 WHERE id <= 4$$, 'warning', 'opportunity', 'open opportunities of owners who are not active', 1);
+
+-- A stage that is called otherwise by now.
+SELECT fault($$SELECT smarketing.map_stage('Alt', 'lead')$$, 'info', NULL, 'stage "Alt" is mapped, and nothing is called so', 0);
+SELECT fault($$SELECT smarketing.map_stage('Neu', 'mql', 'std'), smarketing.map_stage('Alt', 'lead', 'std')$$, 'info', NULL, 'stage "Alt" is mapped, and nothing is called so', 0);
 
 -- A view that was dropped by hand: what is left of it can be dropped; a rollup's too.
 SELECT fault($$SELECT smarketing.create_view('public."My view"', 'cost_per_lead'); DROP VIEW public."My view"$$, 'warning', NULL, 'public."My view" was made by create_view() or create_rollup(), and its view is gone', NULL);
