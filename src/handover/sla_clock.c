@@ -466,11 +466,11 @@ trigger_select(const Clocks *clocks, const SmkSlaShape *shape, StringInfo extras
 							 "happened\nGROUP BY happened.lead_id",
 							 smk_sql_indent(happened->sql, 4));
 			else if (shape->is_open)
-				/* The fence: most triggers are answered, which the planner does not know, and their leads
-				 * need not be looked up. */
+				/* Most triggers are answered, which the planner does not know: of a limit that it cannot read
+				 * it expects a tenth, whose leads are looked up instead of all leads being read. */
 				happened->sql =
 					psprintf("SELECT happened.lead_id, happened.at\nFROM (\n    %s) AS happened\nWHERE %s\n"
-							 "OFFSET bigint '0'",
+							 "LIMIT (SELECT bigint '9223372036854775807')",
 							 smk_sql_indent(happened->sql, 4),
 							 is_not_ended(answers(clocks), "happened", happened->key_type, "at", ""));
 			appendStringInfo(&joins, "\nJOIN (\n    %s) AS %s ON %s", smk_sql_indent(happened->sql, 4), alias,

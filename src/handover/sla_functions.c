@@ -64,6 +64,17 @@ queue_statement(SmkConfig *config, List *rules, TimestampTz as_of)
 					smk_sql_indent(sql.data, 4));
 }
 
+/* Sets, until the level of settings ends, how a statement over the open clocks is best read: of a CRM that is
+ * analysed few wait, and are looked up. */
+static void
+prepare_queue(const char *sql, int argument_count, Oid *types)
+{
+	if (smk_statement_reads_unanalysed(sql, argument_count, types))
+		smk_statement_avoid_nested_loops();
+	else
+		smk_statement_expect_cached();
+}
+
 /* What the queue is read for. */
 typedef struct Queue
 {
@@ -78,9 +89,8 @@ run_queue(List *rules, bool is_probe, void *state)
 	const Queue *queue = state;
 	char *sql = rules ? queue_statement(smk_config_load(), rules, queue->as_of) : NULL;
 
-	/* Of a CRM that is analysed few wait, and are looked up. */
-	if (sql && smk_statement_reads_unanalysed(sql, 0, NULL))
-		smk_statement_avoid_nested_loops();
+	if (sql)
+		prepare_queue(sql, 0, NULL);
 	if (sql && is_probe)
 		smk_statement_run(sql, CreateDestReceiver(DestNone), "sla_queue");
 	else if (sql)
@@ -223,8 +233,7 @@ run_breaches(List *rules, bool is_probe, void *state)
 		return;
 	}
 	sql = breach_statement(smk_config_load(), rules);
-	if (smk_statement_reads_unanalysed(sql, 1, &type))
-		smk_statement_avoid_nested_loops();
+	prepare_queue(sql, 1, &type);
 	if (SPI_execute_with_args(sql, 1, &type, &value, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not log the breaches");
 	breaches->count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &is_null));

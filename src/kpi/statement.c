@@ -9,6 +9,7 @@
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
+#include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
@@ -108,6 +109,18 @@ smk_statement_avoid_nested_loops(void)
 {
 	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
+}
+
+/*
+ * Until the caller ends its level of settings looking up a row by an index costs little more than reading the
+ * next one: for what is read every minute, and so is in memory.
+ */
+void
+smk_statement_expect_cached(void)
+{
+	if (random_page_cost > 1.1)
+		(void) set_config_option("random_page_cost", "1.1", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+								 0, false);
 }
 
 /*
