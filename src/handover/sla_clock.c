@@ -536,6 +536,33 @@ union_of(const Clocks *clocks, List *list)
 	return result;
 }
 
+/*
+ * The condition that a lead is out by its stage of now, whatever it was when its clock started. Who asks has
+ * to be answered, though a date tells that he was out before: asking changes no stage.
+ */
+static char *
+is_out(const Clocks *clocks)
+{
+	StringInfoData sql;
+	ListCell *cell;
+
+	if (!clocks->has_stage || !is_each_activity(clocks->rule))
+		return "clock.is_closed";
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "clock.is_closed AND clock.exit_at IS NULL");
+	foreach (cell, closings(clocks->ever))
+	{
+		const Events *closing = lfirst(cell);
+
+		appendStringInfo(
+			&sql,
+			"\n       AND NOT EXISTS (\n           SELECT 1\n           FROM (\n               %s) "
+			"AS closing\n           WHERE %s)",
+			smk_sql_indent(closing->sql, 15), of_lead(clocks, "closing", closing->key_type, "clock"));
+	}
+	return sql.data;
+}
+
 /* The clocks that nothing ended. */
 static char *
 open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
@@ -544,8 +571,8 @@ open_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 	ListCell *cell;
 
 	initStringInfo(&where);
-	appendStringInfoString(&where,
-						   "NOT clock.is_closed AND (clock.exit_at >= clock.triggered_at) IS NOT TRUE");
+	appendStringInfo(&where, "NOT (%s)\n  AND (clock.exit_at >= clock.triggered_at) IS NOT TRUE",
+					 is_out(clocks));
 	if (!is_each_activity(clocks->rule))
 		appendStringInfo(
 			&where, "\n  AND %s",
@@ -583,10 +610,11 @@ clocks_of_activities(const Clocks *clocks, const Events *end, const char *trigge
 	Events *started = activities(clocks->starts, condition->name);
 
 	return psprintf(
-		"SELECT clock.*, %s AS answered_at,\n"
+		"SELECT clock.*, clock.is_untold AND ended.stops IS NULL AS is_closed, %s AS answered_at,\n"
 		"       least(%s, clock.own_exit_at) AS stopped_at\n"
 		"FROM (\n"
-		"    SELECT clock.lead_id, clock.triggered_at%s, bool_and(clock.is_closed) AS is_closed,\n"
+		"    SELECT clock.lead_id, clock.triggered_at%s,\n"
+		"           bool_and(clock.is_closed AND clock.exit_at IS NULL) AS is_untold,\n"
 		"           min(clock.exit_at) FILTER (WHERE clock.exit_at >= clock.triggered_at) AS own_exit_at\n"
 		"    FROM (\n        %s) AS clock\n"
 		"    GROUP BY clock.lead_id, clock.triggered_at) AS clock\n"
@@ -633,9 +661,10 @@ clocks_of_leads(const Clocks *clocks, const Events *end, const char *triggers, c
 static char *
 all_clocks(const Clocks *clocks, const char *triggers, const char *extras)
 {
-	Events end = union_of(clocks, lcons(answers(clocks), closings(clocks->after)));
-	char *ended = is_each_activity(clocks->rule) ? clocks_of_activities(clocks, &end, triggers, extras)
-												 : clocks_of_leads(clocks, &end, triggers, extras);
+	bool is_asked = is_each_activity(clocks->rule);
+	Events end = union_of(clocks, lcons(answers(clocks), closings(is_asked ? clocks->ever : clocks->after)));
+	char *ended = is_asked ? clocks_of_activities(clocks, &end, triggers, extras)
+						   : clocks_of_leads(clocks, &end, triggers, extras);
 
 	return psprintf("SELECT clock.*,\n"
 					"       CASE WHEN clock.answered_at IS NULL AND clock.stopped_at IS NULL\n"
