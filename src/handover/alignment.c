@@ -137,7 +137,7 @@ static const Words english = {
 	.beyond_as_before = "more than %s, as before at the same age",
 	.top_reason = "most often: %s",
 	.badly_qualified =
-		"badly qualified: sales disqualified %s of the %s leads that it judged (%s; %s of all)",
+		"badly qualified: sales turned down %s of the %s leads that it judged (%s; %s of all)",
 	.badly_closed = "badly closed: %s of the %s leads accepted in time and closed were lost (%s; %s of all)",
 	.qualified_short = "%s badly qualified",
 	.closed_short = "%s closes badly",
@@ -174,7 +174,7 @@ static const Words french = {
 	.beyond_as_before = "plus de %s, comme avant à âge égal",
 	.top_reason = "le plus souvent : %s",
 	.badly_qualified =
-		"mal qualifiés : l'équipe commerciale a disqualifié %s des %s leads jugés (%s, contre %s en tout)",
+		"mal qualifiés : l'équipe commerciale a écarté %s des %s leads jugés (%s, contre %s en tout)",
 	.badly_closed =
 		"conclut mal : %s des %s leads acceptés à temps et conclus ont été perdus (%s, contre %s en tout)",
 	.qualified_short = "%s mal qualifié",
