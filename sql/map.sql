@@ -1,4 +1,7 @@
 -- What the CRM's words mean: a label that nobody has is told of, with those like it; guesses in five languages.
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS smarketing CASCADE;
+RESET client_min_messages;
 CREATE EXTENSION smarketing;
 SET client_min_messages = warning;
 CREATE SCHEMA crm;
