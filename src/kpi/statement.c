@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
@@ -56,7 +57,8 @@ smk_statement_end(int level)
  */
 #define FEW_BLOCKS 32
 
-/* True for a table that is not small and of no column of which there are statistics. */
+/* True for a table of the CRM that is not small and of no column of which there are statistics. Ours are
+ * written as they are read, and have the indexes that their readers need. */
 static bool
 is_unanalysed(Oid oid)
 {
@@ -65,9 +67,10 @@ is_unanalysed(Oid oid)
 
 	if (relation == NULL)
 		return false;
-	result =
-		relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
-		(RELKIND_HAS_TABLE_AM(relation->rd_rel->relkind) && RelationGetNumberOfBlocks(relation) > FEW_BLOCKS);
+	result = RelationGetNamespace(relation) != get_namespace_oid("smarketing", false) &&
+			 (relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+			  (RELKIND_HAS_TABLE_AM(relation->rd_rel->relkind) &&
+			   RelationGetNumberOfBlocks(relation) > FEW_BLOCKS));
 	for (AttrNumber column = 1; result && column <= RelationGetNumberOfAttributes(relation); column++)
 		result = !SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(oid), Int16GetDatum(column),
 										BoolGetDatum(false));
