@@ -45,5 +45,20 @@ INSERT INTO crm.person (lead_id, created_at, stage) SELECT row_number() OVER (),
     'Étape 4', 'Hot', 'Персона']) AS label;
 SELECT proposed[2], string_agg(proposed[1], ', ' ORDER BY proposed[1] COLLATE "C") FROM smarketing.getting_started(), regexp_matches(statement, $re$\('([^']+)', '(\w+)'\)$re$, 'g') AS proposed WHERE what LIKE '%not mapped%' GROUP BY 1 ORDER BY 1;
 SELECT state, what, left(statement, 80) FROM smarketing.getting_started() WHERE what LIKE '%stage%';
+-- Nor where they say what is not so; what was is churned.
+TRUNCATE crm.person;
+INSERT INTO crm.person (lead_id, created_at, stage) SELECT row_number() OVER (), '2026-01-01', label FROM unnest(ARRAY[
+    'Non gagné', 'Not won', 'Nicht gewonnen', 'Non signé', 'Pas de client', 'Non converti', 'Pas perdu', 'Jamais qualifié', 'No ganado',
+    'Pas encore qualifié', 'Noch nicht qualifiziert', 'Not yet qualified', 'Ancien client', 'Former customer', 'Ehemaliger Kunde', 'Non traité']) AS label;
+SELECT proposed[2], string_agg(proposed[1], ', ' ORDER BY proposed[1] COLLATE "C") FROM smarketing.getting_started(), regexp_matches(statement, $re$\('([^']+)', '(\w+)'\)$re$, 'g') AS proposed WHERE what LIKE '%stage%' GROUP BY 1 ORDER BY 1;
+-- An expression that is another one each time is nobody's crash.
+CREATE FUNCTION crm.lies(t text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN CASE WHEN random() < 0.5 THEN t END; END $$;
+INSERT INTO crm.person (lead_id, created_at, channel, stage) SELECT n, '2026-01-01', 'channel ' || n % 50, 'stage ' || n % 50 FROM generate_series(100, 2000) AS n;
+SELECT smarketing.bind('lead', 'crm.person', '{"lead_id": "lead_id", "created_at": "created_at", "channel": "crm.lies(channel)", "stage": "crm.lies(stage)"}');
+SET client_min_messages = error;
+SELECT smarketing.map_value('channel', 'zzzz', 'x');
+SELECT count(*) > 0 FROM smarketing.getting_started();
+SELECT count(*) > 0 FROM smarketing.doctor();
+SELECT count(*) > 0 FROM smarketing.unmatched_values('channel');
 DROP EXTENSION smarketing CASCADE;
 DROP SCHEMA crm CASCADE;

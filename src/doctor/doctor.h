@@ -98,8 +98,8 @@ extern void smk_doctor_links(SmkDoctor *doctor);
 
 /* doctor_values.c: names that mean nothing to the KPIs: stages, kinds, currencies, metrics, channels. */
 extern char *smk_doctor_unmapped(SmkDoctor *doctor, const SmkBinding *binding, const char *column);
-extern List *smk_doctor_add_label(SmkDoctor *doctor, List *unmapped, const SmkBinding *binding,
-								  const char *column, char *label, int64 count);
+extern List *smk_doctor_add_label(SmkDoctor *doctor, List *unmapped, const SmkBinding *binding, char *label,
+								  int64 count);
 extern void smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *column,
 							  List *unmapped);
 extern void smk_doctor_add_stage(SmkDoctor *doctor, const char *label);

@@ -403,7 +403,7 @@ run_pass(SmkDoctor *doctor, void *state)
 			char *label = position[i] > 0 ? smk_doctor_text(row, position[i]) : NULL;
 
 			if (label && strcmp(smk_doctor_text(row, position[i] + 1), "t") == 0)
-				unmapped[i] = smk_doctor_add_label(doctor, unmapped[i], binding, labelled[i], label, count);
+				unmapped[i] = smk_doctor_add_label(doctor, unmapped[i], binding, label, count);
 			else if (label && strcmp(labelled[i], "stage") == 0)
 				smk_doctor_add_stage(doctor, label);
 		}

@@ -8,6 +8,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/formatting.h"
 #include "utils/hsearch.h"
 
@@ -27,7 +28,7 @@ typedef struct Unmapped
 	const char *entity;
 	char *label;
 	int64 count;
-	const char *guess; /* NULL: its name tells nothing */
+	const char *guess; /* NULL: its name tells nothing, or it was not asked */
 } Unmapped;
 
 /* Adds labels in quotes to a list. */
@@ -122,21 +123,36 @@ typedef struct Labels
 
 /* The list with rows of a label that means nothing added to those that it has. */
 List *
-smk_doctor_add_label(SmkDoctor *doctor, List *unmapped, const SmkBinding *binding, const char *column,
-					 char *label, int64 count)
+smk_doctor_add_label(SmkDoctor *doctor, List *unmapped, const SmkBinding *binding, char *label, int64 count)
 {
-	MemoryContext caller = MemoryContextSwitchTo(doctor->memory);
-	const char *entity = binding->entity->name;
-	Unmapped *added = palloc(sizeof(Unmapped));
+	MemoryContext caller;
+	Unmapped *added;
 
-	added->entity = entity;
+	/* Whatever is computed may be another value each time. */
+	if (label == NULL)
+		return unmapped;
+	caller = MemoryContextSwitchTo(doctor->memory);
+	added = palloc0(sizeof(Unmapped));
+	added->entity = binding->entity->name;
 	added->label = pstrdup(label);
 	added->count = count;
-	added->guess =
-		strcmp(column, "stage") == 0 ? smk_guess_stage(entity, label) : smk_guess_kind(entity, label);
 	unmapped = lappend(unmapped, added);
 	MemoryContextSwitchTo(caller);
 	return unmapped;
+}
+
+/* Asks what the name of a label tells: its words are compared with those of several languages. */
+static void
+guess(Unmapped *label, const char *column)
+{
+	MemoryContext words =
+		AllocSetContextCreate(CurrentMemoryContext, "smarketing words of a label", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(words);
+
+	label->guess = strcmp(column, "stage") == 0 ? smk_guess_stage(label->entity, label->label)
+												: smk_guess_kind(label->entity, label->label);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(words);
 }
 
 /* The labels of a column that mean nothing to the KPIs. */
@@ -157,8 +173,8 @@ read_labels(SmkDoctor *doctor, void *state)
 	for (uint64 row = 0; row < rows; row++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		labels->unmapped = smk_doctor_add_label(doctor, labels->unmapped, binding, labels->column,
-												smk_doctor_text(row, 1), smk_doctor_number(row, 2));
+		labels->unmapped = smk_doctor_add_label(doctor, labels->unmapped, binding, smk_doctor_text(row, 1),
+												smk_doctor_number(row, 2));
 	}
 }
 
@@ -233,11 +249,14 @@ smk_doctor_labels(SmkDoctor *doctor, const SmkBinding *binding, const char *colu
 	{
 		Unmapped *label = lfirst(cell);
 
-		if (named++ < MAX_NAMED)
-			smk_doctor_report(doctor, SMK_FINDING_WARNING, label->entity, label_problem(column, label),
-							  label->count, label_hint(binding, column, label));
-		else
+		if (named++ >= MAX_NAMED)
+		{
 			rest += label->count;
+			continue;
+		}
+		guess(label, column);
+		smk_doctor_report(doctor, SMK_FINDING_WARNING, label->entity, label_problem(column, label),
+						  label->count, label_hint(binding, column, label));
 	}
 	if (rest > 0)
 		smk_doctor_report(doctor, SMK_FINDING_WARNING, binding->entity->name,
@@ -294,6 +313,7 @@ static List *
 unmapped_of(SmkDoctor *doctor, const char *const *entities, const char *column)
 {
 	List *result = NIL;
+	ListCell *cell;
 
 	for (; *entities; entities++)
 	{
@@ -303,6 +323,11 @@ unmapped_of(SmkDoctor *doctor, const char *const *entities, const char *column)
 			continue;
 		smk_doctor_guard(doctor, *entities, read_labels, &labels);
 		result = list_concat(result, labels.unmapped);
+	}
+	foreach (cell, result)
+	{
+		CHECK_FOR_INTERRUPTS();
+		guess(lfirst(cell), column);
 	}
 	return result;
 }

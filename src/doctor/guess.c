@@ -18,6 +18,18 @@ typedef struct Word
 
 /* English, French, German, Spanish, Italian. */
 static const Word stage_words[] = {{"deleted stage ", "opportunity"}, /* so a preset names it, and says */
+								   {" not yet ", "lead"},
+								   {" noch nicht ", "lead"},
+								   {" pas encore ", "lead"},
+								   {" aun no ", "lead"},
+								   {" todavia no ", "lead"},
+								   {" non ancora ", "lead"},
+								   {" former +customer", "churned"},
+								   {" former +client", "churned"},
+								   {" ancien +client", "churned"},
+								   {" ehemalig+kunde", "churned"},
+								   {" antiguo +cliente", "churned"},
+								   {" ex +client", "churned"},
 								   {"unqualif", "disqualified"},
 								   {"disqualif", "disqualified"},
 								   {"squalific", "disqualified"},
@@ -221,6 +233,28 @@ first_meaning(const Word *words, size_t count, const char *label)
 	return NULL;
 }
 
+/* Words after which a label says what is not so. */
+static const char *const negations[] = {" non ",	 " not ",	 " no ",	" nicht ", " kein",	  " nie ",
+										" pas ",	 " jamais ", " never ", " nunca ", " mai ",	  " sans ",
+										" without ", " ohne ",	 " sin ",	" senza ", " ancien", " former",
+										" ehemalig", " antiguo", " ex "};
+
+/* True where a stage that a lead reached, or a loss, is guessed of a label that denies it. */
+static bool
+is_denied(const char *label, const char *stage)
+{
+	static const char *const reached[] = {"mql", "sal", "sql", "opportunity", "won", "lost"};
+	char *plain = smk_label_plain(label, true);
+	bool is_reached = false;
+
+	for (size_t i = 0; i < lengthof(reached); i++)
+		is_reached = is_reached || strcmp(stage, reached[i]) == 0;
+	for (size_t i = 0; is_reached && i < lengthof(negations); i++)
+		if (has_parts(plain, negations[i]))
+			return true;
+	return false;
+}
+
 /* The funnel stage that a label of an entity's stage column is likely to mean; NULL where its words tell
  * none. Whatever it is called, what stands in an opportunity's column is an opportunity. */
 const char *
@@ -230,7 +264,7 @@ smk_guess_stage(const char *entity, const char *label)
 	bool is_opportunity = strcmp(entity, "opportunity") == 0;
 	const char *stage = first_meaning(stage_words, lengthof(stage_words), label);
 
-	if (stage == NULL)
+	if (stage == NULL || is_denied(label, stage))
 		return is_opportunity ? "opportunity" : NULL;
 	for (size_t i = 0; i < lengthof(of_leads); i++)
 		if (is_opportunity && strcmp(stage, of_leads[i]) == 0)

@@ -132,16 +132,21 @@ name_near(Sought *sought)
 	char *plain = comparable(sought->label);
 	Near *near = palloc(sizeof(Near) * Max(SPI_processed, 1));
 	StringInfoData names;
-	uint64 count = SPI_processed;
+	uint64 count = 0;
 
-	for (uint64 row = 0; row < count; row++)
+	for (uint64 row = 0; row < SPI_processed; row++)
 	{
+		char *label = smk_doctor_text(row, 1);
 		char *other;
 
 		CHECK_FOR_INTERRUPTS();
-		near[row].label = smk_doctor_text(row, 1);
-		other = comparable(near[row].label);
-		near[row].distance = varstr_levenshtein(plain, strlen(plain), other, strlen(other), 1, 1, 1, true);
+		/* Whatever is computed may be another value each time. */
+		if (label == NULL)
+			continue;
+		other = comparable(label);
+		near[count].label = label;
+		near[count++].distance =
+			varstr_levenshtein(plain, strlen(plain), other, strlen(other), 1, 1, 1, true);
 	}
 	qsort(near, count, sizeof(Near), compare_near);
 	initStringInfo(&names);

@@ -225,8 +225,12 @@ read_place(SmkDoctor *doctor, void *state)
 	work->result->has[work->place] = true;
 	for (uint64 row = 0; row < rows; row++)
 	{
+		char *label = smk_doctor_text(row, 1);
+
 		CHECK_FOR_INTERRUPTS();
-		value_of(doctor, work, smk_doctor_text(row, 1))->rows[work->place] += smk_doctor_number(row, 2);
+		/* Whatever is computed may be another value each time. */
+		if (label != NULL)
+			value_of(doctor, work, label)->rows[work->place] += smk_doctor_number(row, 2);
 	}
 }
 
