@@ -262,7 +262,7 @@ join_before(Handing *handing)
 					 or_null(smk_lead_time(records, "sal_at")), or_null(smk_lead_time(records, "sql_at")));
 }
 
-/* When sales took it, made it an SQL, and turned it down; the sources in the order of the steps. */
+/* When sales first took it, made it an SQL, by the sources in the order of the steps, and turned it down. */
 static void
 join_taken(Handing *handing)
 {
@@ -279,7 +279,7 @@ join_taken(Handing *handing)
 						 SMK_LEAD_SAL, SMK_LEAD_SQL, SMK_LEAD_SQL, handing->events);
 	appendStringInfo(&handing->sql,
 					 "\nCROSS JOIN LATERAL (\n"
-					 "    SELECT coalesce(%s, %s, %s, %s) AS accepted_at,\n"
+					 "    SELECT least(%s, %s, %s, %s) AS accepted_at,\n"
 					 "        coalesce(%s, %s, %s) AS sql_at,\n"
 					 "        least(coalesce(before.disqualified_at, %s), %s) AS turned_down_at\n"
 					 "    " SMK_LEAD_FENCE ") AS taken",

@@ -93,6 +93,7 @@ SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '20
 ROLLBACK;
 BEGIN;
 UPDATE lead SET sal = created + interval '3 days' WHERE sal IS NOT NULL AND id % 3 = 0 AND created >= '2026-02-01';
+UPDATE deal SET created = l.sal FROM lead AS l WHERE l.id = deal.lead AND deal.created < l.sal;
 SELECT results_eq($$SELECT signal, weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01') WHERE weak_side <> 'none'$$, $$VALUES ('overall', 'sales'), ('late', 'sales')$$, 'leads that are answered late');
 SELECT results_eq($$SELECT weak_side FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"respond_within": "4 days"}') WHERE signal = 'late'$$, $$VALUES ('none')$$, 'but not by a longer limit');
 ROLLBACK;

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(52);
+SELECT plan(53);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -81,7 +81,7 @@ CREATE FUNCTION is_out(l bigint, what text, m timestamptz, status text) RETURNS 
     AND EXISTS (SELECT FROM leaving AS x WHERE x.lead = l AND x.stage = what AND x.at >= m AND NOT EXISTS (SELECT FROM taking AS y WHERE y.lead = l AND y.at > x.at)))$$;
 CREATE TABLE facts AS SELECT s.id, source, rep, reason, m, is_out(s.id, 'disqualified', m, status) AS is_disqualified, is_out(s.id, 'recycled', m, status) AS is_recycled, is_out(s.id, 'lost', m, status) AS is_lost,
     coalesce((SELECT bool_or(won) FROM deals WHERE lead = s.id), false) AS is_won, coalesce(status IN ('sql', 'churned'), false) AS is_sql_now, coalesce(status = 'lost', false) AS is_lost_now, b, back,
-    coalesce(CASE WHEN b IS NULL OR sal > b THEN sal END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage IN ('sal', 'sql') AND (b IS NULL OR at > b)), (SELECT min(created) FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m))) AS taken_at,
+    least(CASE WHEN b IS NULL OR sal > b THEN sal END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage IN ('sal', 'sql') AND (b IS NULL OR at > b)), (SELECT min(created) FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m))) AS taken_at,
     least(coalesce(CASE WHEN out_at >= m THEN out_at END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'disqualified' AND at >= m)), (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'lost' AND at >= m)) AS out_at,
     EXISTS (SELECT FROM log WHERE log.lead = s.id AND stage = 'recycled' AND at >= m) AS was_recycled,
     (SELECT min(at) FROM done WHERE lead = s.id AND robot IS NOT TRUE AND at >= m) AS touch,
@@ -184,6 +184,14 @@ SELECT results_eq($$SELECT measure, ids[array_position(ids, (SELECT min(i) FROM 
 SELECT smarketing.bind('opportunity', 'deal', '{"opportunity_id": "id", "lead_id": "lead", "account_id": "account", "created_at": "created", "closed_at": "closed", "won": "won"}');
 SELECT smarketing.bind('stage_change', 'log', '{"lead_id": "lead"}');
 \o
+
+-- The first sign of acceptance answers, whatever its own column says later.
+TRUNCATE lead, log, deal, done;
+SELECT smarketing.bind('lead', 'lead', '{"lead_id": "id", "created_at": "created", "mql_at": "mql", "sal_at": "sal"}') \g /dev/null
+INSERT INTO lead (id, created, mql, sal) VALUES (1, '2026-01-01', '2026-01-02', '2026-01-05'), (2, '2026-01-01', '2026-01-02', '2026-01-05'), (3, '2026-01-01', '2026-01-02', '2026-01-05');
+INSERT INTO deal VALUES (1, 1, NULL, '2026-01-02 01:00', NULL, NULL);
+INSERT INTO log VALUES (2, '2026-01-02 01:00', 'sal');
+SELECT results_eq($$SELECT accepted, late FROM smarketing.handover('2026-01-01', '2026-02-01', 'all')$$, 'VALUES (3::bigint, 1::bigint)', 'an opportunity or a stage change before its own time');
 
 -- Open hours: what comes while it is closed comes no later than at the closing.
 TRUNCATE lead, log, deal, done;
