@@ -11,6 +11,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -286,20 +287,22 @@ smk_binding_scope(const SmkBinding *binding, SmkScope *scope)
 }
 
 /*
- * Looks at the bound relation as it is now: fills the types and plain columns of what is bound. An error
- * names the binding, since whoever reads a figure did not write it.
+ * Looks at the bound relation as it is now: fills the types and plain columns of what is bound, in the memory
+ * of the binding. An error names the binding, since whoever reads a figure did not write it, and leaves it as
+ * it was: whoever goes on after it must not take it for opened.
  */
 void
 smk_binding_open(SmkBinding *binding)
 {
 	SmkScope scope;
 	SmkPurpose purpose = {"column", NULL, binding->entity->name};
+	SmkBinding opened = *binding;
 	SmkExpression filter;
 
 	if (OidIsValid(binding->relid))
 		return;
-	binding->relid = smk_relation_resolve(binding->relation, true);
-	if (!OidIsValid(binding->relid))
+	opened.relid = smk_relation_resolve(binding->relation, true);
+	if (!OidIsValid(opened.relid))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -308,15 +311,18 @@ smk_binding_open(SmkBinding *binding)
 			 errhint(
 				 "Bind it again with smarketing.bind('%s', ...), or forget it with smarketing.unbind('%s').",
 				 binding->entity->name, binding->entity->name)));
-	smk_binding_scope(binding, &scope);
+	smk_binding_scope(&opened, &scope);
 	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
 	{
-		if (binding->columns[i].text == NULL)
+		SmkExpression *column = &opened.columns[i];
+
+		if (column->text == NULL)
 			continue;
 		purpose.name = binding->entity->columns[i].name;
-		smk_expression_check(binding->columns[i].text, &scope, binding->entity->name, &purpose,
-							 &binding->columns[i]);
-		smk_expression_require(&binding->columns[i], binding->entity->columns[i].type, &purpose);
+		smk_expression_check(column->text, &scope, binding->entity->name, &purpose, column);
+		smk_expression_require(column, binding->entity->columns[i].type, &purpose);
+		if (column->raw_column)
+			column->raw_column = MemoryContextStrdup(GetMemoryChunkContext(binding), column->raw_column);
 	}
 	if (binding->filter)
 	{
@@ -324,8 +330,9 @@ smk_binding_open(SmkBinding *binding)
 		smk_expression_check(binding->filter, &scope, binding->entity->name, &purpose, &filter);
 		smk_expression_require(&filter, SMK_TYPE_BOOLEAN, &purpose);
 	}
-	config_look_at_key(&scope, binding);
+	config_look_at_key(&scope, &opened);
 	smk_scope_close(&scope);
+	*binding = opened;
 }
 
 /*

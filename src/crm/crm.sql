@@ -145,26 +145,26 @@ RETURNS pg_catalog.trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'smk_require_named';
 
-COMMENT ON FUNCTION smarketing.require_named() IS 'internal: a row of the configuration must name one that is there, once any is: column, table, its key';
+COMMENT ON FUNCTION smarketing.require_named() IS 'internal: a row of the configuration must name one that is there, once any is; the argument is the table that it names';
 
 CREATE FUNCTION smarketing.forget_naming()
 RETURNS pg_catalog.trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'smk_forget_naming';
 
-COMMENT ON FUNCTION smarketing.forget_naming() IS 'internal: takes away the rows of the configuration that name the one which is deleted: its key, table, column';
+COMMENT ON FUNCTION smarketing.forget_naming() IS 'internal: takes away the rows of the configuration that name the one which is deleted; the argument is their table';
 
 CREATE TRIGGER require_binding AFTER INSERT OR UPDATE ON smarketing.binding_column
-FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('entity', 'binding', 'entity');
+FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('binding');
 
 CREATE TRIGGER forget_columns AFTER DELETE ON smarketing.binding
-FOR EACH ROW EXECUTE FUNCTION smarketing.forget_naming('entity', 'binding_column', 'entity');
+FOR EACH ROW EXECUTE FUNCTION smarketing.forget_naming('binding_column');
 
 CREATE TRIGGER require_dimension AFTER INSERT OR UPDATE ON smarketing.dimension_column
-FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('dimension', 'dimension', 'name');
+FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('dimension');
 
 CREATE TRIGGER forget_columns AFTER DELETE ON smarketing.dimension
-FOR EACH ROW EXECUTE FUNCTION smarketing.forget_naming('name', 'dimension_column', 'dimension');
+FOR EACH ROW EXECUTE FUNCTION smarketing.forget_naming('dimension_column');
 
 SELECT pg_catalog.pg_extension_config_dump('smarketing.goal_entry', '');
 

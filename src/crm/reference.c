@@ -18,19 +18,43 @@
 
 #include "crm/expression.h"
 
-/* Raises an error unless a function is called as a trigger AFTER a change of a row of one of our tables, with
- * as many arguments. */
-static TriggerData *
-require_own_trigger(FunctionCallInfo fcinfo, int arguments)
+/* Which column of which table names which other one, by its key. */
+typedef struct Reference
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const char *naming;
+	const char *column;
+	const char *named;
+	const char *key;
+} Reference;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || trigger->tg_trigger->tgnargs != arguments ||
-		RelationGetNamespace(trigger->tg_relation) != get_namespace_oid("smarketing", false))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("this is a trigger of smarketing's own tables")));
-	return trigger;
+static const Reference references[] = {{"binding_column", "entity", "binding", "entity"},
+									   {"dimension_column", "dimension", "dimension", "name"},
+									   {"sla_rule", "calendar", "calendar", "name"}};
+
+/*
+ * The reference that a trigger keeps, over its naming or its named table; an error unless the function is
+ * called AFTER a change of a row of that: no other statement is run with the owner's rights.
+ */
+static const Reference *
+require_reference(FunctionCallInfo fcinfo, bool is_over_naming)
+{
+	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
+
+	if (CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_AFTER(trigger->tg_event) &&
+		TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && trigger->tg_trigger->tgnargs == 1 &&
+		RelationGetNamespace(trigger->tg_relation) == get_namespace_oid("smarketing", false))
+		for (size_t i = 0; i < lengthof(references); i++)
+		{
+			const Reference *reference = &references[i];
+
+			if (strcmp(trigger->tg_trigger->tgargs[0],
+					   is_over_naming ? reference->named : reference->naming) == 0 &&
+				strcmp(RelationGetRelationName(trigger->tg_relation),
+					   is_over_naming ? reference->naming : reference->named) == 0)
+				return reference;
+		}
+	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					errmsg("this is a trigger of smarketing's own tables")));
 }
 
 /* Runs a statement of one text argument with the rights of our tables' owner, as a foreign key's does
@@ -56,33 +80,33 @@ run_as_owner(Relation relation, const char *sql, const char *argument)
 
 PG_FUNCTION_INFO_V1(smk_require_named);
 
-/* The trigger by which a row must name one that is there: column, table, its key. */
+/* The trigger by which a row must name one that is there, in the table of its argument. */
 Datum
 smk_require_named(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = require_own_trigger(fcinfo, 3);
-	char **arguments = trigger->tg_trigger->tgargs;
+	const Reference *reference = require_reference(fcinfo, true);
+	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
 	Relation relation = trigger->tg_relation;
 	TupleDesc columns = RelationGetDescr(relation);
 	HeapTuple row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	const char *table = quote_identifier(arguments[1]);
 	char *named;
 	char *any;
 	char *name;
 
 	SPI_connect();
-	name = SPI_getvalue(row, columns, SPI_fnumber(columns, arguments[0]));
-	named = psprintf("SELECT 1 FROM smarketing.%s WHERE %s OPERATOR(pg_catalog.=) $1 FOR KEY SHARE", table,
-					 quote_identifier(arguments[2]));
-	any = psprintf("SELECT 1 FROM smarketing.%s WHERE $1 IS NOT NULL LIMIT 1", table);
+	name = SPI_getvalue(row, columns, SPI_fnumber(columns, reference->column));
+	named = psprintf("SELECT 1 FROM smarketing.%s WHERE %s OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
+					 quote_identifier(reference->named), quote_identifier(reference->key));
+	any = psprintf("SELECT 1 FROM smarketing.%s WHERE $1 IS NOT NULL LIMIT 1",
+				   quote_identifier(reference->named));
 	/* All rows of that table may be committed by another job between two looks. */
 	if (name != NULL && run_as_owner(relation, named, name) == 0 && run_as_owner(relation, any, name) > 0 &&
 		run_as_owner(relation, named, name) == 0)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("%s of smarketing.%s names \"%s\", which smarketing.%s does not have", arguments[0],
-					RelationGetRelationName(relation), name, arguments[1]),
+			 errmsg("%s of smarketing.%s names \"%s\", which smarketing.%s does not have", reference->column,
+					reference->naming, name, reference->named),
 			 errhint("These tables are written by smarketing.bind(), define_dimension(), define_calendar() "
 					 "and define_sla().")));
 	SPI_finish();
@@ -91,22 +115,23 @@ smk_require_named(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(smk_forget_naming);
 
-/* The trigger by which those rows go that name the one which is deleted: its key, table, column. */
+/* The trigger by which those rows of the table of its argument go that name the one which is deleted. */
 Datum
 smk_forget_naming(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = require_own_trigger(fcinfo, 3);
-	char **arguments = trigger->tg_trigger->tgargs;
-	Relation relation = trigger->tg_relation;
+	const Reference *reference = require_reference(fcinfo, false);
+	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
+	TupleDesc columns = RelationGetDescr(trigger->tg_relation);
 	char *key;
 
 	SPI_connect();
-	key = SPI_getvalue(trigger->tg_trigtuple, RelationGetDescr(relation),
-					   SPI_fnumber(RelationGetDescr(relation), arguments[0]));
-	(void) run_as_owner(relation,
-						psprintf("DELETE FROM smarketing.%s WHERE %s OPERATOR(pg_catalog.=) $1",
-								 quote_identifier(arguments[1]), quote_identifier(arguments[2])),
-						key);
+	key = SPI_getvalue(trigger->tg_trigtuple, columns, SPI_fnumber(columns, reference->key));
+	if (key != NULL)
+		(void) run_as_owner(trigger->tg_relation,
+							psprintf("DELETE FROM smarketing.%s WHERE %s OPERATOR(pg_catalog.=) $1",
+									 quote_identifier(reference->naming),
+									 quote_identifier(reference->column)),
+							key);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -25,11 +25,14 @@ AS 'MODULE_PATHNAME', 'smk_keep_calendar_of_sla';
 
 COMMENT ON FUNCTION smarketing.keep_calendar_of_sla() IS 'internal: refuses to remove a calendar that an SLA rule uses';
 
-CREATE TRIGGER keep_calendar_of_sla BEFORE DELETE ON smarketing.calendar
+CREATE TRIGGER keep_calendar_of_sla BEFORE DELETE OR UPDATE OF name ON smarketing.calendar
 FOR EACH ROW EXECUTE FUNCTION smarketing.keep_calendar_of_sla();
 
+CREATE TRIGGER keep_calendars_of_sla AFTER TRUNCATE ON smarketing.calendar
+FOR EACH STATEMENT EXECUTE FUNCTION smarketing.keep_calendar_of_sla();
+
 CREATE TRIGGER require_calendar AFTER INSERT OR UPDATE ON smarketing.sla_rule
-FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('calendar', 'calendar', 'name');
+FOR EACH ROW EXECUTE FUNCTION smarketing.require_named('calendar');
 
 CREATE FUNCTION smarketing.keep_score_of_sla()
 RETURNS pg_catalog.trigger

@@ -422,6 +422,7 @@ smk_response_times(PG_FUNCTION_ARGS)
 	ResponseTimes times = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
 	SmkSlaWork work = {.run = run_response_times, .state = &times, .result = times.result};
 	SmkArguments arguments;
+	SmkRequest *request;
 	char *name;
 	int level;
 
@@ -429,7 +430,11 @@ smk_response_times(PG_FUNCTION_ARGS)
 	smk_arguments_read(fcinfo, 0, &arguments);
 	arguments.own_option = "rule";
 	level = smk_statement_begin();
-	times.request = smk_request(smk_config_load(), &response_times_kpi, &arguments);
+	request = smk_request(smk_config_load(), &response_times_kpi, &arguments);
+	/* As of now, or later, all is as it is now: stages tell, too. */
+	if (request->as_of > request->now)
+		request->has_as_of = false;
+	times.request = request;
 	name = chosen_rule(arguments.options);
 	if (name == NULL)
 		smk_sla_run_readable(&work);

@@ -377,59 +377,81 @@ table_oid(const char *table)
 	return get_relname_relid(table, get_namespace_oid("smarketing", false));
 }
 
-/* Raises an error unless a function is called as the trigger that it is: of one of our tables, before each
- * row or after the statement that removes some. */
+/* Raises an error unless a function is called as the trigger that it is: of one of our tables, for what
+ * removes. */
 static void
-require_trigger(FunctionCallInfo fcinfo, const char *name, const char *table, TriggerEvent when)
+require_trigger(FunctionCallInfo fcinfo, const char *name, const char *table, bool is_called_so)
 {
-	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		!(TRIGGER_FIRED_BY_DELETE(trigger->tg_event) || TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) ||
-		(trigger->tg_event & (TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK)) != when ||
-		RelationGetRelid(trigger->tg_relation) != table_oid(table))
+	if (!is_called_so ||
+		RelationGetRelid(((const TriggerData *) fcinfo->context)->tg_relation) != table_oid(table))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("%s is a trigger of smarketing.%s", name, table)));
 }
 
+/*
+ * Makes whoever else defines an SLA rule, or removes what one needs, go before or after; what they have done
+ * is seen whatever the isolation, until PopActiveSnapshot: two who each leave the other's last would leave
+ * none.
+ */
+static void
+lock_rules(void)
+{
+	LockRelationOid(table_oid("sla_rule"), ShareRowExclusiveLock);
+	/* What was just removed is not seen any more. */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+}
+
 PG_FUNCTION_INFO_V1(smk_keep_calendar_of_sla);
 
-/* The trigger that refuses to delete a calendar which a rule uses. */
+/* The trigger that refuses to delete, rename or truncate away a calendar which a rule uses. */
 Datum
 smk_keep_calendar_of_sla(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	char *calendar;
+	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
+	bool is_called = CALLED_AS_TRIGGER(fcinfo);
+	bool is_truncate = is_called && TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event);
+	bool is_update = is_called && TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	const char *gone = NULL;
+	const char *kept = NULL;
 	ListCell *cell;
 	int level;
 
-	require_trigger(fcinfo, "keep_calendar_of_sla", "calendar", TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+	require_trigger(fcinfo, "keep_calendar_of_sla", "calendar",
+					is_truncate || (is_called && TRIGGER_FIRED_BEFORE(trigger->tg_event) &&
+									TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+									(is_update || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))));
+	lock_rules();
 	SPI_connect();
 	level = smk_path_only_catalog();
-	calendar = SPI_getvalue(trigger->tg_trigtuple, trigger->tg_relation->rd_att,
-							SPI_fnumber(trigger->tg_relation->rd_att, "name"));
+	if (!is_truncate)
+	{
+		TupleDesc columns = RelationGetDescr(trigger->tg_relation);
+		int name = SPI_fnumber(columns, "name");
+
+		gone = SPI_getvalue(trigger->tg_trigtuple, columns, name);
+		kept = is_update ? SPI_getvalue(trigger->tg_newtuple, columns, name) : NULL;
+	}
 	foreach (cell, smk_sla_rules())
 	{
 		const SmkSlaRule *rule = lfirst(cell);
 
-		if (rule->calendar != NULL && strcmp(rule->calendar, calendar) == 0)
+		if (rule->calendar != NULL && (is_truncate || strcmp(rule->calendar, gone) == 0) &&
+			(kept == NULL || strcmp(rule->calendar, kept) != 0))
 			ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-							errmsg("calendar \"%s\" is used by SLA rule \"%s\"", calendar, rule->name),
+							errmsg("calendar \"%s\" is used by SLA rule \"%s\"", rule->calendar, rule->name),
 							errhint("Drop the rule with smarketing.drop_sla(), or give it another calendar "
 									"with smarketing.define_sla().")));
 	}
 	AtEOXact_GUC(true, level);
 	SPI_finish();
-	return PointerGetDatum(trigger->tg_trigtuple);
+	PopActiveSnapshot();
+	return PointerGetDatum(is_truncate ? NULL : is_update ? trigger->tg_newtuple : trigger->tg_trigtuple);
 }
 
 PG_FUNCTION_INFO_V1(smk_keep_score_of_sla);
 
-/*
- * The trigger that refuses to remove the last score rule while a rule asks for the score. Whoever else
- * removes a score rule or defines an SLA rule goes before or after, and what they have done is seen whatever
- * the isolation: two who each leave the other's score rule would leave none.
- */
+/* The trigger that refuses to remove the last score rule while a rule asks for the score. */
 Datum
 smk_keep_score_of_sla(PG_FUNCTION_ARGS)
 {
@@ -437,11 +459,10 @@ smk_keep_score_of_sla(PG_FUNCTION_ARGS)
 	ListCell *known;
 	int level;
 
-	require_trigger(fcinfo, "keep_score_of_sla", "score_rule", TRIGGER_EVENT_AFTER);
-	LockRelationOid(table_oid("sla_rule"), ShareRowExclusiveLock);
-	/* What was just removed is not seen any more. */
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
+	require_trigger(fcinfo, "keep_score_of_sla", "score_rule",
+					CALLED_AS_TRIGGER(fcinfo) &&
+						TRIGGER_FIRED_AFTER(((const TriggerData *) fcinfo->context)->tg_event));
+	lock_rules();
 	SPI_connect();
 	level = smk_path_only_catalog();
 	if (SPI_execute("SELECT 1 FROM smarketing.score_rule LIMIT 1", true, 1) != SPI_OK_SELECT)

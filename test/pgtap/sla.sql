@@ -231,6 +231,18 @@ INSERT INTO log SELECT * FROM log_kept;
 DROP TABLE log_kept;
 UPDATE lead SET status = 'lead' WHERE id IN (5, 8);
 
+-- As of now is now, with the stage of now; as of later, too.
+UPDATE lead SET status = 'lost' WHERE id = 4;
+SELECT results_eq(format('SELECT rule, triggers, unanswered, running FROM smarketing.response_times(NULL, NULL, ''all'', options => %L)', jsonb_build_object('as_of', as_of)),
+    'SELECT rule, triggers, unanswered, running FROM smarketing.response_times(NULL, NULL, ''all'')', 'as of ' || what) FROM (VALUES (now(), 'now'), (now() + interval '1 year', 'later')) AS t (as_of, what);
+SELECT isnt((SELECT sum(unanswered) FROM smarketing.response_times(NULL, NULL, 'all', options => jsonb_build_object('as_of', now() - interval '1 second'))), (SELECT sum(unanswered) FROM smarketing.response_times(NULL, NULL, 'all')), 'a second ago no stage tells');
+UPDATE lead SET status = 'lead' WHERE id = 4;
+-- A binding that does not hold is an error, also where the column is one that no rule needs; never another figure.
+ALTER TABLE lead RENAME name TO called;
+SELECT throws_like('SELECT * FROM smarketing.response_times(NULL, NULL, ''all'')', 'column "label" of entity "lead"%', 'response times over a broken binding');
+SELECT throws_like('SELECT * FROM smarketing.sla_queue()', 'column "label" of entity "lead"%', 'the queue, too');
+ALTER TABLE lead RENAME called TO name;
+
 -- Long and odd names fit a payload; two triggers that are due at once are two notifications.
 INSERT INTO lead VALUES (30, '2026-01-01', repeat(E'\u0001"\\', 5000), 1, 'lead', NULL, NULL, NULL), (31, '2026-01-01', NULL, NULL, 'lead', NULL, NULL, NULL);
 INSERT INTO act VALUES ('30', '2026-03-03 12:00', 'demo', true), ('31', '2026-03-03 12:00', 'demo', true), ('31', '2026-03-03 12:00:00.000001', 'demo', true);
@@ -244,6 +256,12 @@ SELECT smarketing.define_sla('by the calendar', 'demo', 'call', '5 hours', 'bure
 \o
 SELECT throws_ok($$SELECT smarketing.define_calendar('bureau', 'UTC', NULL)$$, '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"');
 SELECT throws_ok($$DELETE FROM smarketing.calendar$$, '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"');
+SELECT throws_ok('TRUNCATE smarketing.calendar', '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"', 'all of them at once');
+SELECT throws_ok($$UPDATE smarketing.calendar SET name = 'desk' WHERE name = 'bureau'$$, '2BP01', 'calendar "bureau" is used by SLA rule "by the calendar"', 'under another name it is not that one');
+-- What runs with the rights of the tables' owner runs for those tables alone.
+CREATE TRIGGER forget AFTER INSERT ON smarketing.goal_entry FOR EACH ROW EXECUTE FUNCTION smarketing.forget_naming('binding_column');
+SELECT throws_ok($$INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('cost_per_lead.leads', '2026-01-01', 'month', 1)$$, '39P01', 'this is a trigger of smarketing''s own tables');
+DROP TRIGGER forget ON smarketing.goal_entry;
 CREATE TABLE other (n int);
 INSERT INTO other VALUES (1);
 CREATE TRIGGER keep BEFORE DELETE ON other FOR EACH ROW EXECUTE FUNCTION smarketing.keep_calendar_of_sla();

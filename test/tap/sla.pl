@@ -196,6 +196,20 @@ $second = session('second', q{SELECT smarketing.define_sla('scored', 'score>=5',
 waitpid($_, 0) foreach ($first, $second);
 like(join("\n", lines('second')), qr/ERROR:  nothing tells the score of a lead/, 'another one cannot ask for the score');
 
+# A calendar that a session removes while another one uses it, either first.
+sql(q{SELECT smarketing.drop_sla(name) FROM smarketing.sla_rule WHERE name = 'by c'; SELECT smarketing.define_calendar('c', 'UTC', '{"mon": ["09:00-17:00"]}')});
+$first = session('first', q{BEGIN; SELECT smarketing.define_sla('by c', 'demo_request', 'call', '1 hour', 'c'); SELECT pg_sleep(2); COMMIT});
+ok(waits(q{wait_event = 'PgSleep'}), 'a session uses a calendar');
+$second = session('second', q{DELETE FROM smarketing.calendar WHERE name = 'c'});
+waitpid($_, 0) foreach ($first, $second);
+like(join("\n", lines('second')), qr/ERROR:  calendar "c" is used by SLA rule "by c"/, 'another one cannot remove it');
+sql(q{SELECT smarketing.drop_sla('by c')});
+$first = session('first', q{BEGIN; DELETE FROM smarketing.calendar; SELECT pg_sleep(2); COMMIT});
+ok(waits(q{wait_event = 'PgSleep'}), 'a session removes the calendars');
+$second = session('second', q{SELECT smarketing.define_sla('by c', 'demo_request', 'call', '1 hour', 'c')});
+waitpid($_, 0) foreach ($first, $second);
+like(join("\n", lines('second')), qr/ERROR:  calendar "c" does not exist/, 'another one cannot use them');
+
 # A crash before the commit: nothing was told, nothing is lost.
 sql(sprintf($breach, 12));
 $first = session('first', 'BEGIN; SELECT smarketing.notify_breaches(); SELECT pg_sleep(20); COMMIT');
