@@ -151,6 +151,7 @@ smk_doctor_pass_links(const SmkDoctor *doctor, const char *entity)
 			links = lappend(links, (void *) &key_links[i]);
 	return links;
 }
+
 /* The condition that a lead is still to be worked on, over its canonical columns; every stage that is not
  * mapped reads as such. */
 static char *

@@ -363,8 +363,14 @@ add_scores(Guide *guide, SmkDoctor *doctor, const SmkBinding *activity)
 		smk_doctor_where(activity, psprintf("%s <> '' AND length(%s) <= 50", kind, kind)), SCORED_KINDS));
 	initStringInfo(&values);
 	for (uint64 row = 0; row < rows; row++)
-		appendStringInfo(&values, "%s(%s)", row ? ", " : "", quote_literal_cstr(smk_doctor_text(row, 1)));
-	if (rows > 0)
+	{
+		char *label = smk_doctor_text(row, 1);
+
+		/* Whatever is computed may be another value each time. */
+		if (label != NULL)
+			appendStringInfo(&values, "%s(%s)", values.len ? ", " : "", quote_literal_cstr(label));
+	}
+	if (values.len > 0)
 		add_step(
 			guide, "optional", "what an activity of a lead is worth: put in points for each kind",
 			psprintf("SELECT smarketing.define_score(v.kind, v.kind, 10, '60 days') FROM (VALUES %s) AS v "

@@ -4,7 +4,7 @@
  *
  * An answer is an activity by a person. A closing is what disqualifies, loses, recycles or wins the lead, or
  * ends it as a customer; of a lead that is closed now the clocks that nothing dated ended end where they
- * started. What is dated later than now has not happened.
+ * started, but for what somebody asked after a dated closing. What is dated later than now has not happened.
  *
  * The activity whose points start a clock does not end it: it is what happened, and not what somebody did
  * about it.
