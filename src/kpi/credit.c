@@ -409,7 +409,9 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 	if (touches->account.text && opportunities->account.text)
 		append_event(events, event, "touch.at", name, "NULL::numeric",
 					 psprintf("opportunity\n%s%s%s", touch,
-							  keys_equal(touches->account, opportunities->account), in_time));
+							  keys_equal(touches->account, opportunities->account),
+							  /* As it says already: so that those without one are not read into a hash. */
+							  psprintf("%s AND touch.account_id IS NOT NULL", in_time)));
 	if (touches->lead.text && opportunities->lead.text)
 		append_event(
 			events, event, "touch.at", name, "NULL::numeric",

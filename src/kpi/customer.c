@@ -123,12 +123,34 @@ instant_of(const SmkRequest *request, const SmkBinding *binding, const char *col
 							  psprintf("%s.%s", binding->entity->name, column), request->time_zone);
 }
 
+/* What tells the customer of a won opportunity: its account, else its lead, else itself. */
+static char *
+deal_keys(bool has_account, bool has_lead)
+{
+	StringInfoData keys;
+
+	initStringInfo(&keys);
+	if (has_account)
+		appendStringInfoString(&keys, "deal.account_id, ");
+	if (has_lead)
+		appendStringInfo(&keys, has_account ? "CASE WHEN deal.account_id IS NULL THEN deal.lead_id END, "
+											: "deal.lead_id, ");
+	if (has_account || has_lead)
+		appendStringInfo(&keys, "CASE WHEN %s%s%s THEN deal.opportunity_id END",
+						 has_account ? "deal.account_id IS NULL" : "", has_account && has_lead ? " AND " : "",
+						 has_lead ? "deal.lead_id IS NULL" : "");
+	else
+		appendStringInfoString(&keys, "deal.opportunity_id");
+	return keys.data;
+}
+
 /*
- * The first won opportunity of each customer: of its account, else of its lead, else alone. Where
- * opportunities have no account, that of their lead counts.
+ * The first won opportunity of each customer: of its account, else of its lead, else alone; or of accounts
+ * only, of which the planner then knows that each is there once. Where opportunities have no account, that of
+ * their lead counts.
  */
 static char *
-first_won(const SmkRequest *request, Oid account_type)
+first_won(const SmkRequest *request, Oid account_type, bool of_accounts)
 {
 	SmkBinding *opportunity = smk_source_with(request->config, "opportunity", "won");
 	SmkBinding *lead = smk_source_with(request->config, "lead", "account_id");
@@ -142,7 +164,7 @@ first_won(const SmkRequest *request, Oid account_type)
 	char *account = psprintf("NULL::%s", account_type == INT8OID   ? "bigint"
 										 : account_type == UUIDOID ? "uuid"
 																   : "text");
-	StringInfoData keys;
+	char *keys;
 	StringInfoData sql;
 
 	if (has_column(opportunity, "account_id"))
@@ -153,24 +175,13 @@ first_won(const SmkRequest *request, Oid account_type)
 						 key_type(lead, "account_id") == UUIDOID ? "min(lead.account_id::text)::uuid"
 																 : "min(lead.account_id)",
 						 "account_id", account_type);
-	initStringInfo(&keys);
-	if (has_account)
-		appendStringInfoString(&keys, "deal.account_id, ");
-	if (has_lead)
-		appendStringInfo(&keys, has_account ? "CASE WHEN deal.account_id IS NULL THEN deal.lead_id END, "
-											: "deal.lead_id, ");
-	if (has_account || has_lead)
-		appendStringInfo(&keys, "CASE WHEN %s%s%s THEN deal.opportunity_id END",
-						 has_account ? "deal.account_id IS NULL" : "", has_account && has_lead ? " AND " : "",
-						 has_lead ? "deal.lead_id IS NULL" : "");
-	else
-		appendStringInfoString(&keys, "deal.opportunity_id");
+	keys = of_accounts ? pstrdup("deal.account_id") : deal_keys(has_account, has_lead);
 	initStringInfo(&sql);
 	appendStringInfo(
 		&sql,
 		"SELECT DISTINCT ON (%s) deal.account_id, deal.opportunity_id, deal.at\n"
 		"FROM (\n    SELECT %s AS account_id, opportunity.opportunity_id%s, %s AS at\n    FROM %s",
-		keys.data, by_lead ? "lead.account_id" : account, has_lead ? ", opportunity.lead_id" : "",
+		keys, by_lead ? "lead.account_id" : account, has_lead ? ", opportunity.lead_id" : "",
 		has_column(opportunity, "closed_at") ? instant_of(request, opportunity, "closed_at")
 											 : "NULL::timestamptz",
 		smk_sql_indent(source_of(opportunity, columns), 4));
@@ -182,8 +193,9 @@ first_won(const SmkRequest *request, Oid account_type)
 			account, smk_sql_indent(source_of(lead, lead_columns), 4),
 			smk_source_keys_equal("lead.lead_id", key_type(lead, "lead_id"), "opportunity.lead_id",
 								  key_type(opportunity, "lead_id")));
-	appendStringInfo(&sql, "\n    WHERE opportunity.won) AS deal\nORDER BY %s, deal.at, deal.opportunity_id",
-					 keys.data);
+	appendStringInfo(&sql,
+					 "\n    WHERE opportunity.won%s) AS deal\nORDER BY %s, deal.at, deal.opportunity_id",
+					 of_accounts ? " AND opportunity.account_id IS NOT NULL" : "", keys);
 	return sql.data;
 }
 
@@ -316,19 +328,21 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 	StringInfoData sql;
 
 	if (by_opportunity)
-		known = first_won(request, account_type);
+		known = first_won(request, account_type, false);
 	else if (basis)
 		known = first_of_account(request, basis, account_type, has_paid);
 	else
 		known = NULL;
 	if (account)
 	{
+		/* Where each account is there once, the planner has to know how many there are. */
+		bool is_once = account->key_is_unique;
 		char *since =
-			psprintf("SELECT %s AS account_id, min(%s) AS at\nFROM %s\n"
-					 "WHERE account.account_id IS NOT NULL AND account.customer_since IS NOT NULL\n"
-					 "GROUP BY account.account_id",
+			psprintf("SELECT %s AS account_id, %s AS at\nFROM %s\n"
+					 "WHERE account.account_id IS NOT NULL AND account.customer_since IS NOT NULL%s",
 					 key_as(account, "account.account_id", "account_id", account_type),
-					 instant_of(request, account, "customer_since"), source_of(account, account_columns));
+					 psprintf(is_once ? "%s" : "min(%s)", instant_of(request, account, "customer_since")),
+					 source_of(account, account_columns), is_once ? "" : "\nGROUP BY account.account_id");
 
 		if (known == NULL)
 			known = since;
@@ -356,7 +370,7 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 	appendStringInfo(&sql, "\nFROM (\n    %s) AS known", smk_sql_indent(known, 4));
 	if (joins_won)
 		appendStringInfo(&sql, "\nLEFT JOIN (\n    %s) AS won ON won.account_id = known.account_id",
-						 smk_sql_indent(first_won(request, account_type), 4));
+						 smk_sql_indent(first_won(request, account_type, true), 4));
 	if (lead)
 		appendStringInfo(
 			&sql, "\nLEFT JOIN (\n    %s) AS first_lead ON first_lead.account_id = known.account_id",
@@ -466,7 +480,7 @@ smk_customer_source(const SmkRequest *request, const char *entity)
 static char *
 year_after(const SmkRequest *request)
 {
-	const char *zone = quote_literal_cstr(request->time_zone);
+	const char *zone = smk_source_zone(request->time_zone);
 
 	return psprintf("((customer.at AT TIME ZONE %s + interval '12 months') AT TIME ZONE %s)", zone, zone);
 }

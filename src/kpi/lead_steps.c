@@ -755,12 +755,17 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 															smk_moment_seen_or_unknown(records->request, closed_at))
 				   : records->request->has_as_of ? "false"
 												 : "opportunity.won";
+	/* Where only winning is asked for, the others tell nothing. */
+	bool wants_only_won = wants_won && !wants_created && !wants_won_at && !wants_all && !wants_exits &&
+						  !wants_open && !is_asked_of_opportunities(records, "opportunity_at", false);
 	char *is_created = smk_moment_seen_or_unknown(records->request, created_at);
 	const char *of_no_lead;
 	char *select;
 	Oid lead_key = smk_source_key_type(records->binding, key);
 	StringInfoData columns;
 
+	if (wants_only_won)
+		is_created = psprintf("%s\n      AND %s", is_created, is_won);
 	initStringInfo(&columns);
 	if (wants_created)
 		appendStringInfo(&columns, ",\n        min(%s) AS opportunity_at", created_at);
@@ -771,9 +776,11 @@ join_conversions(SmkRecords *records, bool by_account, StringInfo from)
 	if (by_last && is_asked_of_opportunities(records, "opportunity_at", false))
 		appendStringInfo(&columns, ",\n        max(%s) AS created_until", created_then);
 	if (by_last && wants_won)
-		appendStringInfo(&columns, ",\n        max(%s) FILTER (WHERE %s) AS won_until", created_then, is_won);
+		appendStringInfo(&columns, ",\n        max(%s)%s AS won_until", created_then,
+						 wants_only_won ? "" : psprintf(" FILTER (WHERE %s)", is_won));
 	else if (wants_won)
-		appendStringInfo(&columns, ",\n        bool_or(%s) AS is_won", is_won);
+		appendStringInfo(&columns, ",\n        %s AS is_won",
+						 wants_only_won ? "true" : psprintf("bool_or(%s)", is_won));
 	if (by_last && wants_open)
 		appendStringInfo(&columns, ",\n        max(%s) FILTER (WHERE %s) AS open_until", created_then,
 						 is_open);

@@ -208,5 +208,5 @@ char *
 smk_lump_dated_at(const SmkRecords *records)
 {
 	return psprintf("(%s::timestamp AT TIME ZONE %s)", lump_moved(records, "starts_on"),
-					quote_literal_cstr(records->request->time_zone));
+					smk_source_zone(records->request->time_zone));
 }

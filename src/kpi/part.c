@@ -154,21 +154,6 @@ given_as_instant(List *given, const char *name)
 }
 
 /*
- * SQL for the day whose rate converts a record's amount; NULL for what is not converted, so that such amounts
- * add up without their days. (Another spelling of the setting's currency is converted, by 1.)
- */
-static char *
-rate_day(SmkRecords *records, const char *currency)
-{
-	const char *target = records->request->config->currency;
-
-	if (target == NULL)
-		return pstrdup("NULL::date");
-	return psprintf("CASE WHEN %s <> %s THEN %s END", currency, quote_literal_cstr(target),
-					smk_records_rate_day(records));
-}
-
-/*
  * The records of a part: bucket, dimensions, and the columns that the measures' templates name. With
  * currencies also the currency and the day whose rate converts it.
  */
@@ -195,7 +180,8 @@ part_records(SmkRecords *records, List *given, bool dimensions_as_text, bool wit
 		appendStringInfoString(&sql, "SELECT true AS is_there");
 	if (currency)
 	{
-		appendStringInfo(&sql, ", %s AS currency, %s AS rate_on", currency, rate_day(records, currency));
+		appendStringInfo(&sql, ", %s AS currency, %s AS rate_on", currency,
+						 smk_records_rate_day(records, currency));
 		is_fenced = true;
 	}
 	smk_part_append_dimensions(records, dimensions_as_text, first, &sql);

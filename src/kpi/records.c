@@ -197,12 +197,9 @@ smk_records_bucket(SmkRecords *records)
 					quote_literal_cstr(request->time_zone), smk_request_first_month(request));
 }
 
-/*
- * SQL for the local day whose rate converts a record's amount: that of its payment where it tells it, else of
- * its time, whatever the lag. A record without a time, or with an infinite one, has none.
- */
-char *
-smk_records_rate_day(SmkRecords *records)
+/* SQL for the local day of a record's payment where it tells it, else of its time, whatever the lag. */
+static char *
+paid_on(SmkRecords *records)
 {
 	const char *name = records_bound(records, "paid_at") >= 0 ? "paid_at" : records->set->at;
 	char *at = smk_records_instant(records, name);
@@ -213,6 +210,21 @@ smk_records_rate_day(SmkRecords *records)
 	day = psprintf("smarketing.period_start('day', %s, %s)", at,
 				   quote_literal_cstr(records->request->time_zone));
 	return records->request->is_unbounded ? psprintf("CASE WHEN isfinite(%s) THEN %s END", at, day) : day;
+}
+
+/*
+ * SQL for the local day whose rate converts a record's amount; NULL for what is not converted, so that such
+ * amounts add up without their days, and sort faster. (Another spelling of the setting's currency is
+ * converted, by 1.) A record without a time, or with an infinite one, has none.
+ */
+char *
+smk_records_rate_day(SmkRecords *records, const char *currency)
+{
+	const char *target = records->request->config->currency;
+
+	if (target == NULL)
+		return pstrdup("NULL::date");
+	return psprintf("CASE WHEN %s <> %s THEN %s END", currency, quote_literal_cstr(target), paid_on(records));
 }
 
 /*
@@ -274,9 +286,9 @@ smk_records_dated_at(SmkRecords *records)
 	if (records->lumps == SMK_LUMPS_ONLY)
 		return smk_lump_dated_at(records);
 	at = records_at(records, &is_date);
-	return is_date ? psprintf("(%s::timestamp AT TIME ZONE %s)", at,
-							  quote_literal_cstr(records->request->time_zone))
-				   : at;
+	return is_date
+			   ? psprintf("(%s::timestamp AT TIME ZONE %s)", at, smk_source_zone(records->request->time_zone))
+			   : at;
 }
 
 /* A bound of the range as what it is compared with: an instant or a local date. */

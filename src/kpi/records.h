@@ -39,8 +39,8 @@ typedef struct SmkRecords
 	const char
 		*through; /* dimensions are taken from this linked entity where it has them; NULL: the nearest way */
 	int steps;	  /* what lead_steps.c has to join, its bits */
-	bool joins_activities; /* of lead_handover.c: those by a person, as an array */
-	char *handed;		   /* of lead_handover.c: the join of what became of each lead, or NULL */
+	bool joins_activities;	 /* of lead_handover.c: those by a person, as an array */
+	char *handed;			 /* of lead_handover.c: the join of what became of each lead, or NULL */
 	const char *score_as_of; /* SQL for the instant as of which it gives scores; NULL: it gives none */
 	bool is_numbered;		 /* each record has a row_number, as its key may be missing or there twice */
 	bool few_is_known;
@@ -55,7 +55,7 @@ extern char *smk_records_instant(SmkRecords *records, const char *name);
 extern char *smk_records_bucket(SmkRecords *records);
 extern char *smk_records_bucket_expression(SmkRecords *records);
 extern bool smk_records_bucket_is_known(SmkRecords *records);
-extern char *smk_records_rate_day(SmkRecords *records);
+extern char *smk_records_rate_day(SmkRecords *records, const char *currency);
 extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, SmkMoment moment);
 extern bool smk_records_at_is_date(const SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);

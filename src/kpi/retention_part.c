@@ -122,7 +122,7 @@ payments(SmkRecords *records, const char *measure)
 	if (currency)
 		appendStringInfo(
 			&sql, ",\n       " SMK_CURRENCY_CODE("%s") " AS currency, %s AS rate_on, NULL::numeric AS rate",
-			currency, smk_records_rate_day(records));
+			currency, smk_records_rate_day(records, currency));
 	appendStringInfo(&sql, "\n%s",
 					 smk_records_from(records, measure, true,
 									  psprintf("%s < %s", at, smk_moment_instant(smk_moment_cut(request)))));
@@ -281,7 +281,7 @@ closes_of(SmkRecords *records, List *given)
 static char *
 elapsed_periods(const SmkRequest *request)
 {
-	const char *zone = quote_literal_cstr(request->time_zone);
+	const char *zone = smk_source_zone(request->time_zone);
 	char *local = psprintf("(part.at AT TIME ZONE %s)", zone);
 	char *first = psprintf("(part.first_at AT TIME ZONE %s)", zone);
 	char *months =

@@ -78,7 +78,7 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 		appendStringInfo(&sql, ",\n       %s AS currency, %s AS rate_on, NULL::numeric AS rate",
 						 psprintf(SMK_CURRENCY_CODE("%s"), currency),
 						 smk_column_is_at_close(measure) ? smk_stock_rate_day(request)
-														 : smk_records_rate_day(records));
+														 : smk_records_rate_day(records, currency));
 	else if (with_currency)
 		appendStringInfoString(
 			&sql, ",\n       NULL::text AS currency, NULL::date AS rate_on, NULL::numeric AS rate");

@@ -19,6 +19,7 @@ extern char *smk_source_keys_equal(const char *left, Oid left_type, const char *
 extern char *smk_source_expression(const SmkBinding *binding, int column);
 extern char *smk_source_select(const SmkBinding *binding, const bool *needed, List *dimensions, int position,
 							   const char *where);
+extern char *smk_source_zone(const char *time_zone);
 extern char *smk_source_instant(const SmkBinding *binding, int column, const char *reference,
 								const char *time_zone);
 extern char *smk_source_stages(const SmkConfig *config, const SmkBinding *binding, const char *alias,
