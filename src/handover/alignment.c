@@ -136,8 +136,7 @@ static const Words english = {
 	.beyond = "more than %s",
 	.beyond_as_before = "more than %s, as before at the same age",
 	.top_reason = "most often: %s",
-	.badly_qualified =
-		"badly qualified: sales turned down %s of the %s leads that it judged (%s; %s of all)",
+	.badly_qualified = "badly qualified: sales turned down %s of the %s leads that it judged (%s; %s of all)",
 	.badly_closed = "badly closed: %s of the %s leads accepted in time and closed were lost (%s; %s of all)",
 	.qualified_short = "%s badly qualified",
 	.closed_short = "%s closes badly",
@@ -583,36 +582,36 @@ add_weak(List *list, Weak *one)
 	return list_length(list) > MOST_NAMED ? list_delete_ptr(list, least) : list;
 }
 
-/* Adds a signal for each value of a dimension whose leads are badly qualified, or badly closed. */
-static void
-read_dimension(Alignment *alignment, const char *dimension, const char *name, Side side, const char *label)
+/* A dimension whose values are judged, and of what. */
+typedef struct Judged
 {
-	static const char *const columns[] = {"judged", "unqualified", "closed_in_time", "lost_in_time"};
-	const Words *words = alignment->words;
-	SmkRequest request = *alignment->request;
-	SmkBy *by = smk_request_by(request.config, dimension);
-	SmkOutput outputs[lengthof(columns) + 1];
-	bool is_marketing = side == SIDE_MARKETING;
-	double sums[2] = {0};
-	List *weak = NIL;
-	ListCell *cell;
+	const char *dimension;
+	const char *signal;
+	Side side;
+} Judged;
 
-	if (!smk_template_has_dimension(&request, "[mqls]", by))
-		return;
-	request.by = list_make1(by);
-	for (size_t i = 0; i < lengthof(columns); i++)
-		outputs[i] = smk_compile_output(&request, columns[i], "bigint");
-	outputs[lengthof(columns)] = (SmkOutput){"weak_side", NULL, "text"};
-	smk_statement_run(smk_compile_handover(&request, outputs, lengthof(outputs), false), NULL, "alignment");
+static const Judged judged_dimensions[] = {{"channel", "channel", SIDE_MARKETING},
+										   {"owner", "rep", SIDE_SALES}};
+
+/* The worst values of a dimension in the rows that were fetched, and the shares of all its values. */
+static List *
+find_weak(int dimension, Side side, double *sums)
+{
+	bool is_marketing = side == SIDE_MARKETING;
+	List *weak = NIL;
+
 	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
 	{
 		char *of = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
 								SPI_fnumber(SPI_tuptable->tupdesc, "weak_side"));
-		char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3);
+		char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+								   SPI_fnumber(SPI_tuptable->tupdesc, "value"));
 		double some = fetch_count(row, is_marketing ? "unqualified" : "lost_in_time");
 		double all = fetch_count(row, is_marketing ? "judged" : "closed_in_time");
 
 		CHECK_FOR_INTERRUPTS();
+		if (fetch_count(row, "dimension") != dimension)
+			continue;
 		sums[0] += some;
 		sums[1] += all;
 		/* Who has no owner is no rep. */
@@ -627,17 +626,32 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 			weak = add_weak(weak, one);
 		}
 	}
+	return weak;
+}
+
+/* Adds a signal for each value of a dimension whose leads are badly qualified, or badly closed. */
+static void
+add_weak_signals(Alignment *alignment, const Judged *judged, SmkBy *by, List *weak, const double *sums)
+{
+	const Words *words = alignment->words;
+	bool is_marketing = judged->side == SIDE_MARKETING;
+	ListCell *cell;
+
 	foreach (cell, weak)
 	{
 		const Weak *one = lfirst(cell);
 		bool has_value = strcmp(one->value, "(none)") != 0;
-		char *shown = has_value ? smk_value_label(&request, by, one->value) : pstrdup(words->no_channel);
+		char *shown =
+			has_value ? smk_value_label(alignment->request, by, one->value) : pstrdup(words->no_channel);
 		Signal *signal =
-			add_signal(alignment, name, has_value ? psprintf(label, shown) : words->no_channel_label, "rate");
+			add_signal(alignment, judged->signal,
+					   has_value ? psprintf(is_marketing ? words->channel_label : words->owner_label, shown)
+								 : words->no_channel_label,
+					   "rate");
 
 		signal->has_value = true;
 		signal->value = numeric_of(share_of(one));
-		signal->side = side;
+		signal->side = judged->side;
 		signal->reading = psprintf(is_marketing ? words->badly_qualified : words->badly_closed,
 								   smk_number_text(words->language, one->some, 0),
 								   smk_number_text(words->language, one->all, 0),
@@ -645,6 +659,35 @@ read_dimension(Alignment *alignment, const char *dimension, const char *name, Si
 								   smk_percent_text(words->language, sums[0] / sums[1]));
 		signal->reason = psprintf(is_marketing ? words->qualified_short : words->closed_short, shown);
 	}
+}
+
+/* Adds the signals of channels and reps, of which one pass over the leads tells. */
+static void
+read_sides(Alignment *alignment)
+{
+	SmkRequest request = *alignment->request;
+	const Judged *judged[lengthof(judged_dimensions)];
+	List *weak[lengthof(judged_dimensions)];
+	double sums[lengthof(judged_dimensions)][2] = {{0}};
+	int count = 0;
+
+	request.by = NIL;
+	for (size_t i = 0; i < lengthof(judged_dimensions); i++)
+	{
+		SmkBy *by = smk_request_by(request.config, judged_dimensions[i].dimension);
+
+		if (!smk_template_has_dimension(&request, "[mqls]", by))
+			continue;
+		request.by = lappend(request.by, by);
+		judged[count++] = &judged_dimensions[i];
+	}
+	if (count == 0)
+		return;
+	smk_statement_run(smk_compile_sides(&request), NULL, "alignment");
+	for (int i = 0; i < count; i++)
+		weak[i] = find_weak(i + 1, judged[i]->side, sums[i]);
+	for (int i = 0; i < count; i++)
+		add_weak_signals(alignment, judged[i], list_nth(request.by, i), weak[i], sums[i]);
 }
 
 /* How a rule was kept over a range. */
@@ -893,8 +936,7 @@ smk_alignment_run(ReturnSetInfo *result, SmkConfig *config, SmkRequest *request,
 	read_rules(&alignment);
 	if (request->filters == NIL)
 		read_orphans(&alignment);
-	read_dimension(&alignment, "channel", "channel", SIDE_MARKETING, alignment.words->channel_label);
-	read_dimension(&alignment, "owner", "rep", SIDE_SALES, alignment.words->owner_label);
+	read_sides(&alignment);
 	judge(&alignment);
 	put_signals(&alignment, result);
 }

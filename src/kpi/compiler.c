@@ -13,6 +13,7 @@
 #include "kpi/currency.h"
 #include "kpi/customer.h"
 #include "kpi/goal.h"
+#include "kpi/lead_handover.h"
 #include "kpi/measure.h"
 #include "kpi/records.h"
 #include "kpi/retention_part.h"
@@ -42,6 +43,33 @@ part_for_targets(const SmkStatement *statement, const char *part, const char *ta
 	return sql.data;
 }
 
+/*
+ * True where what a measure reads of each record is dear: what became of a lead that was handed over. Then
+ * medians share a pass with the counts, which could do with workers without them.
+ */
+static bool
+is_dear(const SmkColumn *column)
+{
+	ListCell *cell;
+
+	foreach (cell, smk_template_names(smk_template_names(NIL, column->value), column->condition))
+		if (smk_lead_handover_is_column(lfirst(cell)))
+			return true;
+	return false;
+}
+
+/* The same of any of them. */
+static bool
+are_dear(List *measures)
+{
+	ListCell *cell;
+
+	foreach (cell, measures)
+		if (is_dear(((SmkMeasure *) lfirst(cell))->column))
+			return true;
+	return false;
+}
+
 /* True where several ranges of a measure can be read at once: it is made of the records of each alone. */
 static bool
 can_be_at_once(const SmkRequest *request, const SmkMeasure *measure)
@@ -51,8 +79,8 @@ can_be_at_once(const SmkRequest *request, const SmkMeasure *measure)
 	/* Where a rate may be missing, it is to a range. */
 	if (column->aggregate == SMK_MOVEMENT)
 		return !(request->config->currency && request->config->missing_rate_is_null);
-	return !smk_column_is_at_close(column) && !smk_column_is_ordered(column) &&
-		   !smk_column_is_by_period(column);
+	return !smk_column_is_at_close(column) && !smk_column_is_by_period(column) &&
+		   (!smk_column_is_ordered(column) || is_dear(column));
 }
 
 /*
@@ -135,6 +163,11 @@ compile_set(SmkStatement *statement, const SmkRecordSet *set, SmkShift shift)
 			movements = lappend(movements, measure);
 		else
 			additive = lappend(additive, measure);
+	}
+	if (additive && median && (are_dear(additive) || are_dear(median)))
+	{
+		additive = list_concat(additive, median);
+		median = NIL;
 	}
 	if (additive)
 		alone = lappend(alone, additive);

@@ -116,3 +116,33 @@ smk_compile_handover(const SmkRequest *request, const SmkOutput *columns, int co
 					 smk_sql_indent(cells, 4), order.data);
 	return sql.data;
 }
+
+/*
+ * The weak sides of each value of each of the request's dimensions, from one pass over the leads: (dimension,
+ * counted from 1, value, what the judgement reads, weak_side).
+ */
+char *
+smk_compile_sides(const SmkRequest *request)
+{
+	SmkOutput outputs[lengthof(judged_by)];
+	StringInfoData sums;
+	StringInfoData sides;
+
+	initStringInfo(&sums);
+	initStringInfo(&sides);
+	for (size_t i = 0; i < lengthof(judged_by); i++)
+	{
+		outputs[i] = smk_compile_output(request, judged_by[i], "bigint");
+		appendStringInfo(&sums, ", sum(found.%s)::bigint AS %s", judged_by[i], judged_by[i]);
+	}
+	for (int i = 1; i <= list_length(request->by); i++)
+		appendStringInfo(&sides,
+						 "%sSELECT %d AS dimension, cell.*,\n       %s AS " JUDGED "\n"
+						 "FROM (SELECT found.by_%d AS value%s FROM found GROUP BY found.by_%d) AS cell",
+						 i > 1 ? "\nUNION ALL\n" : "", i, weak_side(), i, sums.data, i);
+	return psprintf(
+		"WITH found AS MATERIALIZED (\n    %s)\n"
+		"SELECT side.*\nFROM (\n    %s) AS side\nORDER BY side.dimension, side.value COLLATE \"C\"",
+		smk_sql_indent(smk_compile(request, outputs, lengthof(outputs), false), 4),
+		smk_sql_indent(sides.data, 4));
+}

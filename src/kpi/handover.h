@@ -11,5 +11,6 @@
 
 extern char *smk_compile_handover(const SmkRequest *request, const SmkOutput *columns, int count,
 								  bool own_names);
+extern char *smk_compile_sides(const SmkRequest *request);
 
 #endif

@@ -67,9 +67,9 @@ first_touch(SmkRecords *records, const char *since)
 		return NULL;
 	records->joins_activities = true;
 	(void) smk_records_column(records, "lead_id");
-	return psprintf(
-		"(SELECT min(touched.at) FROM unnest(activity.times) AS touched (at) WHERE touched.at >= %s)",
-		from_on(records, type_of(records, "activity", "at"), since));
+	return psprintf("(SELECT min(touched.at) FROM (SELECT unnest(activity.times) AS at) AS touched WHERE "
+					"touched.at >= %s)",
+					from_on(records, type_of(records, "activity", "at"), since));
 }
 
 /* SQL for a fact of the lead as a truth: false where nothing can tell. */

@@ -519,6 +519,7 @@ smk_lead_step(SmkRecords *records, const char *name)
 
 /*
  * SQL for the rows of a lead's stage changes as SmkLeadEvent, of (event, at); NULL where they are not bound.
+ * Unnested in a select list, as a function in FROM makes a store of its rows for every lead.
  */
 char *
 smk_lead_events(SmkRecords *records)
@@ -526,7 +527,7 @@ smk_lead_events(SmkRecords *records)
 	if (smk_source_with(records->request->config, "stage_change", "lead_id") == NULL)
 		return NULL;
 	records->steps |= STEP_BY_CHANGE | STEP_WITH_EXITS;
-	return pstrdup("unnest(change.events, change.event_times) AS happened (event, at)");
+	return pstrdup("(SELECT unnest(change.events) AS event, unnest(change.event_times) AS at) AS happened");
 }
 
 /*
@@ -550,7 +551,8 @@ smk_lead_opportunities(SmkRecords *records)
 		add_part(&held, " || ", psprintf("%s.held_times", conversion_aliases[i]));
 	}
 	return created.len
-			   ? psprintf("unnest(%s, %s) AS opportunity (created_at, held_until)", created.data, held.data)
+			   ? psprintf("(SELECT unnest(%s) AS created_at, unnest(%s) AS held_until) AS opportunity",
+						  created.data, held.data)
 			   : NULL;
 }
 

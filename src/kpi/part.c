@@ -1,6 +1,6 @@
 /*
- * part.c: one record set's part of a statement: counts and sums, or a median, grouped by period and raw
- * dimensions.
+ * part.c: one record set's part of a statement: counts and sums, or medians, or both, grouped by period and
+ * raw dimensions.
  */
 #include "postgres.h"
 
@@ -133,6 +133,24 @@ write_ordered(const SmkMeasure *given)
 	return psprintf(
 		"percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM (%s))::double precision / 3600)%s",
 		record_template(given->column->value), write_filter(given));
+}
+
+static char *
+write_measure(const SmkMeasure *given)
+{
+	return smk_column_is_ordered(given->column) ? write_ordered(given) : write_additive(given);
+}
+
+/* True where one of the measures does not add up, which takes the dimensions as they are shown. */
+static bool
+any_is_ordered(List *given)
+{
+	ListCell *cell;
+
+	foreach (cell, given)
+		if (smk_column_is_ordered(((SmkMeasure *) lfirst(cell))->column))
+			return true;
+	return false;
 }
 
 /* True where one of the measures reads the column as an instant. */
@@ -326,14 +344,14 @@ smk_part_has_currency(SmkRecords *records, List *given)
 
 #define FIRST_AT "min(record.dated_at) FILTER (WHERE isfinite(record.dated_at))"
 
-/* The part of a record set's counts and sums, or of its medians. */
+/* The part of a record set's counts and sums, of its medians, or of both. */
 void
 smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 {
 	const SmkRequest *request = records->request;
 	const SmkColumn *first = ((SmkMeasure *) linitial(given))->column;
 	const char *first_at = smk_part_wants_first(request) ? FIRST_AT : "NULL::timestamptz";
-	bool is_ordered = smk_column_is_ordered(first);
+	bool is_ordered = any_is_ordered(given);
 	bool with_currency = statement->has_currencies && smk_part_has_currency(records, given);
 	char *condition = NULL;
 	StringInfoData sql;
@@ -343,7 +361,7 @@ smk_part(SmkStatement *statement, SmkRecords *records, List *given)
 	appendStringInfo(&sql, "-- %s%s\n", first->records->name,
 					 records->lumps == SMK_LUMPS_ONLY ? ", lumps" : "");
 	smk_part_append_head(request, "record", is_ordered, &sql);
-	smk_part_append_measures(statement, given, is_ordered ? write_ordered : write_additive, &sql);
+	smk_part_append_measures(statement, given, write_measure, &sql);
 	if (with_currency)
 	{
 		if (smk_part_wants_first(statement->request))
