@@ -269,6 +269,28 @@ dimension_require(const char *name)
 	smk_dimension_unknown(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }
 
+/* Warns of the SLA rules that name a kind of activity which from now on has another name. */
+static void
+warn_of_rules(const char *label, const char *value)
+{
+	const char *args[1] = {label};
+	char *rules;
+
+	if (strcmp(label, value) == 0)
+		return;
+	smk_binding_write(
+		"SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.sla_rule\n"
+		"WHERE $1 OPERATOR(pg_catalog.=) ANY (pg_catalog.regexp_split_to_array(answer, '\\s*[|]\\s*')\n"
+		"    OPERATOR(pg_catalog.||) pg_catalog.regexp_split_to_array(trigger, '\\s+and\\s+', 'i'))",
+		1, args);
+	rules = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (rules)
+		ereport(WARNING,
+				(errmsg("SLA rules name the kind \"%s\", which is now \"%s\": %s", label, value, rules),
+				 errhint("Define them again with smarketing.define_sla(): they find no activity by the name "
+						 "that they have.")));
+}
+
 PG_FUNCTION_INFO_V1(smk_map_value);
 
 /* map_value(dimension, label, value): a NULL value forgets the label. */
@@ -301,6 +323,8 @@ smk_map_value(PG_FUNCTION_ARGS)
 						  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value",
 						  3, args);
 		warn_of_unseen(strcmp(args[0], "origin") == 0 ? "channel" : args[0], args[1], NULL);
+		if (strcmp(args[0], "kind") == 0)
+			warn_of_rules(args[1], args[2]);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();

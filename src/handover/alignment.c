@@ -20,6 +20,7 @@
 #include "kpi/handover.h"
 #include "kpi/measure.h"
 #include "kpi/number_text.h"
+#include "kpi/same_age.h"
 #include "kpi/scorecard.h"
 #include "kpi/shift.h"
 #include "kpi/source.h"
@@ -338,7 +339,7 @@ typedef struct Compared
 static void
 read_at_same_age(const Alignment *alignment, const double *counted, Compared *compared)
 {
-	SmkRequest *aged = smk_shift_same_age(alignment->request);
+	SmkRequest *aged = smk_same_age(alignment->request);
 	SmkOutput outputs[4 * lengthof(metric_signals)];
 	int count = 0;
 
@@ -810,8 +811,7 @@ read_rules(Alignment *alignment)
 	RuleSignals signals = {alignment, CurrentMemoryContext};
 	SmkSlaWork work = {.run = run_rule_signals, .state = &signals, .goes_without = true};
 
-	if (smk_config_binding(alignment->config, "activity") != NULL)
-		smk_sla_run_readable(&work);
+	smk_sla_run_readable(&work);
 }
 
 /* Adds the number of open leads that nobody handles now. */
@@ -825,7 +825,12 @@ read_orphans(Alignment *alignment)
 	if (lead->columns[smk_entity_column(lead->entity, "owner")].text == NULL &&
 		smk_config_binding(alignment->config, "activity") == NULL)
 		return;
-	smk_statement_run("SELECT count(*) AS leads FROM smarketing.orphaned_leads()", NULL, "alignment");
+	smk_statement_run(
+		psprintf("SELECT count(*) AS leads FROM smarketing.orphaned_leads(%s)",
+				 alignment->request->calendar
+					 ? psprintf("calendar => %s", quote_literal_cstr(alignment->request->calendar))
+					 : ""),
+		NULL, "alignment");
 	signal->has_value = true;
 	signal->value = numeric_of(fetch_count(0, "leads"));
 	signal->reading = alignment->words->orphans;

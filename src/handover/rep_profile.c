@@ -137,15 +137,17 @@ has_teams(const SmkRequest *request)
 	return owner != NULL && owner->columns[smk_entity_column(owner->entity, "team")].text != NULL;
 }
 
-/* The counts of each rep, a row each, under the names of the measures. */
+/* The counts of each rep, a row each, under the names of the measures: of what the reps did. */
 static char *
 rep_counts(const SmkRequest *request)
 {
+	SmkRequest of_sales = *request;
 	SmkOutput outputs[MEASURES];
 
+	of_sales.is_of_sales = true;
 	for (size_t i = 0; i < MEASURES; i++)
 		outputs[i] = (SmkOutput){measures[i].name, psprintf("[%s]", measures[i].name), NULL};
-	return smk_compile(request, outputs, MEASURES, false);
+	return smk_compile(&of_sales, outputs, MEASURES, false);
 }
 
 /* The open leads of each rep, whenever they came: owner, team, and how many. */
@@ -168,14 +170,12 @@ rep_workload(const SmkRequest *request)
 	return sql.data;
 }
 
-/* The response times by owner for some rules; NULL where there is none, or nothing tells of answers. */
+/* The response times by owner for some rules; NULL where there is none. */
 static char *
 owner_times(const SmkRequest *request, List *rules)
 {
 	SmkRequest by_owner = *request;
 
-	if (smk_config_binding(request->config, "activity") == NULL)
-		return NULL;
 	by_owner.by = list_make1(smk_request_by(request->config, "owner"));
 	return smk_sla_response_times(&by_owner, rules);
 }

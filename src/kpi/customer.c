@@ -335,8 +335,9 @@ customer_relation(const SmkRequest *request, const char *basis, Oid account_type
 		known = NULL;
 	if (account)
 	{
-		/* Where each account is there once, the planner has to know how many there are. */
-		bool is_once = account->key_is_unique;
+		/* Where each account is there once, the planner has to know how many there are; a stored statement
+		 * may be read when that is over. */
+		bool is_once = account->key_is_unique && !request->is_moving && !request->is_rollup;
 		char *since =
 			psprintf("SELECT %s AS account_id, %s AS at\nFROM %s\n"
 					 "WHERE account.account_id IS NOT NULL AND account.customer_since IS NOT NULL%s",

@@ -504,6 +504,53 @@ smk_kpi_explain(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* The names of what a column is computed from, each once, that have records of their own; palloc'd. */
+static List *
+add_measures(List *names, const SmkRequest *request, const SmkColumn *column)
+{
+	ListCell *cell;
+
+	foreach (cell, smk_template_names(NIL, smk_column_template(request->kpi, column)))
+	{
+		const char *name;
+		const SmkColumn *part;
+		ListCell *known;
+
+		(void) smk_shift_parse(lfirst(cell), &name);
+		part = smk_kpi_column(request->kpi, name, request->basis);
+		if (part == NULL)
+			continue;
+		if (part->aggregate == SMK_RATIO)
+		{
+			names = add_measures(names, request, part);
+			continue;
+		}
+		foreach (known, names)
+			if (strcmp(lfirst(known), name) == 0)
+				break;
+		if (known == NULL)
+			names = lappend(names, pstrdup(name));
+	}
+	return names;
+}
+
+/* The same as people list them. */
+static char *
+measures_of(const SmkRequest *request, const SmkColumn *column)
+{
+	List *names = add_measures(NIL, request, column);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < list_length(names); i++)
+		appendStringInfo(&list, "%s%s",
+						 i == 0						   ? ""
+						 : i == list_length(names) - 1 ? " and "
+													   : ", ",
+						 (char *) list_nth(names, i));
+	return list.data;
+}
+
 PG_FUNCTION_INFO_V1(smk_kpi_rows);
 
 /* kpi_rows(measure, since, until, filter, options, max_rows): the records behind a figure. */
@@ -538,9 +585,9 @@ smk_kpi_rows(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" of %s is no measure: it has no records of its own", column->name, kpi->name),
-				 column->numerator
-					 ? errhint("It is computed from %s and %s; ask for the rows of these. Measures: %s.",
-							   column->numerator, column->denominator, smk_measure_list(kpi))
+				 column->aggregate == SMK_RATIO
+					 ? errhint("It is computed from %s; ask for the rows of these. Measures: %s.",
+							   measures_of(request, column), smk_measure_list(kpi))
 					 : errhint("Measures: %s.", smk_measure_list(kpi))));
 	run_into_result(fcinfo, smk_compile_rows(request, column, has_limit, limit));
 	if (has_limit && tuplestore_tuple_count(rsinfo->setResult) >= limit)

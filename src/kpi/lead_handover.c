@@ -262,7 +262,8 @@ join_before(Handing *handing)
 					 or_null(smk_lead_time(records, "sal_at")), or_null(smk_lead_time(records, "sql_at")));
 }
 
-/* When sales first took it, made it an SQL, by the sources in the order of the steps, and turned it down. */
+/* When sales first took it, made it an SQL, by the sources in the order of the steps, and first turned it
+ * down, by whichever tells of it first. */
 static void
 join_taken(Handing *handing)
 {
@@ -281,12 +282,11 @@ join_taken(Handing *handing)
 					 "\nCROSS JOIN LATERAL (\n"
 					 "    SELECT least(%s, %s, %s, %s) AS accepted_at,\n"
 					 "        coalesce(%s, %s, %s) AS sql_at,\n"
-					 "        least(coalesce(before.disqualified_at, %s), %s) AS turned_down_at\n"
+					 "        least(before.disqualified_at%s) AS turned_down_at\n"
 					 "    " SMK_LEAD_FENCE ") AS taken",
 					 or_null(taken_at(handing->records, "sal_at")), handing->events ? "since.sal_at" : "NULL",
 					 sql_at, held, sql_at, handing->events ? "since.sql_at" : "NULL", held,
-					 handing->events ? "dated.first_disqualified_at" : "NULL",
-					 handing->events ? "dated.first_lost_at" : "NULL");
+					 handing->events ? ", dated.first_disqualified_at, dated.first_lost_at" : "");
 }
 
 /*

@@ -142,13 +142,14 @@ has_conversions(SmkRecords *records, int way, const char *column)
 	return column == NULL || smk_source_with(records->request->config, "opportunity", column) != NULL;
 }
 
-/* SQL for the local date of a time column. */
+/* SQL for the local date of a time column, infinite as the time is. */
 static char *
 local_date(const SmkBinding *binding, int column, const char *reference, const char *zone)
 {
 	if (binding->columns[column].type == DATEOID)
 		return pstrdup(reference);
-	return psprintf("smarketing.period_start('day', %s, %s)", reference, quote_literal_cstr(zone));
+	return psprintf("CASE WHEN isfinite(%s) THEN smarketing.period_start('day', %s, %s) ELSE %s::date END",
+					reference, reference, quote_literal_cstr(zone), reference);
 }
 
 /*
@@ -189,9 +190,10 @@ step_threshold(const SmkRecords *records, const LeadStep *step)
 {
 	const SmkConfig *config = records->request->config;
 
-	return step - lead_steps < SCORED_STEPS && smk_score_activities(config) != NULL
-			   ? smk_score_threshold(config, step->stage)
-			   : NULL;
+	if (step - lead_steps >= SCORED_STEPS || smk_score_activities(config) == NULL ||
+		(records->request->is_of_sales && step->stage != SMK_STAGE_MQL))
+		return NULL;
+	return smk_score_threshold(config, step->stage);
 }
 
 /* True where anything but a conversion tells that a lead came to a step: a CRM may not know it at all. */

@@ -103,12 +103,9 @@ smk_measure_has_currency(const SmkStatement *statement, const SmkColumn *column)
 	return false;
 }
 
-/*
- * SQL for the local date of the first record of a set, whatever the range, the filter and the dimensions:
- * when the data begin.
- */
-char *
-smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
+/* SQL for the local date of the first record of a set, or of the last one until now. */
+static char *
+edge_of(const SmkStatement *statement, const SmkRecordSet *set, bool is_last)
 {
 	SmkRequest whole = *statement->request;
 	StringInfoData sql;
@@ -121,6 +118,7 @@ smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
 	{
 		SmkRecords *records = lfirst(cell);
 		char *at;
+		char *instant;
 		char *known;
 
 		/* A lump begins when its row does. */
@@ -129,18 +127,37 @@ smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
 		records->lumps = SMK_LUMPS_ALIKE;
 		/* The plain column, and not min() of it, which finds no index through a join that is left out. */
 		at = smk_records_column(records, set->at);
-		known = psprintf("isfinite(%s)", at);
+		instant = smk_records_at_is_date(records)
+					  ? psprintf("(%s::timestamp AT TIME ZONE %s)", at, smk_source_zone(whole.time_zone))
+					  : at;
+		known = psprintf("isfinite(%s)%s", at, is_last ? psprintf(" AND %s <= now()", instant) : "");
 		if (set->condition)
 			known = psprintf("%s\n   AND %s", known, smk_records_expand(records, set->condition));
-		appendStringInfo(&sql, "%s(SELECT %s%s AS at\n %s\n ORDER BY %s\n LIMIT 1)",
-						 sql.len ? "\nUNION ALL\n" : "", at,
-						 smk_records_at_is_date(records)
-							 ? psprintf("::timestamp AT TIME ZONE %s", quote_literal_cstr(whole.time_zone))
-							 : "",
-						 smk_sql_indent(smk_records_from(records, set->name, true, known), 1), at);
+		appendStringInfo(&sql, "%s(SELECT %s AS at\n %s\n ORDER BY %s%s\n LIMIT 1)",
+						 sql.len ? "\nUNION ALL\n" : "", instant,
+						 smk_sql_indent(smk_records_from(records, set->name, true, known), 1), at,
+						 is_last ? " DESC" : "");
 	}
-	return psprintf("SELECT (min(first.at) AT TIME ZONE %s)::date\nFROM (\n    %s) AS first",
-					quote_literal_cstr(whole.time_zone), smk_sql_indent(sql.data, 4));
+	return psprintf("SELECT (%s(first.at) AT TIME ZONE %s)::date\nFROM (\n    %s) AS first",
+					is_last ? "max" : "min", quote_literal_cstr(whole.time_zone),
+					smk_sql_indent(sql.data, 4));
+}
+
+/*
+ * SQL for the local date of the first record of a set, whatever the range, the filter and the dimensions:
+ * when the data begin.
+ */
+char *
+smk_measure_begins(const SmkStatement *statement, const SmkRecordSet *set)
+{
+	return edge_of(statement, set, false);
+}
+
+/* The same of the last record until now: when the data end, which is today in a CRM that is in use. */
+char *
+smk_measure_ends(const SmkStatement *statement, const SmkRecordSet *set)
+{
+	return edge_of(statement, set, true);
 }
 
 /* True where every record of the measures that a template names can have a dimension. */

@@ -209,7 +209,7 @@ paid_on(SmkRecords *records)
 		return smk_records_column(records, records->set->at);
 	day = psprintf("smarketing.period_start('day', %s, %s)", at,
 				   quote_literal_cstr(records->request->time_zone));
-	return records->request->is_unbounded ? psprintf("CASE WHEN isfinite(%s) THEN %s END", at, day) : day;
+	return psprintf("CASE WHEN isfinite(%s) THEN %s END", at, day);
 }
 
 /*

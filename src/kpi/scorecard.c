@@ -19,6 +19,7 @@
 #include "kpi/lack.h"
 #include "kpi/measure.h"
 #include "kpi/number_text.h"
+#include "kpi/same_age.h"
 #include "kpi/scorecard.h"
 #include "kpi/source.h"
 #include "kpi/statement.h"
@@ -57,8 +58,12 @@ typedef struct Words
 	const char *no_spend;
 	const char *no_spend_yet;
 	const char *no_data;
+	const char *no_rate;
+	const char *for_nothing;
+	const char *no_customers;
 	const char *too_early;
 	const char *no_previous;
+	const char *no_previous_rate;
 	const char *no_same_age;
 	const char *steady;
 	const char *same_age; /* follows a change */
@@ -83,8 +88,12 @@ static const Words english = {.not_bound = "bind entity %s",
 							  .no_spend = "no spend is known: bind spend, or enter it in spend_entry",
 							  .no_spend_yet = "no spend in this period yet",
 							  .no_data = "nothing in this period",
+							  .no_rate = "not known: an exchange rate is missing",
+							  .for_nothing = "%s spent, and nothing came of it",
+							  .no_customers = "no customers when this period began",
 							  .too_early = "too early to tell: its leads still have time",
 							  .no_previous = "nothing to compare with yet",
+							  .no_previous_rate = "nothing to compare with yet, or an exchange rate is missing",
 							  .no_same_age = "nothing to compare with at the same age",
 							  .steady = "as before",
 							  .same_age = " at the same age",
@@ -109,8 +118,13 @@ static const Words french = {.not_bound = "relier l'entité %s",
 								 "aucune dépense connue : relier spend, ou la saisir dans spend_entry",
 							 .no_spend_yet = "pas encore de dépense dans cette période",
 							 .no_data = "rien dans cette période",
+							 .no_rate = "inconnu : il manque un taux de change",
+							 .for_nothing = "%s dépensés, sans résultat",
+							 .no_customers = "aucun client au début de cette période",
 							 .too_early = "trop tôt pour le dire : ses leads ont encore du temps",
 							 .no_previous = "rien encore à quoi comparer",
+							 .no_previous_rate =
+								 "rien encore à quoi comparer, ou il manque un taux de change",
 							 .no_same_age = "rien à quoi comparer à âge égal",
 							 .steady = "comme avant",
 							 .same_age = " à âge égal",
@@ -147,7 +161,8 @@ typedef struct Figures
 	Figure goal;
 	Figure now; /* what is compared: value and previous, or both as they were at the same age */
 	Figure before;
-	bool is_same_age;
+	const SmkRequest *aged; /* the request that compares at the same age; NULL: that is not compared */
+	bool lacks_rate;		/* unknown for want of an exchange rate, which the settings allow */
 	bool is_young;	  /* its records still have time */
 	bool lacks_spend; /* no spend at all, where there was some in the range before */
 	bool is_empty;	  /* nothing there, and nothing before; or the range has not begun */
@@ -270,16 +285,30 @@ spend_figure(const SmkColumn *column, const Figures *figures)
 static void
 read_at_same_age(const SmkRequest *request, const SmkColumn *column, Figures *figures)
 {
-	SmkRequest *aged = smk_shift_same_age(request);
+	SmkRequest *aged = smk_same_age(request);
 	SmkOutput outputs[2] = {{"now", template_of(request, column->name), "numeric"},
 							{"before", shifted(column, SMK_SHIFT_PREVIOUS), NULL}};
 	SPITupleTable *table = run(aged, smk_compile(aged, outputs, 2, true));
 
-	figures->is_same_age = true;
+	figures->aged = aged;
 	figures->now = read_figure(table, 0, 3);
 	figures->before = read_figure(table, 0, 4);
 	if (figures->now.number == 0 && figures->before.number == 0 && figures->value.number != 0)
 		figures->before.is_known = false;
+}
+
+/* True where a sum of money that is bound is unknown all the same: a rate is missing, and may be. */
+static bool
+lacks_rate(const SmkRequest *request, const SmkColumn *column, const Figures *figures)
+{
+	SmkStatement statement = {.request = request};
+	const char *spend = spend_of(column);
+	const SmkColumn *money = spend ? smk_kpi_column(request->kpi, spend, request->basis) : column;
+
+	if (!request->config->missing_rate_is_null || !smk_column_is_money(money) ||
+		!smk_measure_is_available(&statement, money))
+		return false;
+	return spend ? !spend_figure(column, figures)->is_known : !figures->value.is_known;
 }
 
 /* Reads the figures of a KPI. */
@@ -321,6 +350,7 @@ read_figures(const SmkRequest *request, const SmkColumn *column, Figures *figure
 						   spend_figure(column, figures)->number == 0 &&
 						   (read_figure(table, 0, 10).number > 0 ||
 							(column->unit == SMK_UNIT_RETURN && figures->numerator.number != 0));
+	figures->lacks_rate = lacks_rate(request, column, figures);
 	/* A sum over nothing is 0, a quotient unknown. */
 	figures->is_empty =
 		!figures->value.is_known ||
@@ -354,23 +384,22 @@ is_fixed(const SmkRequest *request, const SmkBy *by)
 	return false;
 }
 
-/*
- * The dimension by which a KPI's change may be explained: the first that it can have, and that is not fixed;
- * NULL: none.
- */
-static SmkBy *
-pick_dimension(const SmkRequest *request, const Line *line, const SmkColumn *column)
+/* The dimensions by which a KPI's change may be explained, of SmkBy: those that it can have, and that are not
+ * fixed. */
+static List *
+pick_dimensions(const SmkRequest *request, const Line *line, const SmkColumn *column)
 {
 	const char *template = smk_column_template(request->kpi, column);
+	List *result = NIL;
 
 	for (int i = 0; line->dimensions[i] != NULL; i++)
 	{
 		SmkBy *by = smk_request_by(request->config, line->dimensions[i]);
 
 		if (!is_fixed(request, by) && smk_template_has_dimension(request, template, by))
-			return by;
+			result = lappend(result, by);
 	}
-	return NULL;
+	return result;
 }
 
 /* A dimension that is filtered by and that a KPI cannot have; NULL: none. */
@@ -457,15 +486,16 @@ smk_value_label(const SmkRequest *request, const SmkBy *by, char *value)
 }
 
 /*
- * The value of a dimension without whose change more than half of a metric's change would not be there; false
- * where there is none.
+ * Looks for the value of a dimension without whose change more than half of a metric's change would not be
+ * there: its name stays NULL where there is none. False where the dimension has but one value: as where the
+ * filter fixes it under another name.
  */
 static bool
 find_cause(const SmkRequest *whole, const Words *words, SmkBy *by, const SmkColumn *column,
 		   const Figures *figures, Cause *cause)
 {
 	const char *numerator = column->numerator ? column->numerator : column->name;
-	SmkRequest request = figures->is_same_age ? *smk_shift_same_age(whole) : *whole;
+	SmkRequest request = figures->aged ? *figures->aged : *whole;
 	SmkOutput outputs[4] = {{"now", template_of(whole, numerator), "numeric"},
 							{"per", NULL, "numeric"},
 							{"before", psprintf("[previous:%s]", numerator), "numeric"},
@@ -517,7 +547,20 @@ find_cause(const SmkRequest *whole, const Words *words, SmkBy *by, const SmkColu
 	if (best > 0)
 		cause->name = strcmp(cause->name, "(none)") == 0 ? psprintf(words->none, by->name)
 														 : smk_value_label(whole, by, cause->name);
-	return best > 0;
+	return true;
+}
+
+/* Looks for a cause by the first of the dimensions that has more than one value, and tells which it was. */
+static SmkBy *
+find_cause_by(const SmkRequest *request, const Words *words, List *dimensions, const SmkColumn *column,
+			  const Figures *figures, Cause *cause)
+{
+	ListCell *cell;
+
+	foreach (cell, dimensions)
+		if (find_cause(request, words, lfirst(cell), column, figures, cause))
+			return lfirst(cell);
+	return dimensions ? linitial(dimensions) : NULL;
 }
 
 /* A bound of a call as text: a plain date where it is one for the session, too. */
@@ -567,22 +610,52 @@ is_steady(SmkUnit unit, double now, double before)
 	return whole > 0 ? change < LEAST_CHANGE * whole : change == 0;
 }
 
-/* What the figures of a KPI mean, in words; sets the status. */
+/* True where money was spent on what there is none of: a cost without end. */
+static bool
+is_for_nothing(const SmkColumn *column, const Figures *figures)
+{
+	return column->unit == SMK_UNIT_MONEY && spend_of(column) && figures->numerator.number > 0 &&
+		   figures->denominator.is_known && figures->denominator.number == 0;
+}
+
+/*
+ * What the figures of a KPI mean, in words; sets the status, and the dimension by which to look on (NULL:
+ * none).
+ */
 static char *
-read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, const Figures *figures,
-			 const Words *words, const char **status)
+read_meaning(const SmkRequest *request, List *dimensions, const SmkColumn *column, const Figures *figures,
+			 const Words *words, const char **status, SmkBy **by)
 {
 	double now = figures->now.number;
 	double before = figures->before.number;
-	const char *same_age = figures->is_same_age ? words->same_age : "";
+	const char *same_age = figures->aged ? words->same_age : "";
 	StringInfoData reading;
 	double change;
 	Cause cause = {0};
 
+	*by = dimensions ? linitial(dimensions) : NULL;
 	initStringInfo(&reading);
+	if (figures->lacks_rate)
+	{
+		*status = "no_data";
+		return pstrdup(words->no_rate);
+	}
+	if (is_for_nothing(column, figures))
+	{
+		*status = figures->goal.is_known ? "off_goal" : "worse";
+		say(&reading, words,
+			psprintf(words->for_nothing, shown_figure(words, SMK_UNIT_MONEY, figures->numerator.number)));
+		if (figures->goal.is_known)
+			say(&reading, words,
+				psprintf(words->goal_missed, shown_figure(words, column->unit, figures->goal.number)));
+		return reading.data;
+	}
 	if (figures->is_empty || figures->lacks_spend)
 	{
 		*status = "no_data";
+		if (strcmp(request->kpi->name, "customer_retention") == 0 && figures->denominator.is_known &&
+			!(request->has_since && request->since >= request->now))
+			return pstrdup(words->no_customers);
 		if (spend_of(column) && !spend_figure(column, figures)->is_known)
 			return pstrdup(words->no_spend);
 		/* A return on no spend is unknown all the same. */
@@ -599,7 +672,11 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 	if (!figures->before.is_known)
 	{
 		*status = "no_previous";
-		say(&reading, words, figures->previous.is_known ? words->no_same_age : words->no_previous);
+		say(&reading, words,
+			figures->previous.is_known ? words->no_same_age
+			: request->config->missing_rate_is_null && (spend_of(column) || smk_column_is_money(column))
+				? words->no_previous_rate
+				: words->no_previous);
 	}
 	else
 	{
@@ -620,7 +697,8 @@ read_meaning(const SmkRequest *request, SmkBy *by, const SmkColumn *column, cons
 			else
 				appendStringInfoString(&reading, change > 0 ? words->from_nothing : words->to_nothing);
 			appendStringInfo(&reading, "%s, %s", same_age, is_better ? words->better : words->worse);
-			if (by && find_cause(request, words, by, column, figures, &cause))
+			*by = find_cause_by(request, words, dimensions, column, figures, &cause);
+			if (cause.name)
 				say(&reading, words,
 					psprintf(words->cause, cause.name,
 							 shown_change(words, column->unit, cause.now, cause.before)));
@@ -710,9 +788,10 @@ put_line(ReturnSetInfo *rsinfo, const SmkScorecard *card, const Line *line)
 		else
 		{
 			read_figures(request, column, &figures);
-			by = pick_dimension(request, line, column);
-			reading = read_meaning(request, by, column, &figures, words, &status);
-			next = spend_of(column) && !spend_figure(column, &figures)->is_known
+			reading = read_meaning(request, pick_dimensions(request, line, column), column, &figures, words,
+								   &status, &by);
+			next = figures.lacks_rate ? pstrdup("SELECT * FROM smarketing.doctor()")
+				   : spend_of(column) && !spend_figure(column, &figures)->is_known
 					   ? pstrdup("SELECT smarketing.bind('spend', 'schema.table', '{...}')")
 					   : next_call(request, line, by, card->options);
 		}

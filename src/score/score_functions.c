@@ -451,7 +451,8 @@ list_array(const ScoreList *list, Oid type, int64 count)
 	present = ARR_NULLBITMAP(array);
 	if (present != NULL)
 		memcpy(present, list->present, (count + 7) / 8);
-	memcpy((char *) array + header, list->data, list->used);
+	if (list->used > 0)
+		memcpy((char *) array + header, list->data, list->used);
 	return PointerGetDatum(array);
 }
 

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(54);
+SELECT plan(56);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, account int, mql timestamptz, sal timestamptz, assigned timestamptz, out_at timestamptz, reason text, status text, source text, rep text);
 CREATE TABLE log (lead bigint, at timestamptz, stage text);
@@ -42,6 +42,13 @@ SELECT results_eq($$SELECT median_hours_to_assigned, median_hours_to_touch, medi
     $$VALUES (2::float8, 48::float8, 120::float8, 'too small', 'too few', 0.4::float8, 0.1::float8, 0.2::float8, 1 / 3::float8)$$, 'hours, reason, rates');
 SELECT results_eq(format($$SELECT array_agg(record_id ORDER BY record_id::int) FROM smarketing.kpi_rows('handover.%s', '2026-01-01', '2026-02-01')$$, measure), format($$VALUES (%L::text[])$$, ids), 'kpi_rows of ' || measure)
 FROM (VALUES ('mqls', '{1,2,3,4,5,6,7,8,9,10}'), ('accepted', '{5,8,9,10}'), ('rejected', '{6}'), ('recycled', '{7}'), ('ignored', '{3,4}'), ('waiting', '{1,2}'), ('late', '{2,5}'), ('accepted_not_converted', '{5,8}'), ('won', '{9}'), ('decided', '{5,8,9}')) AS v (measure, ids);
+-- Turned down in time, though the lead's own date is of a later time; a reason that is not entered is none.
+BEGIN;
+UPDATE lead SET out_at = '2026-01-10', reason = ' ' WHERE id = 6;
+INSERT INTO log VALUES (6, '2026-01-02 05:00', 'disqualified');
+SELECT is((SELECT array_agg(record_id ORDER BY record_id::int) FROM smarketing.kpi_rows('handover.late', '2026-01-01', '2026-02-01')), '{2,5}'::text[], 'the first sign of a rejection answers');
+SELECT is((SELECT top_reject_reason FROM smarketing.handover('2026-01-01', '2026-02-01', 'all')), NULL, 'a blank is no reason');
+ROLLBACK;
 SELECT throws_ok($$SELECT * FROM smarketing.handover(options => '{"respond_within": "0 hours"}')$$, '22023', 'option "respond_within" must be positive: "0 hours"');
 SELECT throws_ok($$SELECT * FROM smarketing.handover(options => '{"respond_within": "1 month"}')$$, '22023', 'option "respond_within" must not have months or years: "1 month"');
 SELECT throws_ok($$SELECT * FROM smarketing.handover(options => '{"within": "1 day"}')$$, '22023', 'option "within" of handover does not exist');
@@ -82,7 +89,7 @@ CREATE FUNCTION is_out(l bigint, what text, m timestamptz, status text) RETURNS 
 CREATE TABLE facts AS SELECT s.id, source, rep, reason, m, is_out(s.id, 'disqualified', m, status) AS is_disqualified, is_out(s.id, 'recycled', m, status) AS is_recycled, is_out(s.id, 'lost', m, status) AS is_lost,
     coalesce((SELECT bool_or(won) FROM deals WHERE lead = s.id), false) AS is_won, coalesce(status IN ('sql', 'churned'), false) AS is_sql_now, coalesce(status = 'lost', false) AS is_lost_now, b, back,
     least(CASE WHEN b IS NULL OR sal > b THEN sal END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage IN ('sal', 'sql') AND (b IS NULL OR at > b)), (SELECT min(created) FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m))) AS taken_at,
-    least(coalesce(CASE WHEN out_at >= m THEN out_at END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'disqualified' AND at >= m)), (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'lost' AND at >= m)) AS out_at,
+    least(CASE WHEN out_at >= m THEN out_at END, (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'disqualified' AND at >= m), (SELECT min(at) FROM log WHERE log.lead = s.id AND stage = 'lost' AND at >= m)) AS out_at,
     EXISTS (SELECT FROM log WHERE log.lead = s.id AND stage = 'recycled' AND at >= m) AS was_recycled,
     (SELECT min(at) FROM done WHERE lead = s.id AND robot IS NOT TRUE AND at >= m) AS touch,
     EXISTS (SELECT FROM deals WHERE lead = s.id AND (won IS NOT FALSE OR closed >= m)) AND NOT EXISTS (SELECT FROM deals WHERE lead = s.id AND won IS NULL)

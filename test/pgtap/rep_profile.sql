@@ -9,7 +9,7 @@ SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
 \set crm :root '/test/sample/crm.sql'
 \set crm_bindings :root '/test/sample/bind.sql'
-SELECT plan(40);
+SELECT plan(42);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 
@@ -178,6 +178,13 @@ SELECT results_eq($$SELECT owner FROM smarketing.rep_profile('2025-11-01', '2026
 SELECT set_eq($$SELECT owner, open_leads FROM smarketing.rep_profile('2025-11-01', '2026-11-01') WHERE step = 'lead_to_mql'$$,
     $$SELECT owner_id::text, count(*) FROM crm.contact WHERE owner_id IS NOT NULL AND status IN ('New', 'Working', 'Marketing Qualified', 'Sales Accepted', 'Sales Qualified') AND disqualified_on IS NULL
         AND NOT EXISTS (SELECT FROM crm.deal AS d WHERE d.contact_id = contact.id OR (d.contact_id IS NULL AND d.company_id = contact.company_id AND d.opened_on >= contact.created_on)) GROUP BY 1$$, 'open leads are those that plain SQL finds');
+CREATE TABLE by_hand AS SELECT owner, step, entered, converted FROM smarketing.rep_profile('2025-11-01', '2026-11-01');
+SELECT sqls AS sqls_by_hand FROM smarketing.sales_qualified_leads('2025-11-01', '2026-11-01', 'all') \gset
+\o /dev/null
+SELECT smarketing.qualify_at_score(60);
+\o
+SELECT cmp_ok((SELECT sqls FROM smarketing.sales_qualified_leads('2025-11-01', '2026-11-01', 'all')), '>', :sqls_by_hand::bigint, 'a score qualifies leads');
+SELECT results_eq($$SELECT owner, step, entered, converted FROM smarketing.rep_profile('2025-11-01', '2026-11-01')$$, 'TABLE by_hand', 'but is no rep''s work');
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.rep_profile_row'::regclass),
     'owner text, team text, step text, entered bigint, converted bigint, rate double precision, team_rate double precision, z_score double precision, open_leads bigint, compliance double precision, verdict text', 'the columns of the contract');
 SELECT is((SELECT provolatile::text || proparallel::text FROM pg_proc WHERE pronamespace = 'smarketing'::regnamespace AND proname = 'rep_profile'), 'sr', 'STABLE and PARALLEL RESTRICTED');

@@ -121,6 +121,8 @@ my $broken = sql(q{SELECT smarketing.bind('lead', 'person', '{"assigned_at": "cr
 	SELECT smarketing.notify_breaches(); SELECT smarketing.drop_sla('broken')});
 like($broken, qr/WARNING:  (?:55000: )?SLA rule "broken" is left out: nothing that is bound tells when a lead is assigned\n/, 'a rule that cannot be read is named');
 like($broken, qr/^1$/m, 'and the breach of another one is told');
+like(sql(q{SELECT smarketing.map_value('kind', 'call', 'Anruf'); SELECT smarketing.map_value('kind', 'call', NULL)}),
+	qr/WARNING:  (?:01000: )?SLA rules name the kind "call", which is now "Anruf": \w+/, 'nor does a new name of a kind leave the rules that name it unsaid');
 sql('DELETE FROM event WHERE lead_id = 5; DELETE FROM smarketing.breach_log WHERE lead_id = \'5\'');
 
 # Keys of leads that are longer than what the log takes, or than what is told of them.
