@@ -16,13 +16,6 @@ CREATE EXTENSION smarketing;
 \o
 
 \echo
-\echo 'What is bound'
-SELECT entity, source, count(*) AS columns, count(problem) AS problems
-FROM smarketing.bindings
-GROUP BY entity, source
-ORDER BY entity;
-
-\echo
 \echo 'Are the teams on course? The eight KPIs of October 2026, and what changed since September'
 \echo '   SELECT * FROM smarketing.scorecard(''2026-10-01'', ''2026-11-01'');'
 SELECT kpi_number || '. ' || label AS "KPI",
@@ -34,7 +27,7 @@ SELECT next_call FROM smarketing.scorecard('2026-10-01', '2026-11-01') WHERE kpi
 
 \echo
 \echo 'Are they aligned? The verdict over both teams, of a year'
-\echo '   SELECT * FROM smarketing.alignment(''2025-11-01'', ''2026-11-01'');'
+\echo '   SELECT weak_side, reading FROM smarketing.alignment(''2025-11-01'', ''2026-11-01'') WHERE signal = ''overall'';'
 SELECT weak_side AS "weak side", rtrim(regexp_replace(reading, '(.{1,84})(?: |$)', E'\\1\n', 'g'), E'\n') AS reading
 FROM smarketing.alignment('2025-11-01', '2026-11-01') WHERE signal = 'overall';
 
@@ -44,9 +37,17 @@ SELECT kpi_number || '. ' || label AS "KPI",
        CASE WHEN unit = 'rate' THEN replace(round(value * 100, 1)::text, '.', ',') || ' %' WHEN value >= 1000 THEN replace(to_char(value, 'FM999,999,999'), ',', ' ') ELSE replace(to_char(value, 'FM990.00'), '.', ',') END AS valeur,
        CASE WHEN length(reading) > 58 THEN replace(reading, ' ; ', E' ;\n') ELSE reading END AS "ce que cela veut dire"
 FROM smarketing.scorecard('2026-10-01', '2026-11-01', options => '{"language": "fr"}');
+\echo '   ... and of alignment(''2025-11-01'', ''2026-11-01'', options => ''{"language": "fr"}'') the overall line:'
 SELECT CASE weak_side WHEN 'marketing' THEN 'le marketing' WHEN 'sales' THEN 'l''équipe commerciale' WHEN 'both' THEN 'les deux' ELSE weak_side END AS "côté faible",
        rtrim(regexp_replace(reading, '(.{1,78})(?: |$)', E'\\1\n', 'g'), E'\n') AS verdict
 FROM smarketing.alignment('2025-11-01', '2026-11-01', options => '{"language": "fr"}') WHERE signal = 'overall';
+
+\echo
+\echo 'What is bound'
+SELECT entity, source, count(*) AS columns, count(problem) AS problems
+FROM smarketing.bindings
+GROUP BY entity, source
+ORDER BY entity;
 
 \echo
 \echo '1. Cost per lead, by quarter: is it getting dearer?'

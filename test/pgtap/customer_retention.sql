@@ -386,6 +386,13 @@ SELECT is((SELECT customers_new FROM smarketing.customer_retention('2025-01-01',
 TRUNCATE rev; INSERT INTO rev VALUES (1, '2025-01-05', -10, 'p'), (2, '2025-01-05', 0, 'p'), (3, '2025-01-05', 10, 'p');
 SELECT results_eq($$SELECT sum(customers_new), sum(revenue_end) FROM smarketing.customer_retention('2025-01-01', '2025-02-01', by => '{channel}')$$, 'SELECT customers_new::numeric, revenue_end FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'')', 'credit notes alone');
 -- NaN and infinity.
+BEGIN;
+CREATE TABLE ever (id int, at timestamptz, amount numeric, currency text);
+INSERT INTO ever VALUES (1, '-infinity', 10, 'USD'), (2, '2025-01-10', 5, 'EUR');
+INSERT INTO smarketing.exchange_rate_entry (currency, at, rate) VALUES ('USD', '2024-12-01', 2);
+SELECT smarketing.unbind('revenue') AS a, smarketing.configure('currency', 'EUR') AS b, smarketing.bind('revenue', 'ever', '{"account_id": "id"}') AS c \gset
+SELECT lives_ok($$SELECT * FROM smarketing.customer_retention('2025-01-01', '2025-02-01')$$, 'who has always paid, in another currency');
+ROLLBACK;
 INSERT INTO rev VALUES (4, '2025-01-05', 'NaN', 'p');
 SELECT throws_ok(format('SELECT * FROM smarketing.customer_retention(''2025-01-01'', ''2025-02-01'', %L, %L)', p, d), '22003', 'column "amount" of entity "revenue" has NaN or infinite values', 'NaN is told by name: ' || p || ' by ' || d) FROM unnest('{month,all}'::text[]) AS p, unnest('{"{}","{channel}"}'::text[]) AS d;
 DELETE FROM rev WHERE amount = 'NaN';

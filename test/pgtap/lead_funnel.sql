@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(76);
+SELECT plan(77);
 
 CREATE TABLE lead (id int PRIMARY KEY, created timestamptz, account int, status text, mql timestamptz, sal timestamptz, sql timestamptz, channel text);
 CREATE TABLE log (lead int, at timestamptz, stage text);
@@ -217,4 +217,16 @@ SELECT smarketing.bind('lead', 'lead', '{"lead_id": "id", "created_at": "created
 SET statement_timeout = '5s';
 SELECT results_eq($$EXECUTE funnel('{}')$$, $$VALUES (1, 5::bigint), (2, 4), (3, 4), (4, 3), (5, 0), (6, 0)$$, '100,000 changes of one lead, in seconds');
 SELECT results_eq($$EXECUTE funnel('{"mode": "ordered"}')$$, $$VALUES (1, 5::bigint), (2, 3), (3, 2), (4, 1), (5, 0), (6, 0)$$, 'and as they happened');
+-- A lead that knows its day, and an opportunity that was ever there.
+BEGIN;
+CREATE TABLE day_lead (id int PRIMARY KEY, cr date, acc int, mql date);
+INSERT INTO day_lead VALUES (1, '2026-09-01', 1, '2026-09-02');
+CREATE TABLE ever_deal (id int PRIMARY KEY, cr timestamptz, acc int, won boolean);
+INSERT INTO ever_deal VALUES (1, '2026-09-03', 1, true), (2, '-infinity', 2, true);
+\o /dev/null
+SELECT smarketing.unbind(entity) FROM (SELECT DISTINCT entity FROM smarketing.bindings WHERE entity IN ('lead', 'stage_change', 'opportunity')) AS bound;
+SELECT smarketing.bind('lead', 'day_lead', '{"lead_id": "id", "created_at": "cr", "account_id": "acc", "mql_at": "mql"}'), smarketing.bind('opportunity', 'ever_deal', '{"opportunity_id": "id", "created_at": "cr", "account_id": "acc", "won": "won"}');
+\o
+SELECT results_eq($$SELECT leads, won FROM smarketing.sales_qualified_leads('2026-09-01', '2026-10-01', 'all')$$, $$VALUES (1::bigint, 1::bigint)$$, 'days are compared, also with what has none');
+ROLLBACK;
 SELECT * FROM finish();
