@@ -510,6 +510,7 @@ add_measures(List *names, const SmkRequest *request, const SmkColumn *column)
 {
 	ListCell *cell;
 
+	check_stack_depth();
 	foreach (cell, smk_template_names(NIL, smk_column_template(request->kpi, column)))
 	{
 		const char *name;
@@ -518,7 +519,7 @@ add_measures(List *names, const SmkRequest *request, const SmkColumn *column)
 
 		(void) smk_shift_parse(lfirst(cell), &name);
 		part = smk_kpi_column(request->kpi, name, request->basis);
-		if (part == NULL)
+		if (part == NULL || smk_column_is_ordered(part))
 			continue;
 		if (part->aggregate == SMK_RATIO)
 		{
