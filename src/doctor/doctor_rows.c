@@ -84,6 +84,9 @@ static const RowCheck row_checks[] = {
 	 "neither lead_id nor account_id: it is a touch of nobody", NULL, NULL},
 	{"touch", SMK_FINDING_WARNING, "[channel] IS NULL OR [channel] = ''", "touches without a channel", NULL,
 	 NULL},
+	{"activity", SMK_FINDING_WARNING, "[owner] IS NULL AND [is_automatic] IS NOT TRUE",
+	 "activities of nobody that count as an answer: what a lead does itself is bound as is_automatic", NULL,
+	 NULL},
 	{"stage_change", SMK_FINDING_WARNING, "[stage] IS NULL", "stage changes without a stage", NULL, NULL}};
 
 /* The times that cannot lie ahead: what has happened is recorded, what is to come is planned. */

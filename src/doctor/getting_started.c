@@ -260,8 +260,8 @@ add_scorecard(SmkDoctor *doctor, void *state)
 	{
 		if (smk_doctor_text(row, 2) != NULL)
 			full++;
-		else if (strcmp(smk_doctor_text(row, 3), "no_data") == 0 ||
-				 strcmp(smk_doctor_text(row, 3), "too_early") == 0)
+		else if (strcmp(smk_doctor_text(row, 3), "not_bound") != 0 &&
+				 strcmp(smk_doctor_text(row, 3), "no_dimension") != 0)
 			appendStringInfo(&empty, "%s%s", empty.len ? ", " : "", smk_doctor_text(row, 1));
 		else
 			appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", smk_doctor_text(row, 1));

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(165);
+SELECT plan(167);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -26,7 +26,7 @@ CREATE TABLE "Move" ("Lead" text, deal bigint, "When" timestamp, "Stage" text);
 CREATE TABLE "Deal" (id bigint PRIMARY KEY, "Lead" text, company int, opened timestamptz, closed timestamptz, won boolean, value numeric, cur text, expected date, type text, rep int, prob float8, step text);
 CREATE TABLE cost (day date, until date, source text, campaign text, kind text, amount numeric, cur text);
 CREATE TABLE visit (at timestamptz, lead uuid, company int, source text);
-CREATE TABLE call (at timestamptz, lead uuid, kind text);
+CREATE TABLE call (at timestamptz, lead uuid, kind text, rep text, by_robot boolean);
 CREATE TABLE invoice (company int, day date, amount numeric, cur text);
 CREATE TABLE contract (company int, starts date, ends date, monthly numeric);
 CREATE TABLE company (id int PRIMARY KEY, name text);
@@ -44,7 +44,7 @@ INSERT INTO "Move" SELECT NULL, id, (opened AT TIME ZONE 'UTC') + interval '1 ho
 INSERT INTO cost SELECT date '2026-01-01' + n, NULL, CASE WHEN n % 2 = 0 THEN 'Google Ads' ELSE 'Meta Ads' END, 'spring', 'marketing', 10, 'EUR' FROM generate_series(1, 50) n;
 INSERT INTO cost VALUES ('2026-01-01', '2026-02-01', NULL, NULL, 'sales', 500, NULL);
 INSERT INTO visit SELECT "Created" - interval '1 day', "Id", NULL, "Source" FROM "Lead";
-INSERT INTO call SELECT "Created" + interval '1 day', "Id", 'call' FROM "Lead";
+INSERT INTO call SELECT "Created" + interval '1 day', "Id", 'call', '1', false FROM "Lead";
 INSERT INTO invoice SELECT 1 + n % 20, date '2026-02-01' + n, 50, 'EUR' FROM generate_series(1, 40) n;
 INSERT INTO contract SELECT n, date '2026-02-01', CASE WHEN n > 10 THEN 'infinity'::date END, 10 FROM generate_series(1, 20) n;
 INSERT INTO fx VALUES ('USD', '2026-01-01', 0.9);
@@ -54,7 +54,7 @@ SELECT smarketing.bind('lead', '"Lead"', '{"lead_id": "\"Id\"", "created_at": "\
     smarketing.bind('opportunity', '"Deal"', '{"opportunity_id": "id", "lead_id": "\"Lead\"", "account_id": "company", "created_at": "opened", "closed_at": "closed", "amount": "value", "currency": "cur", "expected_close_at": "expected", "kind": "type", "owner": "rep", "probability": "prob", "stage": "step"}', 'id > 0'),
     smarketing.bind('spend', 'cost', '{"at": "day", "ends_at": "until", "channel": "source", "currency": "cur"}'),
     smarketing.bind('touch', 'visit', '{"lead_id": "lead", "account_id": "company", "channel": "source"}'),
-    smarketing.bind('activity', 'call', '{"lead_id": "lead"}'),
+    smarketing.bind('activity', 'call', '{"lead_id": "lead", "owner": "rep", "is_automatic": "by_robot"}'),
     smarketing.bind('revenue', 'invoice', '{"account_id": "company", "at": "day", "currency": "cur"}'),
     smarketing.bind('subscription', 'contract', '{"account_id": "company", "starts_at": "starts", "ends_at": "ends", "amount": "monthly"}'),
     smarketing.bind('account', 'company', '{"account_id": "id", "label": "name"}'),
@@ -131,6 +131,7 @@ SELECT fault($$UPDATE cost SET until = 'infinity' WHERE day = '2026-01-05'$$, 'e
 SELECT fault($$UPDATE contract SET ends = starts - 1 WHERE company = 1$$, 'warning', 'subscription', 'ends_at is before starts_at: they never ran', 1);
 SELECT fault($$UPDATE "Move" SET "Lead" = NULL WHERE "Lead" = (SELECT min("Lead") FROM "Move")$$, 'warning', 'stage_change', 'neither lead_id nor opportunity_id: it changes nothing', 1);
 SELECT fault($$UPDATE visit SET lead = NULL WHERE at < '2026-01-10'$$, 'warning', 'touch', 'neither lead_id nor account_id: it is a touch of nobody', 9);
+SELECT fault($$UPDATE call SET rep = NULL, by_robot = false WHERE at = (SELECT min(at) FROM call)$$, 'warning', 'activity', 'activities of nobody that count as an answer: what a lead does itself is bound as is_automatic', 1);
 SELECT fault($$UPDATE fx SET rate = 0$$, 'error', 'exchange_rate', 'a rate that is not positive', 1);
 SELECT fault($$TRUNCATE invoice$$, 'info', 'revenue', '"Big CRM".invoice has no rows', 0);
 
