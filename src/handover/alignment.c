@@ -836,6 +836,51 @@ read_orphans(Alignment *alignment)
 	signal->reading = alignment->words->orphans;
 }
 
+/* How many stages without a meaning are named. */
+#define MOST_UNMAPPED 5
+
+/*
+ * Gives notice of the stages of an entity that mean nothing: what happened to a lead is then not seen, and
+ * the verdict may be another one.
+ */
+static void
+notice_unmapped_stages(const SmkConfig *config, const char *entity)
+{
+	SmkBinding *binding = smk_source_with(config, entity, "stage");
+	bool needed[SMK_MAX_COLUMNS] = {false};
+	SmkStages all = 0;
+	StringInfoData list;
+	int pipeline;
+
+	if (binding == NULL)
+		return;
+	pipeline = smk_entity_column(binding->entity, "pipeline");
+	needed[smk_entity_column(binding->entity, "stage")] = true;
+	needed[pipeline] = binding->columns[pipeline].text != NULL;
+	for (int i = 0; i < SMK_STAGE_COUNT; i++)
+		all |= SMK_STAGE_BIT(smk_stage_at(i));
+	smk_statement_run(psprintf("SELECT %s.stage, count(*) AS rows\nFROM %s AS %s\n"
+							   "WHERE %s.stage IS NOT NULL AND NOT coalesce(%s, false)\nGROUP BY %s.stage\n"
+							   "ORDER BY rows DESC, %s.stage::text COLLATE \"C\"\nLIMIT %d",
+							   entity,
+							   smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL),
+							   entity, entity, smk_source_stages(config, binding, entity, all), entity,
+							   entity, MOST_UNMAPPED + 1),
+					  NULL, "alignment");
+	if (SPI_tuptable->numvals == 0)
+		return;
+	initStringInfo(&list);
+	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
+		if (row == MOST_UNMAPPED)
+			appendStringInfoString(&list, ", ...");
+		else
+			appendStringInfo(&list, "%s\"%s\" (%s)", row ? ", " : "",
+							 SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1),
+							 SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2));
+	ereport(NOTICE, (errmsg("stages of entity \"%s\" that mean nothing are not seen: %s", entity, list.data),
+					 errhint("Map them with smarketing.map_stage(); smarketing.doctor() proposes how.")));
+}
+
 /* True for a signal that names who is weak. */
 static bool
 names_somebody(const Signal *signal)
@@ -937,6 +982,8 @@ smk_alignment_run(ReturnSetInfo *result, SmkConfig *config, SmkRequest *request,
 	alignment.request = request;
 	alignment.is_french = strcmp(language, "fr") == 0;
 	alignment.words = alignment.is_french ? &french : &english;
+	notice_unmapped_stages(config, "lead");
+	notice_unmapped_stages(config, "stage_change");
 	read_metrics(&alignment);
 	read_rules(&alignment);
 	if (request->filters == NIL)

@@ -123,6 +123,10 @@ like($broken, qr/WARNING:  (?:55000: )?SLA rule "broken" is left out: nothing th
 like($broken, qr/^1$/m, 'and the breach of another one is told');
 like(sql(q{SELECT smarketing.map_value('kind', 'call', 'Anruf'); SELECT smarketing.map_value('kind', 'call', NULL)}),
 	qr/WARNING:  (?:01000: )?SLA rules name the kind "call", which is now "Anruf": \w+/, 'nor does a new name of a kind leave the rules that name it unsaid');
+like(sql(q{BEGIN; CREATE TABLE opened (id int, created_at timestamptz, status text, mql_at timestamptz);
+	INSERT INTO opened VALUES (1, now(), 'Angebot', now()), (2, now(), 'New', NULL), (3, now(), 'Angebot', NULL), (4, now(), 'mql', NULL);
+	SELECT smarketing.bind('lead', 'opened', '{"lead_id": "id", "stage": "status"}'); SELECT count(*) > 0 FROM smarketing.alignment(); ROLLBACK}),
+	qr/NOTICE:  (?:00000: )?stages of entity "lead" that mean nothing are not seen: "Angebot" \(2\), "New" \(1\)\n/, 'alignment names the stages that it does not see');
 sql('DELETE FROM event WHERE lead_id = 5; DELETE FROM smarketing.breach_log WHERE lead_id = \'5\'');
 
 # Keys of leads that are longer than what the log takes, or than what is told of them.
