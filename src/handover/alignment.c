@@ -15,6 +15,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
+#include "doctor/doctor.h"
 #include "handover/alignment.h"
 #include "handover/sla.h"
 #include "kpi/handover.h"
@@ -844,29 +845,22 @@ read_orphans(Alignment *alignment)
  * the verdict may be another one.
  */
 static void
-notice_unmapped_stages(const SmkConfig *config, const char *entity)
+notice_unmapped_stages(SmkConfig *config, const char *entity)
 {
 	SmkBinding *binding = smk_source_with(config, entity, "stage");
-	bool needed[SMK_MAX_COLUMNS] = {false};
-	SmkStages all = 0;
+	SmkDoctor doctor = {.config = config};
 	StringInfoData list;
-	int pipeline;
 
 	if (binding == NULL)
 		return;
-	pipeline = smk_entity_column(binding->entity, "pipeline");
-	needed[smk_entity_column(binding->entity, "stage")] = true;
-	needed[pipeline] = binding->columns[pipeline].text != NULL;
-	for (int i = 0; i < SMK_STAGE_COUNT; i++)
-		all |= SMK_STAGE_BIT(smk_stage_at(i));
-	smk_statement_run(psprintf("SELECT %s.stage, count(*) AS rows\nFROM %s AS %s\n"
-							   "WHERE %s.stage IS NOT NULL AND NOT coalesce(%s, false)\nGROUP BY %s.stage\n"
-							   "ORDER BY rows DESC, %s.stage::text COLLATE \"C\"\nLIMIT %d",
-							   entity,
-							   smk_source_select(binding, needed, NIL, binding->entity - smk_entities, NULL),
-							   entity, entity, smk_source_stages(config, binding, entity, all), entity,
-							   entity, MOST_UNMAPPED + 1),
-					  NULL, "alignment");
+	smk_statement_run(
+		psprintf("SELECT found.stage, found.rows\nFROM (\n    SELECT %s::text AS stage, count(*) AS rows\n"
+				 "    FROM %s\n    WHERE %s\n    GROUP BY 1) AS found\n"
+				 "ORDER BY found.rows DESC, found.stage COLLATE \"C\"\nLIMIT %d",
+				 smk_doctor_named(binding, "stage"), smk_doctor_relation(binding),
+				 smk_doctor_where(binding, smk_doctor_unmapped(&doctor, binding, "stage")),
+				 MOST_UNMAPPED + 1),
+		NULL, "alignment");
 	if (SPI_tuptable->numvals == 0)
 		return;
 	initStringInfo(&list);

@@ -127,9 +127,7 @@ edge_of(const SmkStatement *statement, const SmkRecordSet *set, bool is_last)
 		records->lumps = SMK_LUMPS_ALIKE;
 		/* The plain column, and not min() of it, which finds no index through a join that is left out. */
 		at = smk_records_column(records, set->at);
-		instant = smk_records_at_is_date(records)
-					  ? psprintf("(%s::timestamp AT TIME ZONE %s)", at, smk_source_zone(whole.time_zone))
-					  : at;
+		instant = smk_records_instant(records, set->at);
 		known = psprintf("isfinite(%s)%s", at, is_last ? psprintf(" AND %s <= now()", instant) : "");
 		if (set->condition)
 			known = psprintf("%s\n   AND %s", known, smk_records_expand(records, set->condition));
