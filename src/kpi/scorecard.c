@@ -308,7 +308,9 @@ lacks_rate(const SmkRequest *request, const SmkColumn *column, const Figures *fi
 	if (!request->config->missing_rate_is_null || !smk_column_is_money(money) ||
 		!smk_measure_is_available(&statement, money))
 		return false;
-	return spend ? !spend_figure(column, figures)->is_known : !figures->value.is_known;
+	/* A return is unknown, too, where revenue is. */
+	return spend ? !spend_figure(column, figures)->is_known || !figures->numerator.is_known
+				 : !figures->value.is_known;
 }
 
 /* Reads the figures of a KPI. */

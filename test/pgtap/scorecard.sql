@@ -152,6 +152,12 @@ ALTER TABLE s ADD COLUMN currency text DEFAULT 'EUR';
 UPDATE s SET currency = 'CHF' WHERE day = '2026-05-01';
 SELECT smarketing.configure('currency', 'EUR') AS a, smarketing.configure('on_missing_rate', 'null') AS b, smarketing.unbind('spend') AS c, smarketing.bind('spend', 's', '{"at": "day", "amount": "amount", "channel": "source", "currency": "currency"}') AS d \gset
 SELECT results_eq($$SELECT value, status, reading, next_call FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES (NULL::numeric, 'no_data', 'not known: an exchange rate is missing', 'SELECT * FROM smarketing.doctor()')$$, 'a missing rate');
+CREATE TABLE sold (id int, created date, closed date, won boolean, amount numeric, currency text, lead int);
+INSERT INTO sold VALUES (1, '2026-05-12', '2026-05-20', true, 50, 'CHF', 101);
+UPDATE s SET currency = 'EUR';
+SELECT smarketing.unbind(entity) FROM (SELECT DISTINCT entity FROM smarketing.bindings WHERE entity IN ('opportunity', 'touch')) AS bound \g /dev/null
+SELECT smarketing.bind('opportunity', 'sold', '{"opportunity_id": "id", "created_at": "created", "closed_at": "closed", "lead_id": "lead"}') AS done \gset
+SELECT results_eq($$SELECT kpi_number, value, status, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 7$$, $$VALUES (7, NULL::numeric, 'no_data', 'not known: an exchange rate is missing')$$, 'nor is the revenue that spend brought known without its rate');
 ROLLBACK;
 SELECT smarketing.configure('language', 'fr') AS done \gset
 SELECT results_eq($$SELECT label, reading FROM smarketing.scorecard('2026-05-01', '2026-06-01') WHERE kpi_number = 1$$, $$VALUES ('Coût par lead', 'hausse de 20 %, moins bien ; surtout LinkedIn : +38 %')$$, 'by the setting');
