@@ -186,11 +186,11 @@ DECLARE i int; b bound; u text; period text; since timestamptz; until timestampt
             SELECT sum(attributed_revenue) + sum(unattributed_revenue) AS won INTO x FROM smarketing.marketing_roi(since, until, 'all', CASE WHEN i % 3 = 0 THEN '{channel,campaign}' ELSE '{}' END::text[], own, options || jsonb_build_object('model', m, 'basis', 'closed'));
             INSERT INTO failure SELECT i, 'won', call, format('%s: %s, won %s', m, x.won, won) WHERE coalesce(x.won, 0) <> won AND (abs(coalesce(x.won, 0) - won) > 5e-5 OR NOT EXISTS (SELECT FROM deal WHERE currency ~* 'usd'));
         END LOOP;
-        -- The records behind a figure.
+        -- The records behind a figure: exactly, but for the last of six decimals where a part of an opportunity counts.
         SELECT * INTO x FROM smarketing.marketing_roi(since, until, 'all', filter => filter, options => options);
         FOREACH m IN ARRAY '{attributed_revenue,unattributed_revenue,attributed_conversions,open_pipeline}'::text[] LOOP
             SELECT round(coalesce(sum(CASE WHEN m LIKE '%conversions' THEN weight ELSE amount END), 0), 6) AS is INTO y FROM smarketing.kpi_rows('marketing_roi.' || m, since, until, filter, options, NULL);
-            INSERT INTO failure SELECT i, 'kpi_rows', call, format('%s: %s, expected %s', m, y.is, to_jsonb(x) ->> m) WHERE y.is IS DISTINCT FROM round((to_jsonb(x) ->> m)::numeric, 6);
+            INSERT INTO failure SELECT i, 'kpi_rows', call, format('%s: %s, expected %s', m, y.is, to_jsonb(x) ->> m) WHERE y.is IS DISTINCT FROM round((to_jsonb(x) ->> m)::numeric, 6) AND NOT coalesce((options ->> 'basis' = 'touched' OR filter ?| '{channel,campaign}') AND abs(y.is - (to_jsonb(x) ->> m)::numeric) <= 1e-5, false);
         END LOOP;
         -- One metric, and the statement that is shown.
         m := pick('{spend,attributed_conversions,attributed_revenue,return_on_ad_spend,roi,open_pipeline,unattributed_revenue}'::text[]);
