@@ -243,8 +243,9 @@ smk_doctor_examine(SmkDoctor *doctor)
 /*
  * Opens SPI and the settings that the statements are written for, until smk_doctor_close: the path, no JIT,
  * pages that are read in the order of an index for hardly dearer than others, no sort where a hash will do,
- * as of labels by an expression many more are expected than there are, and the memory of a maintenance job,
- * up to HASH_MEMORY_KB, so that hashes of millions of keys are not written to disk.
+ * as of labels by an expression many more are expected than there are, no cache of single lookups where all
+ * rows are asked for, and the memory of a maintenance job, up to HASH_MEMORY_KB, so that hashes of millions
+ * of keys are not written to disk.
  */
 int
 smk_doctor_open(void)
@@ -254,6 +255,7 @@ smk_doctor_open(void)
 		{"random_page_cost", "1.1"},
 		{"seq_page_cost", "1"},
 		{"enable_sort", "off"},
+		{"enable_memoize", "off"},
 		{"work_mem", psprintf("%d", Max(work_mem, Min(maintenance_work_mem, HASH_MEMORY_KB)))}};
 	int level;
 
