@@ -36,6 +36,7 @@ typedef struct SmkDoctor
 	bool zone_is_unknown;	/* of the setting: UTC stands in */
 	List *stages;			/* labels of stages that rows have, as smk_doctor_rows found them; char * */
 	bool stages_are_unsure; /* not all that have stages could be read, or a preset knows of more */
+	int64 leads;			/* how many there are, as smk_doctor_rows counted them */
 } SmkDoctor;
 
 /* A condition that is counted over the rows of an entity. */

@@ -13,6 +13,12 @@
 /* The most namesakes that are rows of their own. */
 #define MAX_NAMED 20
 
+/* An account with so many leads, and one in so many of all that have one, may stand for what has none. */
+#define SHARED_LEADS 100
+#define SHARED_PART 10
+/* About so many leads, at least, tell whether there is such an account. */
+#define SAMPLED_LEADS 100000
+
 struct SmkDoctorLink
 {
 	const char *entity;
@@ -342,11 +348,61 @@ check_namesakes(SmkDoctor *doctor, void *state)
 						  rows - MAX_NAMED, smk_doctor_line(several));
 }
 
+/*
+ * One account with a large part of the leads: of many leads, those of some keys tell which it might be, and
+ * only then all are counted.
+ */
+static void
+check_shared_account(SmkDoctor *doctor, void *state)
+{
+	SmkBinding *lead = state;
+	char *account = smk_doctor_named(lead, "account_id");
+	char *there = psprintf("%s IS NOT NULL", account);
+	char *from = smk_doctor_relation(lead);
+	char *key;
+	int64 part;
+	int64 whole;
+	int apart = 1;
+
+	while (doctor->leads / apart >= 2 * SAMPLED_LEADS)
+		apart *= 2;
+	if (smk_doctor_query(psprintf(
+			"SELECT counted.account, counted.leads, counted.whole\n"
+			"FROM (SELECT %s::text AS account, count(*) AS leads, sum(count(*)) OVER ()::bigint AS whole\n"
+			"    FROM %s WHERE %s GROUP BY 1) AS counted ORDER BY 2 DESC, 1 LIMIT 1",
+			account, from,
+			smk_doctor_where(lead, apart == 1 ? there
+											  : psprintf("%s AND hashtext(%s::text) & %d = 0", there,
+														 smk_doctor_named(lead, "lead_id"), apart - 1)))) ==
+		0)
+		return;
+	key = smk_doctor_text(0, 1);
+	part = smk_doctor_number(0, 2);
+	whole = smk_doctor_number(0, 3);
+	there = psprintf("%s = %s", account, quote_literal_cstr(key));
+	if (part * SHARED_PART >= whole && apart > 1)
+	{
+		smk_doctor_query(psprintf("SELECT count(*) FILTER (WHERE %s), count(%s) FROM %s WHERE %s", there,
+								  account, from, smk_doctor_where(lead, "true")));
+		part = smk_doctor_number(0, 1);
+		whole = smk_doctor_number(0, 2);
+	}
+	if (part >= SHARED_LEADS && part * SHARED_PART >= whole)
+		smk_doctor_report(doctor, SMK_FINDING_INFO, "lead",
+						  psprintf("account \"%s\" has " INT64_FORMAT
+								   " %% of the leads with an account: if it stands for none, bind it as NULL",
+								   key, part * 100 / whole),
+						  part,
+						  smk_doctor_line(psprintf("SELECT * FROM %s WHERE %s LIMIT 20", from,
+												   smk_doctor_where(lead, there))));
+}
+
 /* Keys of all entities, and the links between them. */
 void
 smk_doctor_links(SmkDoctor *doctor)
 {
 	SmkBinding *owner = smk_doctor_binding(doctor, "owner");
+	SmkBinding *lead = smk_doctor_binding(doctor, "lead");
 
 	for (int i = 0; i < smk_entity_count; i++)
 	{
@@ -370,4 +426,6 @@ smk_doctor_links(SmkDoctor *doctor)
 	}
 	if (smk_doctor_bound(owner, "label") >= 0)
 		smk_doctor_guard(doctor, "owner", check_namesakes, owner);
+	if (smk_doctor_bound(lead, "account_id") >= 0)
+		smk_doctor_guard(doctor, "lead", check_shared_account, lead);
 }

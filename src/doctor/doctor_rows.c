@@ -411,6 +411,8 @@ run_pass(SmkDoctor *doctor, void *state)
 				smk_doctor_add_stage(doctor, label);
 		}
 	}
+	if (strcmp(name, "lead") == 0)
+		doctor->leads = total;
 	if (total == 0 && !binding->is_own)
 		smk_doctor_report(
 			doctor, SMK_FINDING_INFO, name,

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(167);
+SELECT plan(171);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -317,6 +317,17 @@ SELECT results_eq($$SELECT entity, problem, row_count FROM smarketing.doctor() W
 TRUNCATE person, trade, step;
 SELECT results_eq('SELECT severity, problem FROM smarketing.doctor()', $$VALUES ('info', '"Big CRM".person has no rows'), ('info', '"Big CRM".step has no rows'), ('info', '"Big CRM".trade has no rows')$$, 'no rows');
 
+-- An account that may stand for those without one: from 100 leads and a tenth of those with an account on; of many leads some tell, and all are counted.
+CREATE TABLE shared AS SELECT n AS lead_id, timestamptz '2026-01-01' AS created_at, 'Ads' AS channel, 1 AS owner, CASE WHEN n <= 99 THEN 'Nobody''s' WHEN n % 2 = 0 THEN 'Firm ' || n END AS account_id FROM generate_series(1, 1000) AS n;
+SELECT smarketing.bind('lead', 'shared') \g /dev/null
+SELECT is_empty($$SELECT * FROM smarketing.doctor() WHERE problem LIKE 'account%'$$, 'no account has 100 leads');
+UPDATE shared SET account_id = 'Nobody''s' WHERE lead_id = 101;
+SELECT results_eq($$SELECT severity, entity, problem, row_count, hint FROM smarketing.doctor() WHERE problem LIKE 'account%'$$,
+    $$VALUES ('info', 'lead', 'account "Nobody''s" has 18 % of the leads with an account: if it stands for none, bind it as NULL', 100::bigint, 'SELECT * FROM "Big CRM".shared AS lead WHERE lead.account_id = ''Nobody''''s'' LIMIT 20')$$, 'one has');
+INSERT INTO shared SELECT n, '2026-01-01', 'Ads', 1, 'Firm ' || n FROM generate_series(1001, 2000) AS n;
+SELECT is_empty($$SELECT * FROM smarketing.doctor() WHERE problem LIKE 'account%'$$, 'but no tenth of them');
+INSERT INTO shared SELECT n, '2026-01-01', 'Ads', 1, CASE WHEN n % 5 = 0 THEN 'Nobody''s' ELSE 'Firm ' || n END FROM generate_series(2001, 410000) AS n;
+SELECT is((SELECT row_count FROM smarketing.doctor() WHERE problem LIKE 'account "Nobody''s" has 19 %'), 100::bigint + 81600, 'one of many leads');
 -- Who cancels does not wait: a column that is no stage, or no currency, has as many labels as rows.
 DO $$BEGIN PERFORM smarketing.unbind(entity) FROM smarketing.binding; END$$;
 CREATE TABLE many_leads AS SELECT n AS lead_id, now() AS created_at, 'New stage ' || n AS stage FROM generate_series(1, 60000) AS n;
