@@ -25,6 +25,7 @@ SELECT * FROM smarketing.kpi('cost_per_lead.won');
 SELECT smarketing.kpi_sql('nothing');
 SELECT smarketing.kpi_sql('spend');
 SELECT * FROM smarketing.kpi_rows('win_rate');
+SELECT * FROM smarketing.kpi_rows('amount_win_rate');
 SELECT * FROM smarketing.kpi_rows('retention_rate');
 SELECT * FROM smarketing.kpi_rows('nothing');
 SELECT * FROM smarketing.kpi_rows('leads', max_rows => -1);

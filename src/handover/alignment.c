@@ -785,6 +785,7 @@ run_rule_signals(List *rules, bool is_probe, void *state)
 	const RuleSignals *signals = state;
 	const SmkRequest *request = signals->alignment->request;
 	List *now;
+	List *ranges;
 	List *before = NIL;
 	ListCell *cell;
 
@@ -792,9 +793,10 @@ run_rule_signals(List *rules, bool is_probe, void *state)
 		return;
 	smk_statement_avoid_nested_loops();
 	now = kept_rules(request, rules);
-	if (request->has_since)
-		before = kept_rules(
-			((SmkShifted *) linitial(smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false)))->request, rules);
+	/* What has not begun has none before it. */
+	ranges = request->has_since ? smk_shift_ranges(request, SMK_SHIFT_PREVIOUS, false) : NIL;
+	if (ranges != NIL)
+		before = kept_rules(((SmkShifted *) linitial(ranges))->request, rules);
 	MemoryContextSwitchTo(signals->context);
 	if (!is_probe)
 		foreach (cell, rules)
@@ -850,16 +852,20 @@ notice_unmapped_stages(SmkConfig *config, const char *entity)
 	SmkBinding *binding = smk_source_with(config, entity, "stage");
 	SmkDoctor doctor = {.config = config};
 	StringInfoData list;
+	char *condition;
 
-	if (binding == NULL)
+	if (binding == NULL || smk_doctor_bound(binding, "lead_id") < 0)
 		return;
+	/* Those of opportunities are not looked at. */
+	condition = psprintf("%s AND %s IS NOT NULL", smk_doctor_unmapped(&doctor, binding, "stage"),
+						 smk_doctor_named(binding, "lead_id"));
 	smk_statement_run(
-		psprintf("SELECT found.stage, found.rows\nFROM (\n    SELECT %s::text AS stage, count(*) AS rows\n"
-				 "    FROM %s\n    WHERE %s\n    GROUP BY 1) AS found\n"
-				 "ORDER BY found.rows DESC, found.stage COLLATE \"C\"\nLIMIT %d",
-				 smk_doctor_named(binding, "stage"), smk_doctor_relation(binding),
-				 smk_doctor_where(binding, smk_doctor_unmapped(&doctor, binding, "stage")),
-				 MOST_UNMAPPED + 1),
+		psprintf(
+			"SELECT left(found.stage, %d), found.rows\nFROM (\n    SELECT %s::text AS stage, count(*) AS "
+			"rows\n    FROM %s\n    WHERE %s\n    GROUP BY 1) AS found\n"
+			"ORDER BY found.rows DESC, found.stage COLLATE \"C\"\nLIMIT %d",
+			NAMEDATALEN - 1, smk_doctor_named(binding, "stage"), smk_doctor_relation(binding),
+			smk_doctor_where(binding, condition), MOST_UNMAPPED + 1),
 		NULL, "alignment");
 	if (SPI_tuptable->numvals == 0)
 		return;

@@ -519,7 +519,7 @@ add_measures(List *names, const SmkRequest *request, const SmkColumn *column)
 
 		(void) smk_shift_parse(lfirst(cell), &name);
 		part = smk_kpi_column(request->kpi, name, request->basis);
-		if (part == NULL || smk_column_is_ordered(part))
+		if (part == NULL || part->is_hidden || smk_column_is_ordered(part))
 			continue;
 		if (part->aggregate == SMK_RATIO)
 		{

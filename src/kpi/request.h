@@ -71,7 +71,7 @@ typedef struct SmkRequest
 	bool is_rollup;		   /* it is stored as parts */
 	bool is_raw;		   /* measures are to be stored: also where a cell shows none */
 	bool lists_records;	   /* it lists what is behind a measure */
-	bool is_of_sales;	   /* what sales did counts: no score takes a lead up, or qualifies it */
+	bool is_of_sales;	   /* what sales did counts: no score takes a lead up, or makes it an SQL */
 	bool is_sparse;		   /* without dimensions, too, only periods in which there is something */
 	DateADT first;		   /* start of the first period */
 	DateADT end;		   /* first date after the last period */

@@ -57,15 +57,19 @@ rows_of(SmkRecords *records, const SmkColumn *measure, bool with_currency)
 		appendStringInfo(&condition, "\n   AND %s", smk_records_expand(records, measure->records->condition));
 	if (measure->condition)
 		appendStringInfo(&condition, "\n   AND (%s)", smk_records_expand(records, measure->condition));
+	/* A credit is known by its touch, too. */
+	if (is_credit && channel && campaign)
+	{
+		char *touch = psprintf("CASE WHEN %s THEN concat_ws(' / ', coalesce(%s, '(none)'), %s) END",
+							   smk_records_column(records, "is_touched"), channel, campaign);
+
+		label = label ? psprintf("concat(%s, ' <- ' || %s)", label, touch) : touch;
+	}
 	if (label == NULL)
 		label = campaign && channel ? psprintf("coalesce(%s, %s)", campaign, channel)
 				: campaign			? campaign
 				: channel			? channel
 									: "NULL";
-	/* A credit is known by its touch, too. */
-	if (is_credit && channel && campaign && smk_records_column(records, "label"))
-		label = psprintf("concat(%s, ' <- ' || %s, ' / ' || %s)", smk_records_column(records, "label"),
-						 channel, campaign);
 	/* A payment has no label but who paid. */
 	if (strcmp(label, "NULL") == 0 && smk_records_column(records, "account_id") && key == NULL)
 		label = smk_records_column(records, "account_id");

@@ -13,29 +13,40 @@
 #include "kpi/shift.h"
 #include "kpi/statement.h"
 
-static const SmkRecordSet leads_created = {"leads", "lead", "created_at", SMK_KIND_ANY, false, NULL, NULL};
+/* What tells that a CRM is in use. */
+#define SIGN(entity, at)                                                                                     \
+	{                                                                                                        \
+		entity, entity, at, SMK_KIND_ANY, false, NULL, NULL                                                  \
+	}
+static const SmkRecordSet signs[] = {SIGN("lead", "created_at"),	   SIGN("opportunity", "created_at"),
+									 SIGN("opportunity", "closed_at"), SIGN("lead", "sal_at"),
+									 SIGN("lead", "sql_at"),		   SIGN("lead", "disqualified_at"),
+									 SIGN("stage_change", "at"),	   SIGN("activity", "at")};
 
 /*
- * When the data end: after the last local day on which a lead was created; now, where that is today, or where
- * nothing tells.
+ * When the data end: after the last local day on which a lead or an opportunity came, went a step or was
+ * worked on; now, where that is today, or where nothing tells.
  */
 static TimestampTz
 data_end(const SmkRequest *request)
 {
 	SmkStatement statement = {.request = request};
-	SmkBinding *lead = smk_config_binding(request->config, "lead");
-	TimestampTz end;
-	bool is_null;
-	Datum last;
+	TimestampTz end = DT_NOBEGIN;
 
-	if (lead == NULL || lead->columns[smk_entity_column(lead->entity, "created_at")].text == NULL)
-		return request->now;
-	smk_statement_run(smk_measure_ends(&statement, &leads_created), NULL, request->kpi->name);
-	last = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-	if (is_null)
-		return request->now;
-	end = smk_zone_first_instant(request->zone, DatumGetDateADT(last) + 1);
-	return Min(end, request->now);
+	for (size_t i = 0; i < lengthof(signs) && end < request->now; i++)
+	{
+		SmkBinding *binding = smk_config_binding(request->config, signs[i].entity);
+		bool is_null;
+		Datum last;
+
+		if (binding == NULL || binding->columns[smk_entity_column(binding->entity, signs[i].at)].text == NULL)
+			continue;
+		smk_statement_run(smk_measure_ends(&statement, &signs[i]), NULL, request->kpi->name);
+		last = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+		if (!is_null)
+			end = Max(end, smk_zone_first_instant(request->zone, DatumGetDateADT(last) + 1));
+	}
+	return end == DT_NOBEGIN ? request->now : Min(end, request->now);
 }
 
 /*
@@ -50,7 +61,7 @@ smk_same_age(const SmkRequest *request)
 
 	if (request->has_since && end > request->since && end < request->now)
 	{
-		aged->now = aged->as_of = end;
+		aged->as_of = end;
 		smk_request_lay(aged);
 	}
 	return aged;

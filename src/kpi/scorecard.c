@@ -612,6 +612,13 @@ is_steady(SmkUnit unit, double now, double before)
 	return whole > 0 ? change < LEAST_CHANGE * whole : change == 0;
 }
 
+/* True for a range that is yet to come. */
+static bool
+has_not_begun(const SmkRequest *request)
+{
+	return request->has_since && request->since >= request->now;
+}
+
 /* True where money was spent on what there is none of: a cost without end. */
 static bool
 is_for_nothing(const SmkColumn *column, const Figures *figures)
@@ -642,7 +649,7 @@ read_meaning(const SmkRequest *request, List *dimensions, const SmkColumn *colum
 		*status = "no_data";
 		return pstrdup(words->no_rate);
 	}
-	if (is_for_nothing(column, figures))
+	if (is_for_nothing(column, figures) && !has_not_begun(request))
 	{
 		*status = figures->goal.is_known ? "off_goal" : "worse";
 		say(&reading, words,
@@ -656,7 +663,7 @@ read_meaning(const SmkRequest *request, List *dimensions, const SmkColumn *colum
 	{
 		*status = "no_data";
 		if (strcmp(request->kpi->name, "customer_retention") == 0 && figures->denominator.is_known &&
-			!(request->has_since && request->since >= request->now))
+			!has_not_begun(request))
 			return pstrdup(words->no_customers);
 		if (spend_of(column) && !spend_figure(column, figures)->is_known)
 			return pstrdup(words->no_spend);

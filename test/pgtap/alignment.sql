@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(52);
+SELECT plan(55);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, mql timestamptz, sal timestamptz, out_at timestamptz, reason text, source text, rep text);
 CREATE TABLE deal (id bigint PRIMARY KEY, lead bigint, created timestamptz, closed timestamptz, won boolean);
@@ -155,17 +155,28 @@ DELETE FROM deal USING lead AS l WHERE l.id = deal.lead AND l.sal IS NULL;
 SELECT results_eq('young', $$VALUES ('overall', 'marketing'), ('acceptance', 'marketing')$$, 'a fall at the same age is told');
 ROLLBACK;
 
+-- Leads that come no more do not stop what sales do with them: half were accepted the month before, a fifth now, twelve days later.
+BEGIN;
+TRUNCATE lead, deal, done;
+INSERT INTO lead SELECT m * 1000 + n, t, t, CASE m WHEN 0 THEN CASE WHEN n % 10 < 5 THEN t + interval '5 hours' END ELSE CASE WHEN n % 10 < 2 THEN t + interval '12 days' END END, NULL, NULL, 'Ads', 'Ann'
+FROM generate_series(1, 1000) AS n, generate_series(0, 1) AS m, LATERAL (SELECT now() - interval '60 days' + m * interval '30 days' + n % 10 * interval '1 day') AS v (t);
+INSERT INTO done SELECT id, created + interval '1 hour', 'call', false FROM lead;
+SELECT results_eq($$SELECT signal, weak_side FROM smarketing.alignment(now() - interval '30 days', now()) WHERE signal IN ('overall', 'acceptance')$$, $$VALUES ('overall', 'marketing'), ('acceptance', 'marketing')$$, 'a CRM is in use while leads are worked on');
+ROLLBACK;
+
 -- Who is always called after five days is not ignored, but is so until then, as were those of the range before at that age.
 BEGIN;
 TRUNCATE lead, deal, done;
 INSERT INTO lead SELECT n, t, t, NULL, NULL, NULL, 'Ads', 'Ann' FROM generate_series(1, 400) AS n, LATERAL (SELECT now() - n * interval '2 hours') AS v (t);
 INSERT INTO done SELECT id, created + interval '5 days', 'call', false FROM lead WHERE created < now() - interval '5 days';
 SELECT results_eq($$SELECT signal, weak_side, value > 0.3, previous FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal IN ('ignored', 'late')$$, $$VALUES ('ignored', 'none', true, 0::numeric), ('late', 'sales', true, 1)$$, 'late, and not ignored');
-SELECT matches(reading, 'as before at the same age; more than 5\.0 %, as before at the same age$', 'which the reading says') FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal = 'ignored';
+SELECT matches(reading, '(as before|[+-]0\.[0-9] points) at the same age; more than 5\.0 %, as before at the same age$', 'which the reading says') FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal = 'ignored';
 DELETE FROM done;
 SELECT results_eq($$SELECT weak_side FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal = 'ignored'$$, $$VALUES ('sales')$$, 'who is never called is ignored');
 ROLLBACK;
 
+SELECT isnt((SELECT count(*) FROM smarketing.sla_rule), 0::bigint, 'with a rule');
+SELECT results_eq($$SELECT weak_side FROM smarketing.alignment(now() + interval '1 month', now() + interval '2 months') WHERE signal = 'overall'$$, $$VALUES ('too few')$$, 'a range that has not begun');
 SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": null}')$$, 'no language is the one that is set');
 SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"language": "de"}')$$, '22023', 'invalid value for option "language": "de"');
 SELECT throws_ok($$SELECT * FROM smarketing.alignment(options => '{"lag": "1 day"}')$$, '22023', 'option "lag" of handover does not exist');

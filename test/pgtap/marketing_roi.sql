@@ -327,5 +327,9 @@ INSERT INTO dated_deal VALUES (1, 7, '2025-06-01', '2025-06-10', true, 100, 'New
 INSERT INTO dated_visit VALUES ('2025-06-10 21:59:59.999999Z', 7, 'Ads', 'June'), ('2025-06-10 22:00Z', 7, 'Mail', 'June'), ('2025-03-12 21:59:59.999999Z', 7, 'Fair', NULL), ('2025-03-12 21:59:59.999998Z', 7, 'Radio', NULL);
 SELECT smarketing.bind('opportunity', 'dated_deal', '{"opportunity_id": "id", "lead_id": "lead", "created_at": "opened", "closed_at": "closed", "label": "title"}') AS a, smarketing.bind('touch', 'dated_visit', '{"lead_id": "lead"}') AS b \gset
 SELECT results_eq($$SELECT label, at, amount, weight FROM smarketing.kpi_rows('attributed_revenue', '2025-06-01', '2025-07-01') ORDER BY label$$, $$VALUES ('New machine <- Ads / June', '2025-06-09 22:00Z'::timestamptz, 50.000000, 0.5), ('New machine <- Fair', '2025-06-09 22:00Z', 50.000000, 0.5)$$, 'a closing that is a date');
+UPDATE dated_visit SET channel = NULL, campaign = 'May' WHERE channel = 'Fair';
+SELECT bag_eq($$SELECT label FROM smarketing.kpi_rows('attributed_revenue', '2025-06-01', '2025-07-01')$$, $$VALUES ('New machine <- Ads / June'), ('New machine <- (none) / May')$$, 'a touch without a channel');
+SELECT smarketing.bind('opportunity', 'dated_deal', '{"opportunity_id": "id", "lead_id": "lead", "created_at": "opened", "closed_at": "closed", "label": null}') AS a \gset
+SELECT bag_eq($$SELECT label FROM smarketing.kpi_rows('attributed_revenue', '2025-06-01', '2025-07-01')$$, $$VALUES ('Ads / June'), ('(none) / May')$$, 'a deal without a label');
 SELECT throws_ok($$SELECT * FROM smarketing.marketing_roi(options => '{"lookback": "90"}')$$, '22023', 'option "lookback" needs a unit: "90"');
 SELECT * FROM finish();

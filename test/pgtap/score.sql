@@ -249,7 +249,7 @@ SELECT same_steps('lead', 'lead', 'both from lead');
 SELECT smarketing.qualify_at_score(NULL, 'mql');
 SELECT same_steps('none', 'lead', 'SQL from lead');
 SELECT smarketing.create_view('public.sqls', 'sales_qualified_leads', 'month');
-SELECT results_eq($$SELECT period_start, mqls, sqls FROM sqls WHERE leads > 0 ORDER BY 1$$, $$SELECT period_start, mqls, sqls FROM smarketing.sales_qualified_leads(NULL, NULL) WHERE leads > 0 ORDER BY 1$$, 'a view has the rules that it was made with');
+SELECT results_eq($$SELECT period_start, mqls, sqls FROM sqls WHERE leads > 0 ORDER BY 1$$, $$SELECT f.period_start, f.mqls, f.sqls FROM smarketing.sales_qualified_leads('2026-01-01', now()) AS f JOIN sqls USING (period_start) WHERE f.leads > 0 ORDER BY 1$$, 'a view has the rules that it was made with');
 SELECT smarketing.create_rollup('public.cost', 'cost_per_lead', 'month');
 SELECT results_eq($$SELECT sum(mqls), sum(sqls) FROM cost WHERE leads > 0$$, $$SELECT count(mql)::numeric, count(sql)::numeric FROM steps('none', 'lead', now())$$, 'so has a rollup');
 SELECT smarketing.define_score('a', 'a', 500);

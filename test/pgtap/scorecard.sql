@@ -145,6 +145,8 @@ ROLLBACK;
 BEGIN;
 INSERT INTO s VALUES ('2026-06-01', 1900, 'Fair');
 SELECT results_eq($$SELECT value, numerator, denominator, status, reading FROM smarketing.scorecard('2026-06-01', '2026-07-01') WHERE kpi_number = 1$$, $$VALUES (NULL::numeric, 1900::numeric, 0::numeric, 'worse', '1,900 spent, and nothing came of it')$$, 'spent for nothing');
+INSERT INTO s SELECT (now() + interval '40 days')::date, 700, 'Fair';
+SELECT is((SELECT status FROM smarketing.scorecard(now() + interval '35 days', now() + interval '45 days') WHERE kpi_number = 1), 'no_data', 'but not what is spent for what has not begun');
 INSERT INTO smarketing.goal_entry (metric, starts_on, period, value) VALUES ('cost_per_lead.cost_per_lead', '2026-06-01', 'month', 11);
 SELECT results_eq($$SELECT status, regexp_replace(reading, '[\u00a0\u202f]', ' ', 'g') FROM smarketing.scorecard('2026-06-01', '2026-07-01', options => '{"language": "fr"}') WHERE kpi_number = 1$$, $$VALUES ('off_goal', '1 900 dépensés, sans résultat ; objectif 11,00 manqué')$$, 'whatever the goal is');
 -- A rate that is missing, and may be, is not spend that is not bound.
