@@ -377,6 +377,12 @@ static const SmkPresetPart odoo_advice[] = {
 	 "(array_agg({res_currency.name} ORDER BY {res_company.id}))[1])\n"
 	 "FROM {res_company} AS res_company JOIN {res_currency} AS res_currency ON {res_currency.id} = "
 	 "{res_company.currency_id} HAVING count(DISTINCT {res_currency.name}) > 1"},
+	{"opportunity",
+	 "SELECT 'no tracked changes, as mail_tracking_value or mail_message has no rows: what has no "
+	 "date_closed is "
+	 "closed when it was created'\n"
+	 "WHERE EXISTS (SELECT FROM {crm_lead} AS crm_lead) AND NOT EXISTS (SELECT FROM {mail_tracking_value} AS "
+	 "tracking JOIN {mail_message} AS message ON {message.id} = {tracking.mail_message_id})"},
 	{"stage_change", "SELECT 'ir_model_fields has no row of crm.lead''s stage_id: no change is found' WHERE "
 					 "NOT EXISTS (SELECT {field.id} FROM {ir_model_fields} AS field WHERE {field.model} = "
 					 "'crm.lead' AND {field.name} = 'stage_id')"},

@@ -291,8 +291,8 @@ label_of(const char *reference, Oid type)
 		return label_of(psprintf("%s::jsonb", reference), JSONBOID);
 	if (type != JSONBOID)
 		return pstrdup(reference);
-	return psprintf("COALESCE(%s ->> 'en_US', jsonb_path_query_first(%s, '$.*') #>> '{}')", reference,
-					reference);
+	return psprintf("COALESCE(%s ->> 'en_US', jsonb_path_query_first(%s, '$.* ? (@ != null)') #>> '{}')",
+					reference, reference);
 }
 
 /* A column as the template wishes it, after a colon: plain where it wishes nothing. */

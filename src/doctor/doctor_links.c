@@ -16,7 +16,8 @@
 /* An account with so many leads, and one in so many of all that have one, may stand for what has none. */
 #define SHARED_LEADS 100
 #define SHARED_PART 10
-/* About so many leads, at least, tell whether there is such an account. */
+/* About so many leads, at least, tell whether there may be such an account: one with nearly so large a part.
+ */
 #define SAMPLED_LEADS 100000
 
 struct SmkDoctorLink
@@ -224,25 +225,6 @@ early_changes(SmkDoctor *doctor, const SmkBinding *rows, const SmkDoctorLink *li
 											   smk_doctor_named(binding, link->column), conditions[1])))));
 }
 
-/* Open leads or opportunities of owners who are gone, by a join of owners; the hint tells who they are. NULL
- * where nothing tells who is, or what is open. */
-static SmkCounted *
-of_inactive(SmkDoctor *doctor, const SmkBinding *rows, const SmkBinding *owner)
-{
-	bool is_lead = strcmp(rows->entity->name, "lead") == 0;
-
-	if (smk_doctor_bound(owner, "is_active") < 0 || (!is_lead && smk_doctor_bound(rows, "won") < 0))
-		return NULL;
-	return counted(
-		SMK_FINDING_WARNING,
-		psprintf("owner.is_gone AND %s", is_lead ? lead_is_open(doctor, rows) : "opportunity.won IS NULL"),
-		is_lead ? "open leads of owners who are not active"
-				: "open opportunities of owners who are not active",
-		smk_doctor_line(
-			psprintf("SELECT * FROM %s WHERE %s LIMIT 20", smk_doctor_relation(owner),
-					 smk_doctor_where(owner, psprintf("NOT %s", smk_doctor_named(owner, "is_active"))))));
-}
-
 /* The join of owners, each once whatever their binding repeats. */
 static char *
 owner_join(const SmkBinding *rows, const char *column, const SmkBinding *owner)
@@ -251,7 +233,7 @@ owner_join(const SmkBinding *rows, const char *column, const SmkBinding *owner)
 	int link = smk_doctor_bound(rows, column);
 	char *label = smk_doctor_column(owner, key);
 	char *gone = smk_doctor_bound(owner, "is_active") >= 0
-					 ? psprintf(", bool_or(NOT %s) AS is_gone", smk_doctor_named(owner, "is_active"))
+					 ? psprintf(", NOT bool_or(%s) AS is_gone", smk_doctor_named(owner, "is_active"))
 					 : "";
 
 	return psprintf("LEFT JOIN (SELECT %s AS owner%s\n    FROM %s WHERE %s GROUP BY 1) AS owner\n    ON %s",
@@ -259,6 +241,57 @@ owner_join(const SmkBinding *rows, const char *column, const SmkBinding *owner)
 					smk_doctor_where(owner, psprintf("%s IS NOT NULL", label)),
 					smk_source_keys_equal("owner.owner", smk_source_key_type(owner, key),
 										  smk_doctor_column(rows, link), smk_source_key_type(rows, link)));
+}
+
+/* The keys of the leads that an opportunity names, each once, as a subselect called taken; and the condition
+ * of its join with leads. */
+static char *
+taken_join(const SmkBinding *rows, const SmkBinding *opportunity)
+{
+	int link = smk_doctor_bound(opportunity, "lead_id");
+	int key = smk_doctor_bound(rows, "lead_id");
+	const char *named = opportunity->columns[link].raw_column;
+	const char *own = opportunity->columns[smk_doctor_bound(opportunity, "opportunity_id")].raw_column;
+	bool is_once = opportunity->key_is_unique && named != NULL && own != NULL && strcmp(named, own) == 0;
+	char *lead = smk_doctor_column(opportunity, link);
+
+	return psprintf("LEFT JOIN (SELECT %s%s AS lead_id FROM %s WHERE %s) AS taken\n    ON %s",
+					is_once ? "" : "DISTINCT ", lead, smk_doctor_relation(opportunity),
+					smk_doctor_where(opportunity, psprintf("%s IS NOT NULL", lead)),
+					smk_source_keys_equal("taken.lead_id", smk_source_key_type(opportunity, link),
+										  smk_doctor_column(rows, key), smk_source_key_type(rows, key)));
+}
+
+/*
+ * Open leads or opportunities of owners who are gone, by the join of owners; a lead that an opportunity names
+ * is no open one, which takes another join. No check where nothing tells what is open, or where nobody is
+ * gone.
+ */
+static List *
+of_inactive(SmkDoctor *doctor, const SmkBinding *rows, const SmkBinding *owner, char **join)
+{
+	SmkBinding *opportunity = smk_doctor_binding(doctor, "opportunity");
+	bool is_lead = strcmp(rows->entity->name, "lead") == 0;
+	char *gone = psprintf("FROM %s WHERE %s LIMIT", smk_doctor_relation(owner),
+						  smk_doctor_where(owner, psprintf("NOT %s", smk_doctor_named(owner, "is_active"))));
+	char *hint = smk_doctor_line(psprintf("SELECT * %s 20", gone));
+	char *open;
+
+	if (!is_lead && smk_doctor_bound(rows, "won") < 0)
+		return NIL;
+	if (smk_doctor_query(psprintf("SELECT %s 1", gone)) == 0)
+		return NIL;
+	if (!is_lead)
+		return list_make1(counted(SMK_FINDING_WARNING, pstrdup("owner.is_gone AND opportunity.won IS NULL"),
+								  "open opportunities of owners who are not active", hint));
+	open = lead_is_open(doctor, rows);
+	if (smk_doctor_bound(opportunity, "lead_id") >= 0)
+	{
+		open = psprintf("%s AND taken.lead_id IS NULL", open);
+		*join = psprintf("%s\n%s", *join, taken_join(rows, opportunity));
+	}
+	return list_make1(counted(SMK_FINDING_WARNING, psprintf("owner.is_gone AND %s", open),
+							  "open leads of owners who are not active", hint));
 }
 
 /*
@@ -272,7 +305,6 @@ smk_doctor_link_checks(SmkDoctor *doctor, const SmkBinding *rows, const SmkDocto
 	SmkBinding *binding = smk_doctor_binding(doctor, link->entity);
 	SmkBinding *target = smk_doctor_binding(doctor, link->target);
 	bool is_owner = strcmp(link->target, "owner") == 0;
-	SmkCounted *inactive;
 	List *checks;
 
 	*join = NULL;
@@ -288,8 +320,9 @@ smk_doctor_link_checks(SmkDoctor *doctor, const SmkBinding *rows, const SmkDocto
 		link->problem, unknown_listing(binding, link->column, unknown_from(binding, link->column, target))));
 	if (strcmp(link->entity, "stage_change") == 0)
 		checks = lappend(checks, early_changes(doctor, rows, link));
-	inactive = is_owner ? of_inactive(doctor, rows, target) : NULL;
-	return inactive ? lappend(checks, inactive) : checks;
+	if (is_owner && smk_doctor_bound(target, "is_active") >= 0)
+		checks = list_concat(checks, of_inactive(doctor, rows, target, join));
+	return checks;
 }
 
 /* Stage changes dated before their record was created, where its key may be there twice: a change must not be
@@ -380,7 +413,7 @@ check_shared_account(SmkDoctor *doctor, void *state)
 	part = smk_doctor_number(0, 2);
 	whole = smk_doctor_number(0, 3);
 	there = psprintf("%s = %s", account, quote_literal_cstr(key));
-	if (part * SHARED_PART >= whole && apart > 1)
+	if (part * SHARED_PART * 5 >= whole * 4 && apart > 1)
 	{
 		smk_doctor_query(psprintf("SELECT count(*) FILTER (WHERE %s), count(%s) FROM %s WHERE %s", there,
 								  account, from, smk_doctor_where(lead, "true")));

@@ -269,6 +269,20 @@ dimension_require(const char *name)
 	smk_dimension_unknown(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }
 
+/* What the label of a dimension reads as, by the map or by itself; palloc'd. */
+static char *
+value_of(const char *dimension, const char *label)
+{
+	const char *args[2] = {dimension, label};
+
+	return smk_binding_write(
+			   "SELECT value FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
+			   "AND label OPERATOR(pg_catalog.=) $2",
+			   2, args)
+			   ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)
+			   : pstrdup(label);
+}
+
 /* Warns of the SLA rules that name a kind of activity which from now on has another name. */
 static void
 warn_of_rules(const char *label, const char *value)
@@ -276,12 +290,13 @@ warn_of_rules(const char *label, const char *value)
 	const char *args[1] = {label};
 	char *rules;
 
-	if (strcmp(label, value) == 0)
+	/* "any" is every kind. */
+	if (strcmp(label, value) == 0 || strcmp(label, "any") == 0)
 		return;
 	smk_binding_write(
 		"SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM smarketing.sla_rule\n"
-		"WHERE $1 OPERATOR(pg_catalog.=) ANY (pg_catalog.regexp_split_to_array(answer, '\\s*[|]\\s*')\n"
-		"    OPERATOR(pg_catalog.||) pg_catalog.regexp_split_to_array(trigger, '\\s+and\\s+', 'i'))",
+		"WHERE $1 OPERATOR(pg_catalog.=) ANY (pg_catalog.regexp_split_to_array(answer, E'\\\\s*[|]\\\\s*')\n"
+		"    OPERATOR(pg_catalog.||) pg_catalog.regexp_split_to_array(trigger, E'\\\\s+and\\\\s+', 'i'))",
 		1, args);
 	rules = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (rules)
@@ -298,6 +313,7 @@ Datum
 smk_map_value(PG_FUNCTION_ARGS)
 {
 	const char *args[3];
+	char *before;
 
 	args[0] = smk_text_argument(fcinfo, 0, "dimension");
 	args[1] = smk_text_argument(fcinfo, 1, "label");
@@ -313,6 +329,7 @@ smk_map_value(PG_FUNCTION_ARGS)
 	if (strcmp(args[0], "target") == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("values of dimension \"target\" cannot be mapped")));
+	before = value_of(args[0], args[1]);
 	if (args[2] == NULL)
 		smk_binding_write("DELETE FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
 						  "AND label OPERATOR(pg_catalog.=) $2",
@@ -323,9 +340,9 @@ smk_map_value(PG_FUNCTION_ARGS)
 						  "ON CONFLICT (dimension, label) DO UPDATE SET value = excluded.value",
 						  3, args);
 		warn_of_unseen(strcmp(args[0], "origin") == 0 ? "channel" : args[0], args[1], NULL);
-		if (strcmp(args[0], "kind") == 0)
-			warn_of_rules(args[1], args[2]);
 	}
+	if (strcmp(args[0], "kind") == 0)
+		warn_of_rules(before, args[2] ? args[2] : args[1]);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(140);
+SELECT plan(142);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -223,6 +223,15 @@ SELECT is((SELECT sum(revenue) FROM smarketing.revenue_evolution('2026-01-01', '
 TRUNCATE odoo_16.crm_lead, odoo_16.crm_stage, odoo_16.mail_message, odoo_16.mail_tracking_value, odoo_16.res_company;
 SELECT use('odoo_16') \gset
 SELECT matches(missing('lead'), 'crm_lead has no rows yet', 'an empty table is told of');
+BEGIN;
+TRUNCATE odoo_14.mail_tracking_value;
+SELECT use('odoo_14') \gset
+SELECT matches(missing('opportunity'), 'no tracked changes, as mail_tracking_value or mail_message has no rows: what has no date_closed is closed when it was created', 'and one that tells when deals were closed');
+-- A name that is null in English is one in another language.
+UPDATE odoo_19.crm_stage SET name = '{"en_US": null, "fr_FR": "Devis"}' WHERE id = 2;
+SELECT use('odoo_19') \gset
+SELECT is((SELECT count(*) FROM smarketing.doctor() WHERE problem LIKE '%deleted stage 2%'), 0::bigint, 'a name that is null in one language');
+ROLLBACK;
 SELECT results_eq('SELECT created, won FROM smarketing.opportunity_win_rate(''2026-01-01'', ''2026-02-01'', ''all'')', 'VALUES (0::bigint, 0::bigint)', 'and counts as nothing');
 DELETE FROM odoo_16.ir_model_fields;
 SELECT use('odoo_16') \gset

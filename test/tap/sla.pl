@@ -123,6 +123,11 @@ like($broken, qr/WARNING:  (?:55000: )?SLA rule "broken" is left out: nothing th
 like($broken, qr/^1$/m, 'and the breach of another one is told');
 like(sql(q{SELECT smarketing.map_value('kind', 'call', 'Anruf'); SELECT smarketing.map_value('kind', 'call', NULL)}),
 	qr/WARNING:  (?:01000: )?SLA rules name the kind "call", which is now "Anruf": \w+/, 'nor does a new name of a kind leave the rules that name it unsaid');
+like(sql(q{BEGIN; SELECT smarketing.map_value('kind', 'Anruf', 'call'), smarketing.map_value('kind', 'Anruf', 'phone'); ROLLBACK}),
+	qr/WARNING:  (?:01000: )?SLA rules name the kind "call", which is now "phone": \w+/, 'nor another one of what was called so by the map');
+like(sql(q{BEGIN; SELECT smarketing.map_value('kind', 'Anruf', 'call'); SET standard_conforming_strings = off; SELECT smarketing.map_value('kind', 'Anruf', NULL); ROLLBACK}),
+	qr/WARNING:  (?:01000: )?SLA rules name the kind "call", which is now "Anruf": \w+/, 'nor that it is forgotten');
+unlike(sql(q{BEGIN; SELECT smarketing.map_value('kind', 'any', 'other'); ROLLBACK}), qr/SLA rules/, 'any kind is no name');
 like(sql(q{BEGIN; CREATE TABLE opened (id int, created_at timestamptz, status text, mql_at timestamptz);
 	INSERT INTO opened VALUES (1, now(), 'Angebot', now()), (2, now(), 'New', NULL), (3, now(), 'Angebot', NULL), (4, now(), 'mql', NULL);
 	SELECT smarketing.bind('lead', 'opened', '{"lead_id": "id", "stage": "status"}'); SELECT count(*) > 0 FROM smarketing.alignment(); ROLLBACK}),
