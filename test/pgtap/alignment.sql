@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION smarketing;
-SELECT plan(55);
+SELECT plan(56);
 
 CREATE TABLE lead (id bigint PRIMARY KEY, created timestamptz, mql timestamptz, sal timestamptz, out_at timestamptz, reason text, source text, rep text);
 CREATE TABLE deal (id bigint PRIMARY KEY, lead bigint, created timestamptz, closed timestamptz, won boolean);
@@ -175,6 +175,14 @@ DELETE FROM done;
 SELECT results_eq($$SELECT weak_side FROM smarketing.alignment(now() - interval '10 days', now()) WHERE signal = 'ignored'$$, $$VALUES ('sales')$$, 'who is never called is ignored');
 ROLLBACK;
 
+-- Idle by the hours of the calendar that the call names.
+BEGIN;
+TRUNCATE lead, deal, done;
+INSERT INTO lead SELECT n, now() - interval '10 days', now() - interval '10 days', NULL, NULL, NULL, 'Ads', 'Ann' FROM generate_series(1, 30) AS n;
+INSERT INTO done SELECT id, now() - interval '5 days', 'call', false FROM lead;
+SELECT smarketing.define_calendar('seldom', 'UTC', '{"mon": ["09:00-10:00"]}') \g /dev/null
+SELECT results_eq($$SELECT a.value, b.value FROM smarketing.alignment() AS a JOIN smarketing.alignment(options => '{"calendar": "seldom"}') AS b USING (signal) WHERE signal = 'orphaned'$$, 'VALUES (30::numeric, 0::numeric)', 'idle leads by the calendar of the call');
+ROLLBACK;
 SELECT isnt((SELECT count(*) FROM smarketing.sla_rule), 0::bigint, 'with a rule');
 SELECT results_eq($$SELECT weak_side FROM smarketing.alignment(now() + interval '1 month', now() + interval '2 months') WHERE signal = 'overall'$$, $$VALUES ('too few')$$, 'a range that has not begun');
 SELECT lives_ok($$SELECT * FROM smarketing.alignment('2026-02-01', '2026-03-01', options => '{"language": null}')$$, 'no language is the one that is set');
