@@ -269,16 +269,13 @@ dimension_require(const char *name)
 	smk_dimension_unknown(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }
 
-/* What the label of a dimension reads as, by the map or by itself; palloc'd. */
+/* The kind of activity as which a label reads, by the map or by itself; palloc'd. */
 static char *
-value_of(const char *dimension, const char *label)
+kind_of(const char *label)
 {
-	const char *args[2] = {dimension, label};
-
-	return smk_binding_write(
-			   "SELECT value FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
-			   "AND label OPERATOR(pg_catalog.=) $2",
-			   2, args)
+	return smk_binding_write("SELECT value FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) "
+							 "'kind' AND label OPERATOR(pg_catalog.=) $1",
+							 1, &label)
 			   ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)
 			   : pstrdup(label);
 }
@@ -313,7 +310,7 @@ Datum
 smk_map_value(PG_FUNCTION_ARGS)
 {
 	const char *args[3];
-	char *before;
+	char *kind = NULL; /* as which the label read before */
 
 	args[0] = smk_text_argument(fcinfo, 0, "dimension");
 	args[1] = smk_text_argument(fcinfo, 1, "label");
@@ -329,7 +326,8 @@ smk_map_value(PG_FUNCTION_ARGS)
 	if (strcmp(args[0], "target") == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("values of dimension \"target\" cannot be mapped")));
-	before = value_of(args[0], args[1]);
+	if (strcmp(args[0], "kind") == 0)
+		kind = kind_of(args[1]);
 	if (args[2] == NULL)
 		smk_binding_write("DELETE FROM smarketing.value_map WHERE dimension OPERATOR(pg_catalog.=) $1 "
 						  "AND label OPERATOR(pg_catalog.=) $2",
@@ -341,8 +339,8 @@ smk_map_value(PG_FUNCTION_ARGS)
 						  3, args);
 		warn_of_unseen(strcmp(args[0], "origin") == 0 ? "channel" : args[0], args[1], NULL);
 	}
-	if (strcmp(args[0], "kind") == 0)
-		warn_of_rules(before, args[2] ? args[2] : args[1]);
+	if (kind)
+		warn_of_rules(kind, args[2] ? args[2] : args[1]);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

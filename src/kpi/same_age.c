@@ -60,9 +60,6 @@ smk_same_age(const SmkRequest *request)
 	TimestampTz end = data_end(request);
 
 	if (request->has_since && end > request->since && end < request->now)
-	{
 		aged->as_of = end;
-		smk_request_lay(aged);
-	}
 	return aged;
 }
