@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 \set env_seed 0.25
 \endif
 CREATE EXTENSION smarketing;
-SELECT plan(174);
+SELECT plan(176);
 SELECT diag('seed ' || :'env_seed');
 SELECT setseed(:env_seed) AS seeded \gset
 SET TimeZone = 'Europe/Paris';
@@ -331,6 +331,13 @@ INSERT INTO shared SELECT n, '2026-01-01', 'Ads', 1, 'Firm ' || n FROM generate_
 SELECT is_empty($$SELECT * FROM smarketing.doctor() WHERE problem LIKE 'account%'$$, 'but no tenth of them');
 INSERT INTO shared SELECT n, '2026-01-01', 'Ads', 1, CASE WHEN n % 5 = 0 THEN 'Nobody''s' ELSE 'Firm ' || n END FROM generate_series(2001, 410000) AS n;
 SELECT is((SELECT row_count FROM smarketing.doctor() WHERE problem LIKE 'account "Nobody''s" has 19 %'), 100::bigint + 81600, 'one of many leads');
+-- The part that tells is smaller than the whole that it stands for.
+UPDATE shared SET account_id = CASE WHEN lead_id % 100 < CASE WHEN hashtext(lead_id::text) & 3 = 0 THEN 9 ELSE 11 END THEN 'Nobody''s' ELSE 'Firm ' || lead_id END;
+SELECT is((SELECT row_count FROM smarketing.doctor() WHERE problem LIKE 'account "Nobody''s" has 10 %'), (SELECT count(*) FROM shared WHERE account_id = 'Nobody''s'), 'a tenth of many leads, of which less are among those looked at');
+-- Of two users of one name one works here.
+CREATE TABLE namesake AS SELECT '1' AS owner, n = 1 AS is_active FROM generate_series(1, 2) AS n;
+SELECT smarketing.bind('owner', 'namesake') \g /dev/null
+SELECT is_empty($$SELECT * FROM smarketing.doctor() WHERE problem LIKE '%not active'$$, 'an owner of whom one row is active is');
 -- Who cancels does not wait: a column that is no stage, or no currency, has as many labels as rows.
 DO $$BEGIN PERFORM smarketing.unbind(entity) FROM smarketing.binding; END$$;
 CREATE TABLE many_leads AS SELECT n AS lead_id, now() AS created_at, 'New stage ' || n AS stage FROM generate_series(1, 60000) AS n;

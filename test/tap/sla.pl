@@ -132,6 +132,10 @@ like(sql(q{BEGIN; CREATE TABLE opened (id int, created_at timestamptz, status te
 	INSERT INTO opened VALUES (1, now(), 'Angebot', now()), (2, now(), 'New', NULL), (3, now(), 'Angebot', NULL), (4, now(), 'mql', NULL);
 	SELECT smarketing.bind('lead', 'opened', '{"lead_id": "id", "stage": "status"}'); SELECT count(*) > 0 FROM smarketing.alignment(); ROLLBACK}),
 	qr/NOTICE:  (?:00000: )?stages of entity "lead" that mean nothing are not seen: "Angebot" \(2\), "New" \(1\)\n/, 'alignment names the stages that it does not see');
+like(sql(q{BEGIN; CREATE TABLE moved (lead_id int, opportunity_id int, at timestamptz, stage text);
+	INSERT INTO moved VALUES (1, NULL, now(), repeat('Lang', 100)), (NULL, 1, now(), 'Verhandlung');
+	SELECT smarketing.bind('stage_change', 'moved'); SELECT count(*) > 0 FROM smarketing.alignment(); ROLLBACK}),
+	qr/NOTICE:  (?:00000: )?stages of entity "stage_change" that mean nothing are not seen: "(?:Lang){15}Lan" \(1\)\n/, 'those of leads, the beginning of them');
 sql('DELETE FROM event WHERE lead_id = 5; DELETE FROM smarketing.breach_log WHERE lead_id = \'5\'');
 
 # Keys of leads that are longer than what the log takes, or than what is told of them.
