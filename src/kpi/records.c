@@ -322,13 +322,12 @@ smk_records_in_range_of(SmkRecords *records, const SmkRequest *request)
 	return range_condition(request, at, is_date);
 }
 
-/* The exact condition that a record falls into its own range. */
+/* A condition that the planner expects to hold: of a range by an expression without statistics it would expect
+ * one row of two hundred, and look them up one by one. */
 static char *
-records_in_range(SmkRecords *records)
+expected_to_hold(const char *condition)
 {
-	if (records->lumps == SMK_LUMPS_ONLY)
-		return smk_lump_in_range(records);
-	return smk_records_in_range_of(records, records->request);
+	return psprintf("nullif(%s, false) IS NOT NULL", condition);
 }
 
 /* An instant as a constant of the type of the relation's own column. */
@@ -378,6 +377,34 @@ records_raw_range(SmkRecords *records)
 	return result.data;
 }
 
+/* The exact condition that a time of a record falls into the range. Where the relation's own column is limited
+ * besides, or where a preset's expression gives the time, it tells the planner nothing more. */
+static char *
+records_in_range_at(SmkRecords *records, const char *at, bool is_date)
+{
+	int column = records_bound(records, records->set->at);
+	char *condition = range_condition(records->request, at, is_date);
+	bool is_computed = column >= 0 && records->binding->query != NULL &&
+					   records->binding->columns[column].raw_column == NULL;
+
+	if (records->request->is_unbounded || !(is_computed || records_raw_range(records) != NULL))
+		return condition;
+	return expected_to_hold(condition);
+}
+
+/* The exact condition that a record falls into its own range. */
+static char *
+records_in_range(SmkRecords *records)
+{
+	bool is_date;
+	char *at;
+
+	if (records->lumps == SMK_LUMPS_ONLY)
+		return smk_lump_in_range(records);
+	at = records_at(records, &is_date);
+	return records_in_range_at(records, at, is_date);
+}
+
 /*
  * The records of the range once more, under an alias, as FROM and WHERE with the needed columns: for what is
  * folded by record. NULL where the range does not limit the entity's own rows.
@@ -397,8 +424,8 @@ smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed)
 					smk_source_select(records->binding, columns, NIL, records_position(records),
 									  records_raw_range(records)),
 					alias,
-					range_condition(request, psprintf("%s.%s", alias, quote_identifier(records->set->at)),
-									smk_records_at_is_date(records)));
+					records_in_range_at(records, psprintf("%s.%s", alias, quote_identifier(records->set->at)),
+										smk_records_at_is_date(records)));
 }
 
 /* How many rows the planner expects of a statement. */
