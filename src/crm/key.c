@@ -106,13 +106,15 @@ condition_picks_one(Node *condition, int item, const RangeTblEntry *entry)
 	return false;
 }
 
-/* True for a subquery that gives one row: an aggregate of all. */
+/* True for a subquery that gives one row at most: an aggregate of all, or expressions over nothing. */
 static bool
 gives_one_row(const RangeTblEntry *entry)
 {
-	return entry->rtekind == RTE_SUBQUERY && entry->subquery->hasAggs &&
-		   entry->subquery->groupClause == NIL && entry->subquery->groupingSets == NIL &&
-		   !entry->subquery->hasTargetSRFs;
+	const Query *query = entry->subquery;
+
+	return entry->rtekind == RTE_SUBQUERY && query->setOperations == NULL && query->groupingSets == NIL &&
+		   !query->hasTargetSRFs &&
+		   ((query->hasAggs && query->groupClause == NIL) || query->jointree->fromlist == NIL);
 }
 
 /* The range table item that is a side of a join, where at most one of its rows can meet the condition. */

@@ -90,6 +90,13 @@ static const SmkPresetPart odoo_parts[] = {
 				 "{field.model} = 'crm.lead' AND {field.name} = 'stage_id')"},
 	{"tracked_field", "JOIN {ir_model_fields} AS field ON {field.id} = {tracking.field_id|field} AND "
 					  "{field.model} = 'crm.lead' AND {field.name} IN ('stage_id', 'active')"},
+	{"tracked_changes",
+	 "FROM {mail_message} AS message\n"
+	 "        JOIN {mail_tracking_value} AS tracking ON {tracking.mail_message_id} = {message.id}\n"
+	 "        JOIN {ir_model_fields} AS field ON {field.id} = {tracking.field_id|field} AND "
+	 "{field.model} = 'crm.lead'\n"
+	 "        LEFT JOIN {crm_stage} AS entered ON {entered.id} = {tracking.new_value_integer}\n"
+	 "        WHERE {message.res_id} = {.id} AND {message.model} = 'crm.lead'"},
 	{"closing_times",
 	 "max({message.date:time}) FILTER (WHERE {field.name} = 'stage_id' AND {entered.is_won}) AS won_at,\n"
 	 "        max({message.date:time}) FILTER (WHERE {field.name} = 'active' AND "
@@ -178,15 +185,12 @@ static const SmkPresetJoin odoo_joins[] = {
 	/* Of the few that are closed without a date: when they were. One by one where Odoo's own indexes find
 	   them. */
 	{"crm_lead", "closing",
-	 "LEFT JOIN LATERAL (\n"
-	 "    SELECT [closing_times]\n"
-	 "    FROM {mail_message} AS message\n"
-	 "    JOIN {mail_tracking_value} AS tracking ON {tracking.mail_message_id} = {message.id}\n"
-	 "    [tracked_field]\n"
-	 "    LEFT JOIN {crm_stage} AS entered ON {entered.id} = {tracking.new_value_integer}\n"
-	 "    WHERE {message.res_id} = {.id} AND {message.model} = 'crm.lead'\n"
-	 "        AND [is_undated] AND [won] IS NOT NULL) AS closing ON true"
-	 "{#message.res_id}{#tracking.mail_message_id}"},
+	 "CROSS JOIN LATERAL (SELECT\n"
+	 "    CASE WHEN [is_undated] AND [won] THEN (SELECT max({message.date:time})\n"
+	 "        [tracked_changes] AND {field.name} = 'stage_id' AND {entered.is_won}) END AS won_at,\n"
+	 "    CASE WHEN [is_undated] AND NOT [won] THEN (SELECT max({message.date:time})\n"
+	 "        [tracked_changes] AND {field.name} = 'active' AND {tracking.new_value_integer} = 0) END AS "
+	 "lost_at) AS closing{#message.res_id}{#tracking.mail_message_id}"},
 	{"crm_lead", "closing",
 	 "LEFT JOIN (\n"
 	 "    SELECT {message.res_id} AS res_id, [closing_times]\n"

@@ -243,28 +243,43 @@ owner_join(const SmkBinding *rows, const char *column, const SmkBinding *owner)
 										  smk_doctor_column(rows, link), smk_source_key_type(rows, link)));
 }
 
-/* The keys of the leads that an opportunity names, each once, as a subselect called taken; and the condition
- * of its join with leads. */
+/* True where the opportunities' own unique key is what names their leads: an index finds them. */
+static bool
+names_by_key(const SmkBinding *opportunity)
+{
+	const char *named = opportunity->columns[smk_doctor_bound(opportunity, "lead_id")].raw_column;
+	const char *own = opportunity->columns[smk_doctor_bound(opportunity, "opportunity_id")].raw_column;
+
+	return opportunity->key_is_unique && named != NULL && own != NULL && strcmp(named, own) == 0;
+}
+
+/*
+ * The condition that no opportunity names a lead, over rows as smk_doctor_computed_once gives them. Where an
+ * index finds opportunities they are looked up, of the few leads that are asked for; else they are joined, the
+ * lead of each once, by what is added to the join.
+ */
 static char *
-taken_join(const SmkBinding *rows, const SmkBinding *opportunity)
+is_not_taken(const SmkBinding *rows, const SmkBinding *opportunity, char **join)
 {
 	int link = smk_doctor_bound(opportunity, "lead_id");
 	int key = smk_doctor_bound(rows, "lead_id");
-	const char *named = opportunity->columns[link].raw_column;
-	const char *own = opportunity->columns[smk_doctor_bound(opportunity, "opportunity_id")].raw_column;
-	bool is_once = opportunity->key_is_unique && named != NULL && own != NULL && strcmp(named, own) == 0;
 	char *lead = smk_doctor_column(opportunity, link);
+	const char *named = names_by_key(opportunity) ? lead : "taken.lead_id";
+	char *is_same = smk_source_keys_equal(named, smk_source_key_type(opportunity, link),
+										  smk_doctor_column(rows, key), smk_source_key_type(rows, key));
 
-	return psprintf("LEFT JOIN (SELECT %s%s AS lead_id FROM %s WHERE %s) AS taken\n    ON %s",
-					is_once ? "" : "DISTINCT ", lead, smk_doctor_relation(opportunity),
-					smk_doctor_where(opportunity, psprintf("%s IS NOT NULL", lead)),
-					smk_source_keys_equal("taken.lead_id", smk_source_key_type(opportunity, link),
-										  smk_doctor_column(rows, key), smk_source_key_type(rows, key)));
+	if (named == lead)
+		return psprintf("NOT EXISTS (SELECT FROM %s WHERE %s)", smk_doctor_relation(opportunity),
+						smk_doctor_where(opportunity, is_same));
+	*join = psprintf("%s\nLEFT JOIN (SELECT DISTINCT %s AS lead_id FROM %s WHERE %s) AS taken\n    ON %s", *join,
+					 lead, smk_doctor_relation(opportunity),
+					 smk_doctor_where(opportunity, psprintf("%s IS NOT NULL", lead)), is_same);
+	return pstrdup("taken.lead_id IS NULL");
 }
 
 /*
  * Open leads or opportunities of owners who are gone, by the join of owners; a lead that an opportunity names
- * is no open one, which takes another join. No check where nothing tells what is open, or where nobody is
+ * is no open one, which may take another join. No check where nothing tells what is open, or where nobody is
  * gone.
  */
 static List *
@@ -286,10 +301,7 @@ of_inactive(SmkDoctor *doctor, const SmkBinding *rows, const SmkBinding *owner, 
 								  "open opportunities of owners who are not active", hint));
 	open = lead_is_open(doctor, rows);
 	if (smk_doctor_bound(opportunity, "lead_id") >= 0)
-	{
-		open = psprintf("%s AND taken.lead_id IS NULL", open);
-		*join = psprintf("%s\n%s", *join, taken_join(rows, opportunity));
-	}
+		open = psprintf("%s AND %s", open, is_not_taken(rows, opportunity, join));
 	return list_make1(counted(SMK_FINDING_WARNING, psprintf("owner.is_gone AND %s", open),
 							  "open leads of owners who are not active", hint));
 }

@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
 CREATE EXTENSION IF NOT EXISTS citext;
-SELECT plan(105);
+SELECT plan(113);
 
 CREATE SCHEMA crm;
 CREATE TABLE crm.team (id int PRIMARY KEY, name text NOT NULL, lead_id int UNIQUE DEFERRABLE);
@@ -53,7 +53,11 @@ CREATE VIEW crm.grouped AS SELECT id, max(name) AS name FROM crm.rep_version GRO
 CREATE VIEW crm.windowed AS SELECT id, name, row_number() OVER (ORDER BY name) AS place FROM crm.rep;
 CREATE VIEW crm.casted AS SELECT id::varchar::text AS id, name FROM crm.rep;
 CREATE VIEW crm.coded AS SELECT r.id, r.name FROM crm.rep r LEFT JOIN crm.rep s ON s.code = r.name::text;
+CREATE VIEW crm.computed_besides AS SELECT r.id, r.name, e.short FROM crm.rep r CROSS JOIN LATERAL (SELECT CASE WHEN r.id > 1 THEN (SELECT max(t.name) FROM crm.team t WHERE t.id = r.team_id) END AS short) e;
 -- What cannot be told, or repeats.
+CREATE VIEW crm.computed_twice AS SELECT r.id, r.name FROM crm.rep r CROSS JOIN LATERAL (SELECT r.name UNION ALL SELECT r.name) e;
+CREATE VIEW crm.computed_series AS SELECT r.id, r.name FROM crm.rep r CROSS JOIN LATERAL (SELECT generate_series(1, 2) AS n) e;
+CREATE VIEW crm.computed_sets AS SELECT r.id, r.name FROM crm.rep r CROSS JOIN LATERAL (SELECT r.name GROUP BY GROUPING SETS ((), ())) e;
 CREATE VIEW crm.versions AS SELECT id, name FROM crm.rep_version;
 CREATE VIEW crm.many AS SELECT r.id, r.name FROM crm.rep r LEFT JOIN crm.office_of_team o ON o.team_id = r.team_id;
 CREATE VIEW crm.partial AS SELECT r.id, r.name FROM crm.rep r LEFT JOIN crm.office o ON o.rep_id = r.id;
@@ -81,7 +85,8 @@ SELECT * FROM (VALUES
     ('rep', 'id', false), ('rep', 'code', false), ('parted', 'id', false), ('stored', 'id', false), ('plain', 'id', false), ('renamed', 'key', false),
     ('left_joined', 'id', false), ('using', 'id', false), ('nested', 'id', false), ('joined', 'id', false),
     ('joined_from_right', 'id', false), ('joined_on_view', 'id', false), ('latest', 'id', false), ('grouped', 'id', false),
-    ('windowed', 'id', false), ('coded', 'id', false),
+    ('windowed', 'id', false), ('coded', 'id', false), ('computed_besides', 'id', false),
+    ('computed_twice', 'id', true), ('computed_series', 'id', true), ('computed_sets', 'id', true),
     ('stored_without_index', 'id', true), ('casted', 'id', true), ('left_joined_using', 'id', true), ('versions', 'id', true), ('many', 'id', true),
     ('partial', 'id', true), ('right_side', 'id', true), ('inequality', 'id', true), ('either', 'id', true), ('of_itself', 'id', true),
     ('commas', 'id', true), ('crossed', 'id', true), ('completed', 'id', true), ('twice', 'id', true), ('spread', 'id', true), ('lateral', 'id', true),
