@@ -4,6 +4,7 @@
 #ifndef SMK_DOCTOR_H
 #define SMK_DOCTOR_H
 
+#include "lib/stringinfo.h"
 #include "utils/palloc.h"
 
 #include "kpi/request.h"
@@ -84,6 +85,20 @@ extern void smk_doctor_json(StringInfo json, const char *key, const char *value)
 /* doctor_binding.c: bindings that cannot be read, and how an entity would be bound again. */
 extern void smk_doctor_bindings(SmkDoctor *doctor);
 extern char *smk_doctor_bind_call(const SmkBinding *binding, const char *column, const char *expression);
+
+/* A statement, and its rows as texts once it was run. */
+typedef struct SmkDoctorStatement
+{
+	char *sql;
+	int columns;
+	double cost;	   /* what the planner expects, where it was asked */
+	StringInfo result; /* NULL: it was not run; the cursor tells how far it was read */
+} SmkDoctorStatement;
+
+/* doctor_workers.c: dear statements beside each other. */
+extern void smk_doctor_run(SmkDoctorStatement *statement);
+extern void smk_doctor_run_beside(SmkDoctor *doctor, List *statements);
+extern bool smk_doctor_next_row(SmkDoctorStatement *statement, char **cells);
 
 /* doctor_rows.c: rows of one entity that are odd in themselves. */
 extern void smk_doctor_rows(SmkDoctor *doctor);

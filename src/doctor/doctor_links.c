@@ -195,6 +195,28 @@ counted(SmkSeverity severity, char *condition, const char *problem, char *hint)
 	return check;
 }
 
+/*
+ * The join of the records that a column of the entity names: of their key, and of when they were created
+ * where that is compared. What a preset's query gives is fenced, so that the planner knows how little it is,
+ * and hashes it.
+ */
+static char *
+record_join(const SmkBinding *rows, const char *column, const SmkBinding *target, bool with_created)
+{
+	int key = smk_doctor_bound(target, target->entity->key);
+	int link = smk_doctor_bound(rows, column);
+	const char *name = quote_identifier(target->entity->name);
+
+	return psprintf("LEFT JOIN (SELECT %s AS key%s\n    FROM %s WHERE %s%s) AS %s\n    ON %s",
+					smk_doctor_column(target, key),
+					with_created ? psprintf(", %s AS created_at", smk_doctor_named(target, "created_at"))
+								 : "",
+					smk_doctor_relation(target), smk_doctor_where(target, "true"),
+					target->query ? "\n    OFFSET bigint '0'" : "", name,
+					smk_source_keys_equal(psprintf("%s.key", name), smk_source_key_type(target, key),
+										  smk_doctor_column(rows, link), smk_source_key_type(rows, link)));
+}
+
 /* Stage changes dated before the record was created that a join finds. */
 static SmkCounted *
 early_changes(SmkDoctor *doctor, const SmkBinding *rows, const SmkDoctorLink *link)
@@ -203,26 +225,24 @@ early_changes(SmkDoctor *doctor, const SmkBinding *rows, const SmkDoctorLink *li
 	SmkBinding *target = smk_doctor_binding(doctor, link->target);
 	int created = smk_doctor_bound(target, "created_at");
 	int at = smk_doctor_bound(binding, "at");
-	const char *conditions[2];
-	const SmkBinding *sides[2] = {rows, binding};
+	bool at_is_date = smk_doctor_is_date(binding, at);
+	bool created_is_date = smk_doctor_is_date(target, created);
+	char *seen = smk_doctor_column(rows, at);
+	char *joined_at = psprintf("%s.created_at", quote_identifier(target->entity->name));
+	char *early = smk_doctor_earlier(doctor, seen, at_is_date, joined_at, created_is_date);
+	char *listed = smk_doctor_earlier(doctor, smk_doctor_column(binding, at), at_is_date,
+									  smk_doctor_column(target, created), created_is_date);
 
-	for (int i = 0; i < 2; i++)
-		conditions[i] =
-			smk_doctor_earlier(doctor, smk_doctor_column(sides[i], at), smk_doctor_is_date(binding, at),
-							   smk_doctor_column(target, created), smk_doctor_is_date(target, created));
 	return counted(
 		SMK_FINDING_WARNING,
-		smk_doctor_is_date(binding, at) || smk_doctor_is_date(target, created)
-			? pstrdup(conditions[0])
-			: psprintf("%s < %s AND %s", smk_doctor_column(rows, at), smk_doctor_column(target, created),
-					   conditions[0]),
+		at_is_date || created_is_date ? early : psprintf("%s < %s AND %s", seen, joined_at, early),
 		psprintf("stage changes dated before their %s was created", target->entity->name),
-		smk_doctor_line(psprintf(
-			"SELECT stage_change.* FROM %s LEFT JOIN %s ON %s WHERE %s LIMIT 20",
-			smk_doctor_relation(binding), smk_doctor_relation(target),
-			smk_doctor_where(target, joined(binding, link->column, target)),
-			smk_doctor_where(binding, psprintf("%s IS NOT NULL AND %s",
-											   smk_doctor_named(binding, link->column), conditions[1])))));
+		smk_doctor_line(
+			psprintf("SELECT stage_change.* FROM %s LEFT JOIN %s ON %s WHERE %s LIMIT 20",
+					 smk_doctor_relation(binding), smk_doctor_relation(target),
+					 smk_doctor_where(target, joined(binding, link->column, target)),
+					 smk_doctor_where(binding, psprintf("%s IS NOT NULL AND %s",
+														smk_doctor_named(binding, link->column), listed)))));
 }
 
 /* The join of owners, each once whatever their binding repeats. */
@@ -255,8 +275,8 @@ names_by_key(const SmkBinding *opportunity)
 
 /*
  * The condition that no opportunity names a lead, over rows as smk_doctor_computed_once gives them. Where an
- * index finds opportunities they are looked up, of the few leads that are asked for; else they are joined, the
- * lead of each once, by what is added to the join.
+ * index finds opportunities they are looked up, of the few leads that are asked for; else they are joined,
+ * the lead of each once, by what is added to the join.
  */
 static char *
 is_not_taken(const SmkBinding *rows, const SmkBinding *opportunity, char **join)
@@ -271,8 +291,8 @@ is_not_taken(const SmkBinding *rows, const SmkBinding *opportunity, char **join)
 	if (named == lead)
 		return psprintf("NOT EXISTS (SELECT FROM %s WHERE %s)", smk_doctor_relation(opportunity),
 						smk_doctor_where(opportunity, is_same));
-	*join = psprintf("%s\nLEFT JOIN (SELECT DISTINCT %s AS lead_id FROM %s WHERE %s) AS taken\n    ON %s", *join,
-					 lead, smk_doctor_relation(opportunity),
+	*join = psprintf("%s\nLEFT JOIN (SELECT DISTINCT %s AS lead_id FROM %s WHERE %s) AS taken\n    ON %s",
+					 *join, lead, smk_doctor_relation(opportunity),
 					 smk_doctor_where(opportunity, psprintf("%s IS NOT NULL", lead)), is_same);
 	return pstrdup("taken.lead_id IS NULL");
 }
@@ -317,20 +337,20 @@ smk_doctor_link_checks(SmkDoctor *doctor, const SmkBinding *rows, const SmkDocto
 	SmkBinding *binding = smk_doctor_binding(doctor, link->entity);
 	SmkBinding *target = smk_doctor_binding(doctor, link->target);
 	bool is_owner = strcmp(link->target, "owner") == 0;
+	bool is_change = strcmp(link->entity, "stage_change") == 0;
 	List *checks;
 
 	*join = NULL;
 	if (names_itself(binding, link->column, target))
 		return NIL;
 	*join = is_owner ? owner_join(rows, link->column, target)
-					 : psprintf("LEFT JOIN %s ON %s", smk_doctor_relation(target),
-								smk_doctor_where(target, joined(rows, link->column, target)));
+					 : record_join(rows, link->column, target, is_change);
 	checks = list_make1(counted(
 		link->severity,
 		psprintf("%s IS NOT NULL AND %s IS NULL", smk_doctor_named(rows, link->column),
-				 is_owner ? "owner.owner" : smk_doctor_named(target, target->entity->key)),
+				 is_owner ? "owner.owner" : psprintf("%s.key", quote_identifier(link->target))),
 		link->problem, unknown_listing(binding, link->column, unknown_from(binding, link->column, target))));
-	if (strcmp(link->entity, "stage_change") == 0)
+	if (is_change)
 		checks = lappend(checks, early_changes(doctor, rows, link));
 	if (is_owner && smk_doctor_bound(target, "is_active") >= 0)
 		checks = list_concat(checks, of_inactive(doctor, rows, target, join));

@@ -221,6 +221,9 @@ hint_of(const SmkBinding *binding, const RowCheck *check, const char *condition)
 								 binding->columns[smk_entity_column(binding->entity, check->column)].text)));
 }
 
+/* What rows are grouped by besides: their labels that mean nothing. */
+static const char *const labelled[] = {"stage", "kind"};
+
 /* One pass over the rows of an entity. */
 typedef struct Pass
 {
@@ -228,6 +231,9 @@ typedef struct Pass
 	SmkBinding *rows; /* the same, each column computed once */
 	List *checks;	  /* of SmkCounted */
 	List *links;	  /* by which records are looked up besides */
+	SmkDoctorStatement statement;
+	List *counted;					  /* all checks that it counts */
+	int position[lengthof(labelled)]; /* of the column with the labels, from 1 on; 0: there are none */
 } Pass;
 
 /* Adds a check of the pass, where what its condition names is bound; its row where it is one of row_checks.
@@ -339,32 +345,19 @@ run_link(SmkDoctor *doctor, void *state)
 	report_counted(doctor, pass->binding->entity->name, checks, counts);
 }
 
-/*
- * Counts all checks of an entity in one pass, and reports what there is. Rows are grouped by their labels
- * that mean nothing, so that these need no pass of their own.
- */
+/* Lays the statement that counts all checks of an entity in one pass. Rows are grouped by their labels that
+ * mean nothing, so that these need no pass of their own. */
 static void
-run_pass(SmkDoctor *doctor, void *state)
+lay_pass(SmkDoctor *doctor, void *state)
 {
-	static const char *const labelled[] = {"stage", "kind"};
 	Pass *pass = state;
-	SmkBinding *binding = pass->binding;
-	const char *name = binding->entity->name;
-	int position[lengthof(labelled)]; /* of the column with the labels; 0: there are none */
-	List *unmapped[lengthof(labelled)] = {NIL};
-	List *checks = list_copy(pass->checks);
 	StringInfoData sql;
 	StringInfoData joins;
 	StringInfoData groups;
 	ListCell *cell;
 	int grouped = 0;
-	int64 total = 0;
-	int64 *counts;
-	uint64 rows;
 
-	if (check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
-		smk_doctor_report(doctor, SMK_FINDING_INFO, name,
-						  "row-level security: all counts are of the rows that you may see", -1, NULL);
+	pass->counted = list_copy(pass->checks);
 	initStringInfo(&sql);
 	initStringInfo(&joins);
 	initStringInfo(&groups);
@@ -372,7 +365,7 @@ run_pass(SmkDoctor *doctor, void *state)
 	{
 		char *condition = smk_doctor_unmapped(doctor, pass->rows, labelled[i]);
 
-		position[i] = condition ? grouped + 1 : 0;
+		pass->position[i] = condition ? grouped + 1 : 0;
 		if (condition == NULL)
 			continue;
 		appendStringInfo(&sql, "%s%s,\n    %s", grouped > 0 ? ",\n    " : "",
@@ -385,27 +378,48 @@ run_pass(SmkDoctor *doctor, void *state)
 	{
 		char *join;
 
-		checks = list_concat(checks, smk_doctor_link_checks(doctor, pass->rows, lfirst(cell), &join));
+		pass->counted =
+			list_concat(pass->counted, smk_doctor_link_checks(doctor, pass->rows, lfirst(cell), &join));
 		if (join)
 			appendStringInfo(&joins, "\n%s", join);
 	}
-	count_checks(&sql, checks);
-	rows = smk_doctor_query(psprintf("SELECT %s\nFROM %s%s%s", sql.data, smk_doctor_relation(pass->rows),
-									 joins.data, groups.data));
-	counts = palloc0((list_length(checks) + 1) * sizeof(int64));
-	for (uint64 row = 0; row < rows; row++)
+	count_checks(&sql, pass->counted);
+	pass->statement.columns = grouped + 1 + list_length(pass->counted);
+	pass->statement.sql = psprintf("SELECT %s\nFROM %s%s%s", sql.data, smk_doctor_relation(pass->rows),
+								   joins.data, groups.data);
+}
+
+/* Reports what a pass has found, which was laid and run. */
+static void
+report_pass(SmkDoctor *doctor, void *state)
+{
+	Pass *pass = state;
+	SmkBinding *binding = pass->binding;
+	const char *name = binding->entity->name;
+	List *unmapped[lengthof(labelled)] = {NIL};
+	int checks = list_length(pass->counted);
+	int grouped = pass->statement.columns - 1 - checks;
+	int64 *counts = palloc0((checks + 1) * sizeof(int64));
+	char **cells = palloc(pass->statement.columns * sizeof(char *));
+	int64 total = 0;
+
+	if (check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
+		smk_doctor_report(doctor, SMK_FINDING_INFO, name,
+						  "row-level security: all counts are of the rows that you may see", -1, NULL);
+	while (smk_doctor_next_row(&pass->statement, cells))
 	{
-		int64 count = smk_doctor_number(row, grouped + 1);
+		int64 count = pg_strtoint64(cells[grouped]);
 
 		CHECK_FOR_INTERRUPTS();
 		total += count;
-		for (int i = 0; i < list_length(checks); i++)
-			counts[i] += smk_doctor_number(row, grouped + 2 + i);
+		for (int i = 0; i < checks; i++)
+			counts[i] += pg_strtoint64(cells[grouped + 1 + i]);
 		for (size_t i = 0; i < lengthof(labelled); i++)
 		{
-			char *label = position[i] > 0 ? smk_doctor_text(row, position[i]) : NULL;
+			char *label = pass->position[i] > 0 ? cells[pass->position[i] - 1] : NULL;
+			char *means_nothing = label ? cells[pass->position[i]] : NULL;
 
-			if (label && strcmp(smk_doctor_text(row, position[i] + 1), "t") == 0)
+			if (label && means_nothing && strcmp(means_nothing, "t") == 0)
 				unmapped[i] = smk_doctor_add_label(doctor, unmapped[i], binding, label, count);
 			else if (label && strcmp(labelled[i], "stage") == 0)
 				smk_doctor_add_stage(doctor, label);
@@ -418,51 +432,79 @@ run_pass(SmkDoctor *doctor, void *state)
 			doctor, SMK_FINDING_INFO, name,
 			psprintf("%s has no rows%s", binding->relation, binding->filter ? " that pass the filter" : ""),
 			0, psprintf("SELECT * FROM smarketing.bindings WHERE entity = '%s'", name));
-	report_counted(doctor, name, checks, counts);
+	report_counted(doctor, name, pass->counted, counts);
 	for (size_t i = 0; i < lengthof(labelled); i++)
 		smk_doctor_labels(doctor, binding, labelled[i], unmapped[i]);
 }
 
-/* The pass over one binding: what is bound, or what was entered. */
+/* Counts all checks of an entity in one pass, and reports what there is. */
 static void
-examine(SmkDoctor *doctor, SmkBinding *binding)
+run_pass(SmkDoctor *doctor, void *state)
 {
-	Pass pass = {binding, smk_doctor_computed_once(binding), NIL, NIL};
-	List *links;
-	int errors;
-	const char *name = binding->entity->name;
-	ListCell *cell;
+	Pass *pass = state;
 
+	if (pass->statement.sql == NULL)
+		lay_pass(doctor, pass);
+	smk_doctor_run(&pass->statement);
+	report_pass(doctor, pass);
+}
+
+/* The pass over one binding: what is bound, or what was entered. palloc'd. */
+static Pass *
+pass_over(SmkDoctor *doctor, SmkBinding *binding)
+{
+	Pass *pass = palloc0(sizeof(Pass));
+	const char *name = binding->entity->name;
+
+	pass->binding = binding;
+	pass->rows = smk_doctor_computed_once(binding);
 	for (int i = 0; binding->entity->columns[i].name != NULL; i++)
 		if (binding->columns[i].text != NULL)
-			add_column_checks(doctor, &pass, i);
+			add_column_checks(doctor, pass, i);
 	for (size_t i = 0; i < lengthof(past_columns); i++)
 		if (strcmp(past_columns[i][0], name) == 0)
-			add_check(doctor, &pass, SMK_FINDING_WARNING, psprintf("[%s>now]", past_columns[i][1]),
+			add_check(doctor, pass, SMK_FINDING_WARNING, psprintf("[%s>now]", past_columns[i][1]),
 					  psprintf("%s lies in the future", past_columns[i][1]), NULL);
 	for (size_t i = 0; i < lengthof(row_checks); i++)
 		if (strcmp(row_checks[i].entity, name) == 0)
-			add_check(doctor, &pass, row_checks[i].severity, row_checks[i].condition, row_checks[i].problem,
+			add_check(doctor, pass, row_checks[i].severity, row_checks[i].condition, row_checks[i].problem,
 					  &row_checks[i]);
-	links = binding->is_own ? NIL : smk_doctor_pass_links(doctor, name);
+	pass->links = binding->is_own ? NIL : smk_doctor_pass_links(doctor, name);
+	return pass;
+}
+
+/* Runs a pass where it was not run beside others, and reports what it finds. */
+static void
+examine(SmkDoctor *doctor, Pass *pass)
+{
+	const char *name = pass->binding->entity->name;
+	List *links = pass->links;
+	int errors;
+	ListCell *cell;
+
+	if (pass->statement.result != NULL)
+	{
+		smk_doctor_guard(doctor, name, report_pass, pass);
+		return;
+	}
 	/* What a link fails on must not hide what the rows themselves tell. */
 	if (links != NIL)
 	{
 		int found = list_length(doctor->findings);
 
-		pass.links = links;
-		if (smk_doctor_try(doctor, run_pass, &pass) == NULL)
+		if (smk_doctor_try(doctor, run_pass, pass) == NULL)
 			return;
 		doctor->findings = list_truncate(doctor->findings, found);
 	}
 	foreach (cell, links)
 	{
-		pass.links = list_make1(lfirst(cell));
-		smk_doctor_guard(doctor, name, run_link, &pass);
+		pass->links = list_make1(lfirst(cell));
+		smk_doctor_guard(doctor, name, run_link, pass);
 	}
-	pass.links = NIL;
+	pass->links = NIL;
+	pass->statement.sql = NULL;
 	errors = list_length(doctor->findings);
-	smk_doctor_guard(doctor, name, run_pass, &pass);
+	smk_doctor_guard(doctor, name, run_pass, pass);
 	foreach (cell, doctor->findings)
 		if (foreach_current_index(cell) >= errors && ((SmkFinding *) lfirst(cell))->count < 0)
 			doctor->stages_are_unsure = true;
@@ -475,16 +517,31 @@ examine_entered(SmkDoctor *doctor, void *state)
 	SmkBinding *entered = smk_doctor_entered(doctor, state);
 
 	if (entered)
-		examine(doctor, entered);
+		examine(doctor, pass_over(doctor, entered));
 }
 
 /* Every entity that can be read. */
 void
 smk_doctor_rows(SmkDoctor *doctor)
 {
+	List *passes = NIL;
+	List *statements = NIL;
+	ListCell *cell;
+
 	for (int i = 0; i < smk_entity_count; i++)
-		if (doctor->config->bindings[i] != NULL)
-			examine(doctor, doctor->config->bindings[i]);
+	{
+		Pass *pass;
+
+		if (doctor->config->bindings[i] == NULL)
+			continue;
+		pass = pass_over(doctor, doctor->config->bindings[i]);
+		passes = lappend(passes, pass);
+		if (smk_doctor_try(doctor, lay_pass, pass) == NULL)
+			statements = lappend(statements, &pass->statement);
+	}
+	smk_doctor_run_beside(doctor, statements);
+	foreach (cell, passes)
+		examine(doctor, lfirst(cell));
 	smk_doctor_stages_gone(doctor);
 	smk_doctor_guard(doctor, "spend", examine_entered, "spend");
 }

@@ -322,8 +322,8 @@ smk_records_in_range_of(SmkRecords *records, const SmkRequest *request)
 	return range_condition(request, at, is_date);
 }
 
-/* A condition that the planner expects to hold: of a range by an expression without statistics it would expect
- * one row of two hundred, and look them up one by one. */
+/* A condition that the planner expects to hold: of a range by an expression without statistics it would
+ * expect one row of two hundred, and look them up one by one. */
 static char *
 expected_to_hold(const char *condition)
 {
@@ -377,8 +377,8 @@ records_raw_range(SmkRecords *records)
 	return result.data;
 }
 
-/* The exact condition that a time of a record falls into the range. Where the relation's own column is limited
- * besides, or where a preset's expression gives the time, it tells the planner nothing more. */
+/* The exact condition that a time of a record falls into the range. Where the relation's own column is
+ * limited besides, or where a preset's expression gives the time, it tells the planner nothing more. */
 static char *
 records_in_range_at(SmkRecords *records, const char *at, bool is_date)
 {
