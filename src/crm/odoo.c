@@ -61,6 +61,23 @@ static const SmkPresetAlias odoo_aliases[] = {{"crm_stage", "crm_stage"},
 
 #define STAGE_LABEL(stage, id) "COALESCE({" stage ".name:label}, 'deleted stage ' || " id ")"
 
+/* When a lead was last changed so. No joins: a statement that avoids nested loops would make them of all
+ * rows, for each lead. */
+#define LAST_CHANGE(field, change)                                                                           \
+	"(\n        SELECT max({message.date:time}) FROM {mail_message} AS message\n"                            \
+	"        WHERE {message.res_id} = {.id} AND {message.model} = 'crm.lead' AND EXISTS (\n"                 \
+	"            SELECT FROM {mail_tracking_value} AS tracking WHERE {tracking.mail_message_id} = "          \
+	"{message.id}\n"                                                                                         \
+	"                AND {tracking.field_id|field} = ANY (ARRAY(\n"                                          \
+	"                    SELECT {field.id} FROM {ir_model_fields} AS field "                                 \
+	"WHERE {field.model} = 'crm.lead' AND {field.name} = '" field "'))\n"                                    \
+	"                AND {tracking.new_value_integer} = " change " OFFSET 0))"
+
+#define WON_CHANGE                                                                                           \
+	LAST_CHANGE("stage_id",                                                                                  \
+				"ANY (ARRAY(SELECT {entered.id} FROM {crm_stage} AS entered WHERE {entered.is_won}))")
+#define LOST_CHANGE LAST_CHANGE("active", "0")
+
 static const SmkPresetPart odoo_parts[] = {
 	/* Before 19 only the enterprise stores a verdict, and another one: active with probability 100. */
 	{"won", "{?crm_stage.team_id}[won_rule]"},
@@ -90,13 +107,6 @@ static const SmkPresetPart odoo_parts[] = {
 				 "{field.model} = 'crm.lead' AND {field.name} = 'stage_id')"},
 	{"tracked_field", "JOIN {ir_model_fields} AS field ON {field.id} = {tracking.field_id|field} AND "
 					  "{field.model} = 'crm.lead' AND {field.name} IN ('stage_id', 'active')"},
-	{"tracked_changes",
-	 "FROM {mail_message} AS message\n"
-	 "        JOIN {mail_tracking_value} AS tracking ON {tracking.mail_message_id} = {message.id}\n"
-	 "        JOIN {ir_model_fields} AS field ON {field.id} = {tracking.field_id|field} AND "
-	 "{field.model} = 'crm.lead'\n"
-	 "        LEFT JOIN {crm_stage} AS entered ON {entered.id} = {tracking.new_value_integer}\n"
-	 "        WHERE {message.res_id} = {.id} AND {message.model} = 'crm.lead'"},
 	{"closing_times",
 	 "max({message.date:time}) FILTER (WHERE {field.name} = 'stage_id' AND {entered.is_won}) AS won_at,\n"
 	 "        max({message.date:time}) FILTER (WHERE {field.name} = 'active' AND "
@@ -186,11 +196,9 @@ static const SmkPresetJoin odoo_joins[] = {
 	   them. */
 	{"crm_lead", "closing",
 	 "CROSS JOIN LATERAL (SELECT\n"
-	 "    CASE WHEN [is_undated] AND [won] THEN (SELECT max({message.date:time})\n"
-	 "        [tracked_changes] AND {field.name} = 'stage_id' AND {entered.is_won}) END AS won_at,\n"
-	 "    CASE WHEN [is_undated] AND NOT [won] THEN (SELECT max({message.date:time})\n"
-	 "        [tracked_changes] AND {field.name} = 'active' AND {tracking.new_value_integer} = 0) END AS "
-	 "lost_at) AS closing{#message.res_id}{#tracking.mail_message_id}"},
+	 "    CASE WHEN [is_undated] AND [won] THEN " WON_CHANGE " END AS won_at,\n"
+	 "    CASE WHEN [is_undated] AND NOT [won] THEN " LOST_CHANGE " END AS lost_at) AS closing"
+	 "{#message.res_id}{#tracking.mail_message_id}"},
 	{"crm_lead", "closing",
 	 "LEFT JOIN (\n"
 	 "    SELECT {message.res_id} AS res_id, [closing_times]\n"

@@ -256,6 +256,9 @@ typedef struct Touches
 	bool is_lead;
 	Key account;
 	Key lead;
+	char *
+		in_time; /* the condition that one counts for an opportunity, under the names touch and opportunity */
+	char *of_none; /* that one is of no account */
 } Touches;
 
 /* True where the request names a dimension. */
@@ -319,6 +322,13 @@ read_touches(const SmkRequest *request, SmkMoment until, Touches *touches)
 				 touches->account.text ? psprintf(", %s AS account_id", touches->account.text) : "",
 				 touches->lead.text ? psprintf(", %s AS lead_id", touches->lead.text) : "",
 				 smk_records_from(records, "credits", false, NULL));
+	touches->in_time = smk_records_condition(
+		records, records->set->at,
+		psprintf("touch.at <= opportunity.counted_at AND touch.at >= opportunity.counted_at - %s",
+				 smk_hours_literal(request->lookback + USECS_PER_DAY)));
+	touches->of_none = touches->account.text
+						   ? smk_records_condition(records, "account_id", "touch.account_id IS NULL")
+						   : NULL;
 	touches->account.text = touches->account.text ? "touch.account_id" : NULL;
 	touches->lead.text = touches->lead.text ? "touch.lead_id" : NULL;
 	return true;
@@ -398,10 +408,9 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 	Key lead_account;
 	char *lead_rows = leads(request, &lead, &lead_account);
 	char *touch = psprintf("JOIN (\n    %s) AS touch ON ", smk_sql_indent(touches->sql, 4));
-	char *in_time =
-		psprintf("\n   AND touch.at <= opportunity.counted_at AND touch.at >= opportunity.counted_at - %s",
-				 smk_hours_literal(request->lookback + USECS_PER_DAY));
-	char *of_lead = psprintf("%s%s", in_time, touches->account.text ? " AND touch.account_id IS NULL" : "");
+	char *in_time = psprintf("\n   AND %s", touches->in_time);
+	char *of_lead = psprintf("%s%s%s", in_time, touches->of_none ? " AND " : "",
+							 touches->of_none ? touches->of_none : "");
 	char *channel = smk_dimension_text(request, smk_request_by(request->config, "channel"), "touch.channel");
 	char *event = touch_event(channel);
 	char *name = touch_name(request, channel, opportunities->is_by_touch);

@@ -322,14 +322,6 @@ smk_records_in_range_of(SmkRecords *records, const SmkRequest *request)
 	return range_condition(request, at, is_date);
 }
 
-/* A condition that the planner expects to hold: of a range by an expression without statistics it would
- * expect one row of two hundred, and look them up one by one. */
-static char *
-expected_to_hold(const char *condition)
-{
-	return psprintf("nullif(%s, false) IS NOT NULL", condition);
-}
-
 /* An instant as a constant of the type of the relation's own column. */
 char *
 smk_records_raw_literal(const SmkRecords *records, Oid type, SmkMoment moment)
@@ -375,6 +367,28 @@ records_raw_range(SmkRecords *records)
 		smk_records_raw_literal(records, expression->type,
 								smk_moment_later(smk_moment_until(request), -lag + USECS_PER_DAY)));
 	return result.data;
+}
+
+/* A condition that the planner expects to hold: of a range by an expression without statistics it would
+ * expect one row of two hundred, and look them up one by one. */
+static char *
+expected_to_hold(const char *condition)
+{
+	return psprintf("nullif(%s, false) IS NOT NULL", condition);
+}
+
+/* A condition over a column, an instant where it is a time: as it is where the planner has statistics on what
+ * it reads, that is the relation's own column; else as one that it expects to hold. */
+char *
+smk_records_condition(SmkRecords *records, const char *name, const char *condition)
+{
+	int column = records_bound(records, name);
+	const SmkExpression *expression = column >= 0 ? &records->binding->columns[column] : NULL;
+
+	if (expression && expression->raw_column != NULL && expression->type != TIMESTAMPOID &&
+		expression->type != DATEOID)
+		return pstrdup(condition);
+	return expected_to_hold(condition);
 }
 
 /* The exact condition that a time of a record falls into the range. Where the relation's own column is

@@ -59,6 +59,7 @@ extern char *smk_records_rate_day(SmkRecords *records, const char *currency);
 extern char *smk_records_raw_literal(const SmkRecords *records, Oid type, SmkMoment moment);
 extern bool smk_records_at_is_date(const SmkRecords *records);
 extern char *smk_records_dated_at(SmkRecords *records);
+extern char *smk_records_condition(SmkRecords *records, const char *name, const char *condition);
 extern char *smk_records_in_range_of(SmkRecords *records, const SmkRequest *request);
 extern char *smk_records_chosen(SmkRecords *records, const char *alias, const bool *needed);
 extern bool smk_records_are_few(SmkRecords *records);
