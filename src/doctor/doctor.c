@@ -241,14 +241,15 @@ smk_doctor_examine(SmkDoctor *doctor)
 }
 
 /*
- * Opens SPI and the settings that the statements are written for, until smk_doctor_close: the path, no JIT,
- * pages that are read in the order of an index for hardly dearer than others, no sort where a hash will do,
- * as of labels by an expression many more are expected than there are, no cache of single lookups where all
- * rows are asked for, and the memory of a maintenance job, up to HASH_MEMORY_KB, so that hashes of millions
- * of keys are not written to disk.
+ * Opens SPI and the settings that the statements are written for, until smk_doctor_close: the path, and,
+ * where only checks are run, which read all rows, and none of the KPIs, which are planned as anybody plans
+ * them: no JIT, pages that are read in the order of an index for hardly dearer than others, no sort where a
+ * hash will do, as of labels by an expression many more are expected than there are, no cache of single
+ * lookups where all rows are asked for, and the memory of a maintenance job, up to HASH_MEMORY_KB, so that
+ * hashes of millions of keys are not written to disk.
  */
 int
-smk_doctor_open(void)
+smk_doctor_open(bool for_checks)
 {
 	const char *settings[][2] = {
 		{"jit", "off"},
@@ -262,7 +263,7 @@ smk_doctor_open(void)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	level = smk_path_only_catalog();
-	for (size_t i = 0; i < lengthof(settings); i++)
+	for (size_t i = 0; for_checks && i < lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 								 true, 0, false);
 	return level;
@@ -287,7 +288,7 @@ smk_doctor(PG_FUNCTION_ARGS)
 	int level;
 
 	InitMaterializedSRF(fcinfo, 0);
-	level = smk_doctor_open();
+	level = smk_doctor_open(true);
 	doctor = smk_doctor_begin();
 	smk_doctor_examine(doctor);
 	foreach (cell, doctor->findings)

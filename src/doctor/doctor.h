@@ -56,7 +56,7 @@ extern void smk_doctor_report(SmkDoctor *doctor, SmkSeverity severity, const cha
 							  const char *problem, int64 count, const char *hint);
 extern ErrorData *smk_doctor_try(SmkDoctor *doctor, SmkCheck check, void *state);
 extern void smk_doctor_guard(SmkDoctor *doctor, const char *entity, SmkCheck check, void *state);
-extern int smk_doctor_open(void);
+extern int smk_doctor_open(bool for_checks);
 extern void smk_doctor_close(int level);
 extern SmkDoctor *smk_doctor_begin(void);
 extern void smk_doctor_examine(SmkDoctor *doctor);

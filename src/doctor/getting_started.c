@@ -437,7 +437,7 @@ smk_getting_started(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	guide.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	level = smk_doctor_open();
+	level = smk_doctor_open(false);
 	guide_through(&guide, smk_doctor_begin());
 	smk_doctor_close(level);
 	return (Datum) 0;

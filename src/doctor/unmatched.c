@@ -405,7 +405,7 @@ smk_unmatched_values(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"dimension\" must not be null")));
 	dimension = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	InitMaterializedSRF(fcinfo, 0);
-	level = smk_doctor_open();
+	level = smk_doctor_open(true);
 	doctor = smk_doctor_begin();
 	(void) smk_request_by(doctor->config, dimension);
 	smk_doctor_bindings(doctor);
