@@ -16,6 +16,7 @@
 #include "optimizer/optimizer.h"
 #include "port/atomics.h"
 #include "storage/shm_mq.h"
+#include "utils/backend_status.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
@@ -304,6 +305,8 @@ smk_doctor_worker(dsm_segment *segment, shm_toc *toc)
 
 		for (uint32 i = 0; i < number; i++)
 			sql += strlen(sql) + 1;
+		/* What it does, for who looks at pg_stat_activity. */
+		pgstat_report_activity(STATE_RUNNING, sql);
 		initStringInfo(&answer);
 		appendBinaryStringInfo(&answer, (char *) &number, sizeof(number));
 		append_rows(&answer, sql);
