@@ -91,8 +91,9 @@ typedef struct SmkDoctorStatement
 {
 	char *sql;
 	int columns;
-	double cost;	   /* what the planner expects, where it was asked */
-	StringInfo result; /* NULL: it was not run; the cursor tells how far it was read */
+	double cost;  /* what the planner expects, where it was asked */
+	bool was_run; /* all of its rows are there */
+	List *pieces; /* of StringInfo, each of whole rows; what was read of the first ones is gone */
 } SmkDoctorStatement;
 
 /* doctor_workers.c: dear statements beside each other. */

@@ -482,7 +482,7 @@ examine(SmkDoctor *doctor, Pass *pass)
 	int errors;
 	ListCell *cell;
 
-	if (pass->statement.result != NULL)
+	if (pass->statement.was_run)
 	{
 		smk_doctor_guard(doctor, name, report_pass, pass);
 		return;

@@ -33,6 +33,10 @@
 #define KEY_SHARED UINT64CONST(1)
 #define KEY_QUEUES UINT64CONST(2)
 
+/* Rows are kept, and handed on, in pieces of about so many bytes: all of them may be more than one value
+ * holds. */
+#define PIECE_SIZE (64 * 1024)
+
 /* A cell is a byte, and, where it is no NULL, its text, ended by a zero. */
 #define CELL_NULL '\0'
 #define CELL_TEXT 't'
@@ -61,53 +65,65 @@ typedef enum Place
 	PLACE_ANY
 } Place;
 
-/* Appends the rows that a statement gives to a result. Inside of SPI. */
+/* Appends a row of SPI's table to a piece. */
 static void
-append_rows(StringInfo result, const char *sql)
+append_row(StringInfo piece, uint64 row)
 {
-	smk_doctor_query(sql);
-	for (uint64 row = 0; row < SPI_processed; row++)
+	for (int column = 1; column <= SPI_tuptable->tupdesc->natts; column++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		for (int column = 1; column <= SPI_tuptable->tupdesc->natts; column++)
-		{
-			char *text = smk_doctor_text(row, column);
+		char *text = smk_doctor_text(row, column);
 
-			appendStringInfoChar(result, text ? CELL_TEXT : CELL_NULL);
-			if (text == NULL)
-				continue;
-			appendBinaryStringInfo(result, text, (int) strlen(text) + 1);
-			pfree(text);
-		}
+		appendStringInfoChar(piece, text ? CELL_TEXT : CELL_NULL);
+		if (text == NULL)
+			continue;
+		appendBinaryStringInfo(piece, text, (int) strlen(text) + 1);
+		pfree(text);
 	}
-	SPI_freetuptable(SPI_tuptable);
 }
 
 /* Runs a statement in this session. Inside of SPI. */
 void
 smk_doctor_run(SmkDoctorStatement *statement)
 {
-	StringInfo result = makeStringInfo();
+	StringInfo piece = NULL;
 
-	append_rows(result, statement->sql);
-	statement->result = result;
+	smk_doctor_query(statement->sql);
+	statement->pieces = NIL;
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (piece == NULL || piece->len >= PIECE_SIZE)
+		{
+			piece = makeStringInfo();
+			statement->pieces = lappend(statement->pieces, piece);
+		}
+		append_row(piece, row);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	statement->was_run = true;
 }
 
-/* The cells of the next row, which belong to the result, NULL for NULL; false where there is none. */
+/* The cells of the next row, which last until the one after it, NULL for NULL; false where there is none. */
 bool
 smk_doctor_next_row(SmkDoctorStatement *statement, char **cells)
 {
-	StringInfo result = statement->result;
+	StringInfo piece = statement->pieces ? linitial(statement->pieces) : NULL;
 
-	if (result->cursor >= result->len)
+	if (piece && piece->cursor >= piece->len)
+	{
+		pfree(piece->data);
+		statement->pieces = list_delete_first(statement->pieces);
+		piece = statement->pieces ? linitial(statement->pieces) : NULL;
+	}
+	if (piece == NULL)
 		return false;
 	for (int i = 0; i < statement->columns; i++)
 	{
 		cells[i] = NULL;
-		if (result->data[result->cursor++] == CELL_NULL)
+		if (piece->data[piece->cursor++] == CELL_NULL)
 			continue;
-		cells[i] = result->data + result->cursor;
-		result->cursor += (int) strlen(cells[i]) + 1;
+		cells[i] = piece->data + piece->cursor;
+		piece->cursor += (int) strlen(cells[i]) + 1;
 	}
 	return true;
 }
@@ -284,7 +300,17 @@ take_next(Shared *shared, uint32 *number)
 
 extern PGDLLEXPORT void smk_doctor_worker(dsm_segment *segment, shm_toc *toc);
 
-/* The work of a worker: statements until none is left, each answered by its number and its rows. */
+/* Sends an answer, which is empty then but for its number. */
+static void
+send_answer(shm_mq_handle *answers, StringInfo answer)
+{
+	if (shm_mq_send(answers, answer->len, answer->data, false, true) != SHM_MQ_SUCCESS)
+		ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("nobody waits for what was counted")));
+	answer->len = sizeof(uint32);
+}
+
+/* The work of a worker: statements until none is left, each answered by its number and its rows, in pieces,
+ * and by its number alone at their end. */
 void
 smk_doctor_worker(dsm_segment *segment, shm_toc *toc)
 {
@@ -309,10 +335,18 @@ smk_doctor_worker(dsm_segment *segment, shm_toc *toc)
 		pgstat_report_activity(STATE_RUNNING, sql);
 		initStringInfo(&answer);
 		appendBinaryStringInfo(&answer, (char *) &number, sizeof(number));
-		append_rows(&answer, sql);
-		if (shm_mq_send(answers, answer.len, answer.data, false, true) != SHM_MQ_SUCCESS)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONNECTION_FAILURE), errmsg("nobody waits for what was counted")));
+		smk_doctor_query(sql);
+		for (uint64 row = 0; row < SPI_processed; row++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			append_row(&answer, row);
+			if (answer.len >= PIECE_SIZE)
+				send_answer(answers, &answer);
+		}
+		if (answer.len > (int) sizeof(number))
+			send_answer(answers, &answer);
+		send_answer(answers, &answer);
+		SPI_freetuptable(SPI_tuptable);
 		pfree(answer.data);
 	}
 	SPI_finish();
@@ -329,12 +363,18 @@ take_answers(shm_mq_handle *queue, List *statements)
 	{
 		uint32 number;
 		SmkDoctorStatement *statement;
+		StringInfo piece;
 
 		memcpy(&number, data, sizeof(number));
 		statement = list_nth(statements, (int) number);
-		statement->result = makeStringInfo();
-		appendBinaryStringInfo(statement->result, (char *) data + sizeof(number),
-							   (int) (size - sizeof(number)));
+		if (size == sizeof(number))
+		{
+			statement->was_run = true;
+			continue;
+		}
+		piece = makeStringInfo();
+		appendBinaryStringInfo(piece, (char *) data + sizeof(number), (int) (size - sizeof(number)));
+		statement->pieces = lappend(statement->pieces, piece);
 	}
 }
 
@@ -388,11 +428,15 @@ smk_doctor_run_beside(SmkDoctor *doctor, List *statements)
 		list_length(beside.shared) + (beside.own != NIL) < 2 || beside.shared == NIL)
 		return;
 	failed = smk_doctor_try(doctor, run_beside, &beside) != NULL;
+	/* A worker that is gone leaves what it had begun. */
 	foreach (cell, statements)
 	{
 		SmkDoctorStatement *statement = lfirst(cell);
 
-		if (failed)
-			statement->result = NULL;
+		if (failed || !statement->was_run)
+		{
+			statement->was_run = false;
+			statement->pieces = NIL;
+		}
 	}
 }
