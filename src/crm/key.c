@@ -308,3 +308,41 @@ smk_query_column_is_never_null(Query *query, const char *column)
 
 	return number != InvalidAttrNumber && query_column_is_never_null(query, number);
 }
+
+/* True where a column of a query is one of a table; also where nothing tells, as of a join's own or a
+ * union's.
+ */
+static bool
+query_column_is_stored(Query *query, AttrNumber column)
+{
+	Node *expression = (Node *) ((TargetEntry *) list_nth(query->targetList, column - 1))->expr;
+	Var *source = plain_column(expression, 0);
+	RangeTblEntry *entry;
+	Relation relation;
+	bool result;
+
+	check_stack_depth();
+	if (source == NULL)
+		return false;
+	if (source->varattno <= 0)
+		return true;
+	entry = rt_fetch(source->varno, query->rtable);
+	if (entry->rtekind == RTE_SUBQUERY)
+		return query_column_is_stored(entry->subquery, source->varattno);
+	if (entry->rtekind != RTE_RELATION)
+		return true;
+	relation = relation_open(entry->relid, AccessShareLock);
+	result = smk_column_is_stored(relation, source->varattno);
+	relation_close(relation, NoLock);
+	return result;
+}
+
+/* False where a column of the relation, a view, is certain to be computed: the planner has no statistics on
+ * it.
+ */
+bool
+smk_column_is_stored(Relation relation, AttrNumber column)
+{
+	return relation->rd_rel->relkind != RELKIND_VIEW ||
+		   query_column_is_stored(get_view_query(relation), column);
+}

@@ -256,9 +256,8 @@ typedef struct Touches
 	bool is_lead;
 	Key account;
 	Key lead;
-	char *
-		in_time; /* the condition that one counts for an opportunity, under the names touch and opportunity */
-	char *of_none; /* that one is of no account */
+	char *in_time; /* the condition that one, as touch, counts for an opportunity */
+	char *of_none; /* that it is of no account */
 } Touches;
 
 /* True where the request names a dimension. */

@@ -4,16 +4,21 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
+#include "crm/key.h"
 #include "kpi/credit.h"
 #include "kpi/customer.h"
 #include "kpi/dimension.h"
@@ -334,6 +339,24 @@ smk_records_raw_literal(const SmkRecords *records, Oid type, SmkMoment moment)
 	return smk_moment_instant(moment);
 }
 
+/* True for a column that the relation, or a table behind it, stores: then there are statistics on it. */
+static bool
+is_stored(const SmkRecords *records, int column)
+{
+	const char *name = records->binding->columns[column].raw_column;
+	AttrNumber number = name ? get_attnum(records->binding->relid, name) : InvalidAttrNumber;
+	Relation relation;
+	bool result;
+
+	/* A column of a preset's query that is none of the table's. */
+	if (number == InvalidAttrNumber)
+		return name != NULL;
+	relation = relation_open(records->binding->relid, NoLock);
+	result = smk_column_is_stored(relation, number);
+	relation_close(relation, NoLock);
+	return result;
+}
+
 /*
  * A condition on the relation's own column, wider than the exact one by a day and the lag, so that the
  * column's index is used; NULL where the exact condition already reads the plain column, or where there is
@@ -354,7 +377,7 @@ records_raw_range(SmkRecords *records)
 	if (column < 0 || request->is_unbounded)
 		return NULL;
 	expression = &records->binding->columns[column];
-	if (expression->raw_column == NULL || (expression->type != TIMESTAMPOID && !has_lag))
+	if (!is_stored(records, column) || (expression->type != TIMESTAMPOID && !has_lag))
 		return NULL;
 	initStringInfo(&result);
 	if (request->has_since)
@@ -383,23 +406,45 @@ char *
 smk_records_condition(SmkRecords *records, const char *name, const char *condition)
 {
 	int column = records_bound(records, name);
-	const SmkExpression *expression = column >= 0 ? &records->binding->columns[column] : NULL;
+	Oid type = column >= 0 ? records->binding->columns[column].type : InvalidOid;
 
-	if (expression && expression->raw_column != NULL && expression->type != TIMESTAMPOID &&
-		expression->type != DATEOID)
+	if (column >= 0 && is_stored(records, column) && type != TIMESTAMPOID && type != DATEOID)
 		return pstrdup(condition);
 	return expected_to_hold(condition);
 }
 
+/* True where an index or statistics on an expression of the relation may tell the planner what a condition
+ * leaves. */
+static bool
+has_expressions(const SmkBinding *binding)
+{
+	Relation relation = relation_open(binding->relid, NoLock);
+	bool found = RelationGetStatExtList(relation) != NIL;
+	ListCell *cell;
+
+	foreach (cell, RelationGetIndexList(relation))
+	{
+		HeapTuple index = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+
+		if (!HeapTupleIsValid(index))
+			continue;
+		found = found || !heap_attisnull(index, Anum_pg_index_indexprs, NULL);
+		ReleaseSysCache(index);
+	}
+	relation_close(relation, NoLock);
+	return found;
+}
+
 /* The exact condition that a time of a record falls into the range. Where the relation's own column is
- * limited besides, or where a preset's expression gives the time, it tells the planner nothing more. */
+ * limited besides, or where the time is an expression that nothing is known of, it tells the planner nothing
+ * more. */
 static char *
 records_in_range_at(SmkRecords *records, const char *at, bool is_date)
 {
 	int column = records_bound(records, records->set->at);
 	char *condition = range_condition(records->request, at, is_date);
-	bool is_computed = column >= 0 && records->binding->query != NULL &&
-					   records->binding->columns[column].raw_column == NULL;
+	bool is_computed = column >= 0 && !is_stored(records, column) &&
+					   (records->binding->query != NULL || !has_expressions(records->binding));
 
 	if (records->request->is_unbounded || !(is_computed || records_raw_range(records) != NULL))
 		return condition;

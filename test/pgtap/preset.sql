@@ -26,7 +26,7 @@ SELECT smarketing.configure('time_zone', 'UTC');
 \o
 -- Some are copies that a loader made, without indexes: closings are then found otherwise.
 DROP INDEX odoo_14.mail_message_model_res_id_idx, odoo_15.mail_message_model_res_id_idx, odoo_19.mail_tracking_value_mail_message_id_index;
-SELECT plan(147);
+SELECT plan(153);
 
 -- What is expected of every version.
 CREATE TABLE expected_lead (lead_id int, account_id int, stage text, channel text, campaign text, owner text, disqualified_at timestamptz, disqualified_reason text);
@@ -144,6 +144,37 @@ END $$;
 SELECT cmp_ok(expected_rows('cost_per_lead', 'lead'), '>', 3000::bigint, 'leads of a range are expected as many as there are');
 SELECT cmp_ok(expected_rows('cost_per_opportunity', 'opportunity'), '>', 1000::bigint, 'and opportunities, by when they were converted, else created');
 SELECT cmp_ok(expected_rows('marketing_roi', 'lead', 'all'), '>', 3000::bigint, 'and the touches that leads are');
+-- So of a time that an expression gives, as long as no index or statistics on one may tell.
+CREATE TABLE by_epoch AS SELECT n AS id, extract(epoch FROM timestamptz '2025-01-01')::bigint + n * 3600 AS made FROM generate_series(1, 4000) AS n;
+ANALYZE by_epoch;
+\o /dev/null
+SELECT smarketing.bind('lead', 'by_epoch', '{"lead_id": "id", "created_at": "to_timestamp(made)"}');
+\o
+CREATE FUNCTION scanned() RETURNS TABLE (node text, rows bigint) LANGUAGE plpgsql AS $$
+DECLARE plan jsonb;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || smarketing.kpi_sql('cost_per_lead.leads', '2025-01-02', '2025-06-01', 'all') INTO plan;
+    RETURN QUERY SELECT scan ->> 'Node Type', (scan ->> 'Plan Rows')::bigint FROM jsonb_path_query(plan, 'strict $.** ? (@."Relation Name" == "by_epoch")') AS scan;
+END $$;
+SELECT results_eq('SELECT node, rows > 3000 FROM scanned()', $$VALUES ('Seq Scan', true)$$, 'a time that is computed');
+CREATE INDEX ON by_epoch (to_timestamp(made));
+ANALYZE by_epoch;
+SELECT ok((SELECT rows BETWEEN 3000 AND 4000 FROM scanned()), 'an index on it has statistics');
+SELECT unalike(smarketing.kpi_sql('cost_per_lead.leads', '2025-01-02', '2025-06-01', 'all'), '%nullif(lead.created_at%', 'and is left to the planner');
+DROP INDEX by_epoch_to_timestamp_idx;
+ALTER TABLE by_epoch ADD stored timestamptz;
+UPDATE by_epoch SET stored = to_timestamp(made);
+ANALYZE by_epoch;
+CREATE VIEW behind AS SELECT id, to_timestamp(made) AS made_at, to_timestamp(made)::timestamp AS naive, stored FROM by_epoch;
+CREATE VIEW further AS SELECT b.* FROM behind AS b JOIN (SELECT 1) AS one ON true;
+CREATE FUNCTION expected_of(made text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM smarketing.bind('lead', 'further', jsonb_build_object('lead_id', 'id', 'created_at', made));
+    RETURN (SELECT rows FROM scanned());
+END $$;
+SELECT cmp_ok(expected_of('made_at'), '>', 3000::bigint, 'a time that a view computes');
+SELECT cmp_ok(expected_of('naive'), '>', 3000::bigint, 'also one without a zone');
+SELECT cmp_ok(expected_of('stored'), '<', 3900::bigint, 'of what is stored behind it there are statistics');
 ROLLBACK;
 CREATE FUNCTION plan_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
