@@ -220,6 +220,17 @@ smk_column_is_unique(Relation relation, AttrNumber column)
 	return relation_column_is_unique(relation, column, InvalidOid);
 }
 
+/* What a test says of a column of a relation within a view. Its lock stays, as above. */
+static bool
+relation_column_is(bool (*test)(Relation relation, AttrNumber column), Oid relid, AttrNumber column)
+{
+	Relation relation = relation_open(relid, AccessShareLock);
+	bool result = test(relation, column);
+
+	relation_close(relation, NoLock);
+	return result;
+}
+
 /* True where the joins leave the columns of the range table item as they are: none comes up NULL. */
 static bool
 joins_keep(Node *node, int item)
@@ -243,19 +254,13 @@ query_column_is_never_null(Query *query, AttrNumber column)
 	TargetEntry *target = list_nth(query->targetList, column - 1);
 	Var *source = plain_column((Node *) target->expr, 0);
 	RangeTblEntry *entry;
-	Relation relation;
-	bool result;
 
 	if (query->setOperations || query->groupingSets || source == NULL || source->varattno <= 0 ||
 		list_length(query->jointree->fromlist) != 1)
 		return false;
 	entry = rt_fetch(source->varno, query->rtable);
-	if (entry->rtekind != RTE_RELATION || !joins_keep(linitial(query->jointree->fromlist), source->varno))
-		return false;
-	relation = relation_open(entry->relid, AccessShareLock);
-	result = smk_column_is_never_null(relation, source->varattno);
-	relation_close(relation, NoLock);
-	return result;
+	return entry->rtekind == RTE_RELATION && joins_keep(linitial(query->jointree->fromlist), source->varno) &&
+		   relation_column_is(smk_column_is_never_null, entry->relid, source->varattno);
 }
 
 /* True where it is certain that no row of the relation has NULL in the column. */
@@ -310,16 +315,13 @@ smk_query_column_is_never_null(Query *query, const char *column)
 }
 
 /* True where a column of a query is one of a table; also where nothing tells, as of a join's own or a
- * union's.
- */
+ * union's. */
 static bool
 query_column_is_stored(Query *query, AttrNumber column)
 {
 	Node *expression = (Node *) ((TargetEntry *) list_nth(query->targetList, column - 1))->expr;
 	Var *source = plain_column(expression, 0);
 	RangeTblEntry *entry;
-	Relation relation;
-	bool result;
 
 	check_stack_depth();
 	if (source == NULL)
@@ -329,17 +331,12 @@ query_column_is_stored(Query *query, AttrNumber column)
 	entry = rt_fetch(source->varno, query->rtable);
 	if (entry->rtekind == RTE_SUBQUERY)
 		return query_column_is_stored(entry->subquery, source->varattno);
-	if (entry->rtekind != RTE_RELATION)
-		return true;
-	relation = relation_open(entry->relid, AccessShareLock);
-	result = smk_column_is_stored(relation, source->varattno);
-	relation_close(relation, NoLock);
-	return result;
+	return entry->rtekind != RTE_RELATION ||
+		   relation_column_is(smk_column_is_stored, entry->relid, source->varattno);
 }
 
 /* False where a column of the relation, a view, is certain to be computed: the planner has no statistics on
- * it.
- */
+ * it. */
 bool
 smk_column_is_stored(Relation relation, AttrNumber column)
 {

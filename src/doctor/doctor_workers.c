@@ -52,6 +52,7 @@ typedef struct Shared
 /* The statements that are run beside each other: first those that are left to this session. */
 typedef struct Beside
 {
+	List *statements; /* that are to be run */
 	List *own;
 	List *shared;
 } Beside;
@@ -232,12 +233,11 @@ compare_costs(const ListCell *a, const ListCell *b)
 static void
 find_places(SmkDoctor *doctor, void *state)
 {
-	Beside *beside = ((void **) state)[0];
-	List *statements = ((void **) state)[1];
+	Beside *beside = state;
 	ListCell *cell;
 
 	(void) doctor;
-	foreach (cell, statements)
+	foreach (cell, beside->statements)
 	{
 		SmkDoctorStatement *statement = lfirst(cell);
 		Place place = place_of(statement);
@@ -418,13 +418,12 @@ run_beside(SmkDoctor *doctor, void *state)
 void
 smk_doctor_run_beside(SmkDoctor *doctor, List *statements)
 {
-	Beside beside = {NIL, NIL};
-	void *state[2] = {&beside, statements};
+	Beside beside = {.statements = statements};
 	ListCell *cell;
 	bool failed;
 
 	if (max_parallel_workers_per_gather == 0 || IsInParallelMode() ||
-		smk_doctor_try(doctor, find_places, state) != NULL ||
+		smk_doctor_try(doctor, find_places, &beside) != NULL ||
 		list_length(beside.shared) + (beside.own != NIL) < 2 || beside.shared == NIL)
 		return;
 	failed = smk_doctor_try(doctor, run_beside, &beside) != NULL;

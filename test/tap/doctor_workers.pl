@@ -70,7 +70,13 @@ like($plain, qr/^warning\|lead\|leads without a channel\|1285\|/m, 'with what is
 like($plain, qr/^warning\|stage_change\|stage changes of leads that are not there\|100\|/m, 'also by a link');
 like($plain, qr/^warning\|lead\|open leads of owners who are not active\|\d+\|/m, 'and by another record of the lead');
 is(processes(sql("$alone $findings")), 1, 'alone one process reads');
-cmp_ok(processes(sql("$workers $findings")), '>', 1, 'with workers several do');
+# On a busy machine a worker may come when all is done.
+my $several = 0;
+for (my $i = 0; $i < 10 && $several < 2; $i++)
+{
+	$several = processes(sql("$workers $findings"));
+}
+cmp_ok($several, '>', 1, 'with workers several do');
 is(processes(sql("SET max_parallel_workers_per_gather = 2; $findings")), 1, 'not where the tables are small');
 same('no worker is free', 'SET max_parallel_workers = 0;');
 same('in a transaction, of rows that nobody else sees', q{BEGIN; INSERT INTO crm.lead SELECT n, now() + interval '1 year', 'web', 'owner 1', n, 'stage 1' FROM generate_series(10001, 10050) AS n; UPDATE crm.deal SET closed_at = NULL WHERE id < 100;});
