@@ -296,10 +296,9 @@ summary_convert(SmkAttributionReader *reader, const SmkConversions *of)
 	smk_attribution_path_time(found, of->at - of->times[0], conversions);
 	if (__builtin_add_overflow(found->value, value, &found->value))
 		return SMK_ATTRIBUTION_OVERFLOW;
-	for (int model = 0; model < SMK_SUMMED_MODELS; model++)
-		if (of->count == 1 ? !smk_credit_add(&summary->channels[of->path[0]].credits[model], SMK_SHARE_ONE,
-											 conversions, value)
-						   : !credit_path(reader, (SmkAttributionModelKind) model, of, conversions, value))
+	/* What one touch has alone is credited at the end. */
+	for (int model = 0; of->count > 1 && model < SMK_SUMMED_MODELS; model++)
+		if (!credit_path(reader, (SmkAttributionModelKind) model, of, conversions, value))
 			return SMK_ATTRIBUTION_OVERFLOW;
 	return SMK_ATTRIBUTION_OK;
 }
@@ -325,6 +324,29 @@ smk_attribution_start(SmkAttributionReader *reader, SmkAttributionSummary *summa
 	smk_attribution_restart(reader);
 }
 
+/* The conversions at the time of an event, and all parts of their values, with the path that leads to them;
+ * moves on to the last of these events. */
+static SmkAttributionResult
+convert(SmkAttributionReader *reader, const uint64 *words, int64 count, int64 *event,
+		const Milestones *milestones, int64 from, int64 touches)
+{
+	int64 at = smk_word_time(words[*event * 2]);
+	int64 first = *event;
+	SmkConversions conversions = {
+		.at = at,
+		.times = reader->times + from,
+		.path = reader->touches + from,
+		.count = touches - from,
+		.lead = milestones->opportunity != SMK_NO_TIME ? milestones->opportunity_lead : milestones->lead,
+		.opportunity = milestones->opportunity,
+		.events = words + first * 2};
+
+	while (*event + 1 < count && smk_word_time(words[*event * 2 + 2]) == at)
+		(*event)++;
+	conversions.event_count = *event - first + 1;
+	return reader->visitor->convert(reader, &conversions);
+}
+
 /* Reads an account: its events, each a word and a value, in the order of time. */
 SmkAttributionResult
 smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count)
@@ -334,54 +356,54 @@ smk_attribution_add(SmkAttributionReader *reader, uint64 *words, int64 count)
 	int64 from = 0;	   /* the first touch of a path */
 	int64 ordered = 0; /* up to here touches of one time are in order */
 	bool has_converted = false;
+	int64 *times;
+	int *path;
 
 	reserve_touches(reader, count);
+	times = reader->times;
+	path = reader->touches;
 	for (int64 i = 0; i < count; i++)
 	{
-		SmkConversions conversions = {.at = smk_word_time(words[i * 2]), .events = words + i * 2};
+		uint64 word = words[i * 2];
+		int64 at = smk_word_time(word);
+		unsigned code = smk_word_code(word);
 		SmkAttributionResult result;
 
-		switch (smk_word_code(words[i * 2]))
+		if (likely(code <= SMK_ATTRIBUTION_DIRECT))
 		{
-			case SMK_ATTRIBUTION_TOUCH:
-			case SMK_ATTRIBUTION_DIRECT:
-				if (i + 1 < count && words[i * 2] == words[i * 2 + 2] && i >= ordered)
-					ordered = i + order_ties(reader, words + i * 2, count - i);
-				reader->times[touches] = conversions.at;
-				reader->touches[touches] = touch_number(
-					reader, words[i * 2 + 1], smk_word_code(words[i * 2]) == SMK_ATTRIBUTION_DIRECT);
-				if (reader->touches[touches++] < 0)
-					return SMK_ATTRIBUTION_TOO_LARGE;
-				continue;
-			case SMK_ATTRIBUTION_LEAD:
-				milestones.lead = conversions.at;
-				continue;
-			case SMK_ATTRIBUTION_OPPORTUNITY:
-				milestones.opportunity = conversions.at;
-				milestones.opportunity_lead = milestones.lead;
-				continue;
+			int touch;
+
+			if (i + 1 < count && word == words[i * 2 + 2] && i >= ordered)
+				ordered = i + order_ties(reader, words + i * 2, count - i);
+			touch = touch_number(reader, words[i * 2 + 1], code == SMK_ATTRIBUTION_DIRECT);
+			if (touch < 0)
+				return SMK_ATTRIBUTION_TOO_LARGE;
+			times[touches] = at;
+			path[touches++] = touch;
+			continue;
+		}
+		if (code == SMK_ATTRIBUTION_LEAD)
+		{
+			milestones.lead = at;
+			continue;
+		}
+		if (code == SMK_ATTRIBUTION_OPPORTUNITY)
+		{
+			milestones.opportunity = at;
+			milestones.opportunity_lead = milestones.lead;
+			continue;
 		}
 		CHECK_FOR_INTERRUPTS();
-		/* All conversions of this instant, and all parts of their values. */
-		while (i + 1 < count && smk_word_time(words[i * 2 + 2]) == conversions.at)
-			i++;
-		conversions.event_count = (words + i * 2 - conversions.events) / 2 + 1;
-		while (from < touches && reader->times[from] < conversions.at - reader->lookback)
+		while (from < touches && times[from] < at - reader->lookback)
 			from++;
-		conversions.times = reader->times + from;
-		conversions.path = reader->touches + from;
-		conversions.count = touches - from;
-		conversions.opportunity = milestones.opportunity;
-		conversions.lead =
-			milestones.opportunity != SMK_NO_TIME ? milestones.opportunity_lead : milestones.lead;
-		result = reader->visitor->convert(reader, &conversions);
+		result = convert(reader, words, count, &i, &milestones, from, touches);
 		if (result != SMK_ATTRIBUTION_OK)
 			return result;
 		has_converted = true;
 	}
 	if (has_converted || touches == 0 || reader->visitor->leave == NULL)
 		return SMK_ATTRIBUTION_OK;
-	while (reader->times[from] < reader->times[touches - 1] - reader->lookback)
+	while (times[from] < times[touches - 1] - reader->lookback)
 		from++;
-	return reader->visitor->leave(reader, reader->touches + from, touches - from);
+	return reader->visitor->leave(reader, path + from, touches - from);
 }

@@ -222,7 +222,7 @@ extern int smk_attribution_channel(SmkAttributionSummary *summary, const char *n
 extern SmkAttributionPath *smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key,
 												int64 size);
 extern bool smk_attribution_leave(SmkAttributionSummary *summary, const unsigned char *key, int64 size);
-extern bool smk_attribution_settle(SmkAttributionSummary *summary);
+extern SmkAttributionResult smk_attribution_settle(SmkAttributionSummary *summary);
 extern void smk_attribution_path_time(SmkAttributionPath *path, int64 micros, int64 conversions);
 extern bool smk_credit_merge(SmkCredit *credit, const SmkCredit *other);
 extern SmkAttributionResult smk_attribution_merge(SmkAttributionSummary *into,
@@ -284,8 +284,9 @@ smk_attribution_compare(const char *a, int a_length, const char *b, int b_length
 	return order != 0 ? order : a_length - b_length;
 }
 
-/* The most bytes of a channel of a path. */
+/* The most bytes of a channel of a path; and so many bytes of a path can be read, even where it has fewer. */
 #define SMK_PATH_CHANNEL 3
+#define SMK_PATH_ROOM 8
 
 /* Reads a channel of a path and moves on. */
 static inline int

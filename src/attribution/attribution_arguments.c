@@ -19,20 +19,14 @@ smk_attribution_overflow(void)
 
 /* Raises the error for what a summary cannot hold. */
 void
-smk_attribution_check(SmkAttributionResult result)
+smk_attribution_raise(SmkAttributionResult result)
 {
-	switch (result)
-	{
-		case SMK_ATTRIBUTION_OK:
-			break;
-		case SMK_ATTRIBUTION_OVERFLOW:
-			smk_attribution_overflow();
-		case SMK_ATTRIBUTION_TOO_LARGE:
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("an attribution_summary would be larger than 1 GB"),
-							errdetail("It has every path that led to a conversion."),
-							errhint("Take a shorter lookback, or make a summary for each period.")));
-	}
+	if (result == SMK_ATTRIBUTION_OVERFLOW)
+		smk_attribution_overflow();
+	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("an attribution_summary would be larger than 1 GB"),
+					errdetail("It has every path that led to a conversion."),
+					errhint("Take a shorter lookback, or make a summary for each period.")));
 }
 
 /* The model of a name; an error where there is none. */
@@ -58,10 +52,8 @@ smk_attribution_model_argument(const char *name)
  * Reads the windows of a row, at that argument and the next one, unless they are as in the row before.
  */
 void
-smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int lookback)
+smk_attribution_read_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int lookback)
 {
-	if (likely(call->is_constant))
-		return;
 	if (likely(call->is_known && !PG_ARGISNULL(lookback) && !PG_ARGISNULL(lookback + 1) &&
 			   memcmp(&call->given[0], PG_GETARG_INTERVAL_P(lookback), sizeof(Interval)) == 0 &&
 			   memcmp(&call->given[1], PG_GETARG_INTERVAL_P(lookback + 1), sizeof(Interval)) == 0))
@@ -105,28 +97,10 @@ smk_attribution_state_join(SmkAttributionState *state, const SmkAttributionState
 	smk_timeline_require_constant(state->half_life == other->half_life, "half_life");
 }
 
-/* True where a touch says nothing of where it came from. */
-static inline bool
-is_direct(const char *channel, int length)
-{
-	switch (length)
-	{
-		case 6:
-			return ((channel[0] | 0x20) == 'd' && pg_strncasecmp(channel, "direct", 6) == 0) ||
-				   memcmp(channel, "(none)", 6) == 0;
-		case 8:
-			return channel[0] == '(' && pg_strncasecmp(channel, "(direct)", 8) == 0;
-		default:
-			return false;
-	}
-}
-
-/* The code of an event. */
+/* The code of an event that is no touch. */
 SmkAttributionCode
-smk_attribution_event(const text *event)
+smk_attribution_other_event(const text *event)
 {
-	if (likely(smk_text_is(event, SMK_NAME("touch"))))
-		return SMK_ATTRIBUTION_TOUCH;
 	if (smk_text_is(event, SMK_NAME("conversion")))
 		return SMK_ATTRIBUTION_CONVERSION;
 	if (smk_text_is(event, SMK_NAME("lead")))
@@ -139,23 +113,6 @@ smk_attribution_event(const text *event)
 					errmsg("unknown event: \"%s\"", text_to_cstring(event)),
 					errhint("Events are touch, direct (a touch without a source), lead, opportunity and "
 							"conversion; rows that are none may have NULL: they are skipped.")));
-}
-
-/* Adds a touch; a channel that is NULL is (none). */
-void
-smk_attribution_add_touch(FunctionCallInfo fcinfo, SmkTimeline *timeline, TimestampTz at,
-						  SmkAttributionCode code)
-{
-	const text *channel = PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_CHANNEL)
-							  ? NULL
-							  : smk_timeline_text(fcinfo, SMK_ATTRIBUTION_ARGUMENT_CHANNEL);
-	const char *name = channel ? VARDATA_ANY(channel) : SMK_NO_CHANNEL;
-	int length = channel ? (int) VARSIZE_ANY_EXHDR(channel) : (int) strlen(SMK_NO_CHANNEL);
-
-	if (is_direct(name, length))
-		code = SMK_ATTRIBUTION_DIRECT;
-	smk_timeline_add_valued(timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
-							smk_timeline_word(at, code), smk_timeline_name(timeline, name, length));
 }
 
 /* The text of a name of a timeline. */

@@ -54,18 +54,16 @@ typedef struct SmkCreditRow
 } SmkCreditRow;
 
 extern SmkAttributionModel smk_attribution_model_argument(const char *name);
-extern void smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int lookback);
+extern void smk_attribution_read_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int lookback);
 extern void smk_attribution_state_write(const SmkAttributionState *state, StringInfo out);
 extern void smk_attribution_state_read(SmkAttributionState *state, StringInfo in);
 extern void smk_attribution_state_join(SmkAttributionState *state, const SmkAttributionState *other,
 									   bool is_new);
-extern SmkAttributionCode smk_attribution_event(const text *event);
-extern void smk_attribution_add_touch(FunctionCallInfo fcinfo, SmkTimeline *timeline, TimestampTz at,
-									  SmkAttributionCode code);
+extern SmkAttributionCode smk_attribution_other_event(const text *event);
 extern void smk_attribution_read_timeline(FunctionCallInfo fcinfo, SmkAttributionReader *reader,
 										  SmkTimeline *timeline);
 pg_noreturn extern void smk_attribution_overflow(void);
-extern void smk_attribution_check(SmkAttributionResult result);
+pg_noreturn extern void smk_attribution_raise(SmkAttributionResult result);
 extern void smk_attribution_round(SmkCreditRow *rows, int count, SmkCreditRow **order, const SmkWide *whole,
 								  int places);
 extern Datum smk_attribution_amount(int128 units, int scale);
@@ -74,8 +72,64 @@ extern Datum smk_attribution_amount(int128 units, int scale);
 static inline void
 smk_attribution_require_windows(const SmkAttributionState *state, const SmkAttributionCall *call)
 {
+	if (likely(call->is_constant))
+		return;
 	smk_timeline_require_constant(state->lookback == call->lookback, "lookback");
 	smk_timeline_require_constant(state->half_life == call->half_life, "half_life");
+}
+
+/* Raises the error for what a summary cannot hold, where there is one. */
+static inline void
+smk_attribution_check(SmkAttributionResult result)
+{
+	if (unlikely(result != SMK_ATTRIBUTION_OK))
+		smk_attribution_raise(result);
+}
+
+/* Reads the windows of a row, at that argument and the next one. */
+static inline void
+smk_attribution_windows(FunctionCallInfo fcinfo, SmkAttributionCall *call, int lookback)
+{
+	if (unlikely(!call->is_constant))
+		smk_attribution_read_windows(fcinfo, call, lookback);
+}
+
+/* The code of an event. */
+static inline SmkAttributionCode
+smk_attribution_event(const text *event)
+{
+	return likely(smk_text_is(event, SMK_NAME("touch"))) ? SMK_ATTRIBUTION_TOUCH
+														 : smk_attribution_other_event(event);
+}
+
+/* True where a touch says nothing of where it came from. */
+static inline bool
+smk_channel_is_direct(const char *channel, int length)
+{
+	char first = *(length > 0 ? channel : "");
+
+	/* In one branch that is seldom taken: the length alone cannot be foreseen. */
+	if (likely(!(((length == 6) | (length == 8)) & (((first | 0x20) == 'd') | (first == '(')))))
+		return false;
+	return length == 6 ? pg_strncasecmp(channel, "direct", 6) == 0 || memcmp(channel, "(none)", 6) == 0
+					   : pg_strncasecmp(channel, "(direct)", 8) == 0;
+}
+
+/* Adds a touch; a channel that is NULL is (none). */
+static pg_attribute_always_inline void
+smk_attribution_add_touch(FunctionCallInfo fcinfo, SmkTimeline *timeline, TimestampTz at,
+						  SmkAttributionCode code)
+{
+	const text *channel = PG_ARGISNULL(SMK_ATTRIBUTION_ARGUMENT_CHANNEL)
+							  ? NULL
+							  : smk_timeline_text(fcinfo, SMK_ATTRIBUTION_ARGUMENT_CHANNEL);
+	const char *name = channel ? VARDATA_ANY(channel) : SMK_NO_CHANNEL;
+	int length = channel ? (int) VARSIZE_ANY_EXHDR(channel) : (int) sizeof(SMK_NO_CHANNEL) - 1;
+
+	if (smk_channel_is_direct(name, length))
+		code = SMK_ATTRIBUTION_DIRECT;
+	smk_timeline_add_valued(timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
+							smk_timeline_word(at, code), smk_timeline_name(timeline, name, length));
 }
 
 #endif

@@ -112,14 +112,15 @@ add_conversion(FunctionCallInfo fcinfo, AttributionState *state, TimestampTz at)
 	/* What has no room in one event makes several. */
 	while (unlikely(money.units >= VALUE_LIMIT || money.units <= -VALUE_LIMIT))
 	{
-		smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
+		smk_timeline_add_valued(&state->base.events.timeline,
+								PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
 								smk_timeline_word(at, SMK_ATTRIBUTION_VALUE),
 								smk_attribution_value((int64) (money.units % VALUE_LIMIT), scale));
 		money.units /= VALUE_LIMIT;
 		scale -= SMK_ATTRIBUTION_VALUE_DIGITS;
 	}
-	smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT), word,
-							smk_attribution_value((int64) money.units, scale));
+	smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
+							word, smk_attribution_value((int64) money.units, scale));
 }
 
 PG_FUNCTION_INFO_V1(smk_attribution_transfn);
@@ -156,7 +157,8 @@ smk_attribution_transfn(PG_FUNCTION_ARGS)
 	else if (code <= SMK_ATTRIBUTION_DIRECT)
 		smk_attribution_add_touch(fcinfo, &state->base.events.timeline, at, code);
 	else
-		smk_timeline_add_valued(&state->base.events.timeline, PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
+		smk_timeline_add_valued(&state->base.events.timeline,
+								PG_GETARG_DATUM(SMK_ATTRIBUTION_ARGUMENT_ACCOUNT),
 								smk_timeline_word(at, code), 0);
 	PG_RETURN_POINTER(state);
 }
@@ -253,7 +255,7 @@ smk_attribution_finalfn(PG_FUNCTION_ARGS)
 	summary->unattributed_value = unattributed.units;
 	smk_attribution_start(reader, summary);
 	smk_attribution_read_timeline(fcinfo, reader, &state->base.events.timeline);
-	smk_attribution_check(smk_attribution_settle(summary) ? SMK_ATTRIBUTION_OK : SMK_ATTRIBUTION_TOO_LARGE);
+	smk_attribution_check(smk_attribution_settle(summary));
 	return smk_summary_datum(&attribution_summary, summary);
 }
 

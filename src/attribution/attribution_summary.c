@@ -5,9 +5,11 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "port/pg_bswap.h"
 #include "utils/memutils.h"
 
 #include "attribution/attribution.h"
+#include "timeline/huge_page.h"
 #include "timeline/money.h"
 #include "timeline/varint.h"
 
@@ -15,7 +17,7 @@
 #define LEAST_SLOTS 16
 /* From so many bytes on a path is known by a hash, which has all bits where the size of a shorter one stands.
  */
-#define PATH_LONG_SIZE 8
+#define PATH_LONG_SIZE SMK_PATH_ROOM
 #define PATH_SIZE_SHIFT 56
 #define PATH_LONG (UINT64CONST(255) << PATH_SIZE_SHIFT)
 #define PATH_HASH UINT64CONST(0x9E3779B97F4A7C15)
@@ -42,8 +44,9 @@ smk_credit_merge(SmkCredit *credit, const SmkCredit *other)
 static void *
 enlarge(void *array, int64 size, Size element)
 {
-	return array == NULL ? MemoryContextAllocHuge(CurrentMemoryContext, size * element)
-						 : repalloc_huge(array, size * element);
+	return smk_huge_page(array == NULL ? MemoryContextAllocHuge(CurrentMemoryContext, size * element)
+									   : repalloc_huge(array, size * element),
+						 size * element);
 }
 
 /* A larger table without entries. */
@@ -150,8 +153,12 @@ path_code(const unsigned char *key, int64 size)
 
 	if (likely(size < PATH_LONG_SIZE))
 	{
-		for (int64 i = 0; i < size; i++)
-			code |= (uint64) key[i] << 8 * i;
+		/* As many as may be, and those that are none away: how many there are cannot be foreseen. */
+		memcpy(&code, key, sizeof(code));
+#ifdef WORDS_BIGENDIAN
+		code = pg_bswap64(code);
+#endif
+		code &= (UINT64CONST(1) << 8 * size) - 1;
 		return code | (uint64) size << PATH_SIZE_SHIFT;
 	}
 	for (int64 i = 0; i < size; i += (int64) sizeof(word))
@@ -192,7 +199,8 @@ index_paths(SmkAttributionSummary *summary)
 		size *= 2;
 	if (summary->path_slots != NULL)
 		pfree(summary->path_slots);
-	summary->path_slots = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(SmkPathSlot));
+	summary->path_slots = smk_huge_page(
+		MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(SmkPathSlot)), size * sizeof(SmkPathSlot));
 	memset(summary->path_slots, 0, size * sizeof(SmkPathSlot));
 	summary->path_slot_count = size;
 	for (int64 i = 0; i < summary->path_count; i++)
@@ -227,12 +235,13 @@ add_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size, u
 	return path;
 }
 
-/* The path of these bytes, which is added where it is not there; NULL: there is no room. */
-SmkAttributionPath *
-smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size)
+/*
+ * The path of this code and these bytes, which are not read if it is a short one that is there; one that is not
+ * there is added. NULL: there is no room.
+ */
+static inline SmkAttributionPath *
+find_path(SmkAttributionSummary *summary, uint64 code, const unsigned char *key, int64 size)
 {
-	uint64 code = path_code(key, size);
-
 	if (summary->path_count * 4 >= summary->path_slot_count * 3)
 		index_paths(summary);
 	for (int64 slot = path_slot(code, summary->path_slot_count); summary->path_slots[slot].number != 0;
@@ -253,16 +262,25 @@ smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key, i
 	return &summary->paths[summary->path_count - 1];
 }
 
+/* The path of these bytes, of which SMK_PATH_ROOM can be read; one that is not there is added. NULL: no room. */
+SmkAttributionPath *
+smk_attribution_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size)
+{
+	return find_path(summary, path_code(key, size), key, size);
+}
+
 /* Counts an account that never converted by the code of its path, a short one; false where there is no room. */
-static bool
+static inline bool
 leave_by_code(SmkAttributionSummary *summary, uint64 code)
 {
-	unsigned char key[PATH_LONG_SIZE];
+	/* Its bytes, the lowest first. */
+	uint64 key = code;
 	SmkAttributionPath *path;
 
-	for (int i = 0; i < PATH_LONG_SIZE; i++)
-		key[i] = (unsigned char) (code >> 8 * i);
-	path = smk_attribution_path(summary, key, (int64) (code >> PATH_SIZE_SHIFT));
+#ifdef WORDS_BIGENDIAN
+	key = pg_bswap64(key);
+#endif
+	path = find_path(summary, code, (const unsigned char *) &key, (int64) (code >> PATH_SIZE_SHIFT));
 	if (path == NULL)
 		return false;
 	path->nulls++;
@@ -296,15 +314,31 @@ smk_attribution_leave(SmkAttributionSummary *summary, const unsigned char *key, 
 	return true;
 }
 
-/* Counts those that were left for later; false where there is no room. */
-bool
+/* Counts and credits what was left for later: once, when all accounts have been read. */
+SmkAttributionResult
 smk_attribution_settle(SmkAttributionSummary *summary)
 {
 	for (int i = 0; i < SMK_PATHS_LEFT; i++)
 		if (summary->left[i] != 0 && !leave_by_code(summary, summary->left[i]))
-			return false;
+			return SMK_ATTRIBUTION_TOO_LARGE;
 	memset(summary->left, 0, sizeof(summary->left));
-	return true;
+	for (int64 i = 0; i < summary->path_count; i++)
+	{
+		const SmkAttributionPath *path = &summary->paths[i];
+		const unsigned char *key = smk_path_bytes(summary, path);
+		const unsigned char *next = key;
+		int channel = smk_path_read(&next);
+
+		CHECK_FOR_INTERRUPTS();
+		if (next - key < path->size)
+			continue;
+		/* The whole is its under each model. */
+		for (int model = 0; model < SMK_SUMMED_MODELS; model++)
+			if (!smk_credit_add(&summary->channels[channel].credits[model], SMK_SHARE_ONE, path->conversions,
+								path->value))
+				return SMK_ATTRIBUTION_OVERFLOW;
+	}
+	return SMK_ATTRIBUTION_OK;
 }
 
 /* Adds conversions that took so long since the first touch of their path. */

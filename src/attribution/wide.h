@@ -35,18 +35,16 @@ smk_wide_add_product(SmkWide *sum, int128 amount, uint128 share)
 	uint64 size = (uint64) amount;
 	uint128 low = (uint128) size * (uint64) share;
 	uint128 high = (uint128) size * (uint64) (share >> 64) + (uint64) (low >> 64);
-	uint128 limb = (uint128) sum->limbs[0] + (uint64) low;
-	uint64 limbs[3];
+	uint128 first = (uint128) sum->limbs[0] + (uint64) low;
+	uint128 second = (uint128) sum->limbs[1] + (uint64) high + (uint64) (first >> 64);
+	uint128 third = (uint128) sum->limbs[2] + (uint64) (high >> 64) + (uint64) (second >> 64);
 
 	/* Mostly an amount is not below 0, has room in one limb, and leaves the two highest limbs alone. */
-	limbs[0] = (uint64) limb;
-	limb = (uint128) sum->limbs[1] + (uint64) high + (uint64) (limb >> 64);
-	limbs[1] = (uint64) limb;
-	limb = (uint128) sum->limbs[2] + (uint64) (high >> 64) + (uint64) (limb >> 64);
-	limbs[2] = (uint64) limb;
-	if (unlikely((uint64) (amount >> 64) != 0 || (uint64) (limb >> 64) != 0))
+	if (unlikely((uint64) (amount >> 64) != 0 || (uint64) (third >> 64) != 0))
 		return smk_wide_add_large_product(sum, amount, share);
-	memcpy(sum->limbs, limbs, sizeof(limbs));
+	sum->limbs[0] = (uint64) first;
+	sum->limbs[1] = (uint64) second;
+	sum->limbs[2] = (uint64) third;
 	return true;
 }
 

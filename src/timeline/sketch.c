@@ -224,7 +224,7 @@ sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
 static void
 sketch_add_loose(SmkSketch *sketch, int64 value)
 {
-	if (sketch->distinct + sketch->loose == sketch->size || sketch->loose == LOOSE_VALUES)
+	if (sketch->loose == LOOSE_VALUES)
 	{
 		sketch_settle(sketch);
 		if (!sketch->is_exact)
@@ -232,9 +232,9 @@ sketch_add_loose(SmkSketch *sketch, int64 value)
 			sketch_add_to_bucket(sketch, smk_sketch_bucket(value), 1);
 			return;
 		}
-		if (sketch->distinct >= sketch->size / 4 * 3)
-			sketch_grow(sketch);
 	}
+	if (sketch->distinct + sketch->loose == sketch->size)
+		sketch_grow(sketch);
 	sketch->values[sketch->distinct + sketch->loose++] = value;
 }
 

@@ -16,7 +16,8 @@
 #include "timeline/timeline.h"
 #include "timeline/varint.h"
 
-/* A small group's first room, in records, and up to how many lie in one array where there can be partitions. */
+/* A small group's first room, in records, and up to how many lie in one array where there can be partitions.
+ */
 #define TIMELINE_FIRST_SIZE 8
 #define TIMELINE_ARRAY_SIZE (128 * 1024)
 /* Below this there is nothing to be gained from moving events out. */
@@ -33,9 +34,6 @@
 #define MERGE_RECORDS (32 * 1024)
 #define MERGE_LEAST_RECORDS 8
 #define MERGE_MOST_RECORDS 256
-
-/* So many names are found without the dictionary; a power of two. */
-#define RECENT_NAMES 1024
 
 /* What a value that is handed on has beside the events, and room for the one that is too many. */
 #define WRITE_SLACK (64 * 1024)
@@ -65,17 +63,9 @@ typedef struct LongText
 	int length;
 } LongText;
 
-/* A name by its ends, which are all of one up to 16 bytes. */
-typedef struct RecentName
-{
-	uint64 first;
-	uint64 last;
-	uint32 length;
-	uint32 number; /* 0: none */
-} RecentName;
-
 struct SmkLedger
 {
+	SmkRecentNames recent; /* at the beginning, where it is looked for */
 	MemoryContext context;
 	SmkTimelineShape shape;
 	MemoryContext events; /* in which they lie, emptied when they are moved out */
@@ -89,8 +79,7 @@ struct SmkLedger
 	LongText *texts;
 	int64 text_count;
 	int64 text_size;
-	RecentName recent_names[RECENT_NAMES]; /* by what hashes of them say */
-	uint32 **names;					   /* what numbers of names other processes gave are here */
+	uint32 **names; /* what numbers of names other processes gave are here */
 	int names_count;
 	int names_size;
 	uint32 *own; /* of each name its number in the timeline that is being written; else 0 */
@@ -240,43 +229,12 @@ has_records(const SmkTimeline *timeline)
 	return timeline->count > 0 || timeline->partitions != NULL;
 }
 
-/* Reads partitions one by one, sorted. */
-typedef struct PartitionSource
-{
-	const SmkPartitions *partitions;
-	int next;
-	uint64 *records; /* of one partition, as they come */
-	uint64 *sorted;
-} PartitionSource;
-
-static bool
-read_partition(void *state, const uint64 **at, const uint64 **end)
-{
-	PartitionSource *source = state;
-	int width = source->partitions->width;
-
-	for (; source->next < SMK_PARTITIONS; source->next++)
-	{
-		int64 count = smk_partition_count(source->partitions, source->next);
-
-		if (count == 0)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		smk_partition_copy(source->partitions, source->next++, source->records);
-		smk_sort_into(source->sorted, source->records, count, width);
-		*at = source->sorted;
-		*end = source->sorted + count * width;
-		return true;
-	}
-	return false;
-}
-
-/* The records of a timeline that are in no run, in their order; what that needs is allocated in the context that
- * is current. */
+/* The records of a timeline that are in no run, in their order; what that needs is allocated in the context
+ * that is current. */
 static void
 stream_of_records(SmkTimeline *timeline, SmkStream *stream)
 {
-	PartitionSource *source;
+	SmkPartitionReader *reader;
 
 	if (timeline->partitions == NULL)
 	{
@@ -285,13 +243,9 @@ stream_of_records(SmkTimeline *timeline, SmkStream *stream)
 		smk_stream_of_records(stream, timeline->records, timeline->count, timeline->width);
 		return;
 	}
-	source = palloc0(sizeof(PartitionSource));
-	source->partitions = timeline->partitions;
-	source->records = MemoryContextAllocHuge(CurrentMemoryContext,
-											 timeline->partitions->largest * SMK_PARTITION_BLOCK);
-	source->sorted = MemoryContextAllocHuge(CurrentMemoryContext,
-											timeline->partitions->largest * SMK_PARTITION_BLOCK);
-	smk_stream_of_source(stream, read_partition, source, timeline->width);
+	reader = palloc(sizeof(SmkPartitionReader));
+	smk_partition_open(reader, timeline->partitions);
+	smk_stream_of_source(stream, smk_partition_read, reader, timeline->width);
 }
 
 /* Appends the records of a timeline to the file as a run; they are void then. */
@@ -402,62 +356,105 @@ smk_timeline_grow(SmkTimeline *timeline)
 	timeline->size = size;
 }
 
+/* The partitions where records go whose value is this: packed ones, where it has room so. */
+static SmkPartitions *
+partitions_for(SmkPartitions *partitions, uint64 value)
+{
+	return partitions->whole != NULL && value >= SMK_PACKED_VALUES ? partitions->whole : partitions;
+}
+
+/* Puts a record where there is room for it. */
+static void
+put_record(const SmkTimeline *timeline, const SmkPartitions *partitions, uint64 *to, const uint64 *record)
+{
+	if (partitions->width < timeline->width)
+		smk_pack(to, record[0], record[1], record[2]);
+	else
+		memcpy(to, record, timeline->width * sizeof(uint64));
+}
+
+/* Adds a record to partitions, whose slabs may become more. */
+static void
+partition_record(const SmkTimeline *timeline, const uint64 *record)
+{
+	SmkPartitions *partitions =
+		partitions_for(timeline->partitions, timeline->partitions->whole ? record[2] : 0);
+	int partition = smk_partition_of(record[0]);
+	SmkPartition *open = &partitions->open[partition];
+	uint64 *to = open->next;
+
+	if (to == open->end)
+		to = smk_partition_enlarge(partitions, partition);
+	else
+		open->next += partitions->width;
+	put_record(timeline, partitions, to, record);
+}
+
 /* Moves the records of a timeline into partitions, where these have room within the budget. */
 static void
 timeline_part(SmkTimeline *timeline)
 {
 	SmkLedger *ledger = timeline->ledger;
 	int width = timeline->width;
+	bool has_values = ledger->shape.has_values;
 
 	ledger_reserve(ledger, timeline->count * width * (int64) sizeof(uint64) +
-							   (int64) SMK_PARTITIONS * SMK_PARTITION_BLOCK + SMK_PARTITION_SLAB);
+							   (1 + has_values) *
+								   ((int64) SMK_PARTITIONS * SMK_PARTITION_BLOCK + SMK_PARTITION_SLAB));
 	if (timeline->count == 0)
 		return;
-	timeline->partitions = smk_partitions(ledger->events, width);
+	timeline->partitions = smk_partitions(ledger->events, has_values ? SMK_PACKED_WIDTH : width);
+	if (has_values)
+		timeline->partitions->whole = smk_partitions(ledger->events, width);
 	for (const uint64 *record = timeline->records; timeline->count > 0; record += width, timeline->count--)
-	{
-		int partition = smk_partition_of(record[0]);
-		SmkPartition *open = &timeline->partitions->open[partition];
-		uint64 *to = open->next;
-
-		if (to == open->end)
-			to = smk_partition_enlarge(timeline->partitions, partition);
-		else
-			open->next += width;
-		memcpy(to, record, width * sizeof(uint64));
-	}
+		partition_record(timeline, record);
 	pfree(timeline->records);
 	timeline->records = NULL;
 	timeline->size = 0;
 }
 
-/* Makes room for one record more, that of a key which is a number; returns where it goes. */
-uint64 *
-smk_timeline_enlarge(SmkTimeline *timeline, uint64 key)
+/* Makes room for more records in partitions, within the budget: what there is may be moved out instead. */
+static void
+timeline_add_slab(SmkTimeline *timeline, SmkPartitions *partitions)
 {
 	SmkLedger *ledger = timeline->ledger;
-	SmkPartitions *partitions;
-	uint64 *record;
+	int64 size = smk_partition_next_slab(partitions);
+	int64 left = ledger->budget - ledger->fixed - ledger->largest -
+				 (int64) MemoryContextMemAllocated(ledger->events, false);
+
+	CHECK_FOR_INTERRUPTS();
+	if (ledger->budget > 0 && size > left)
+		size = Max(1, left / SMK_PARTITION_SLAB) * SMK_PARTITION_SLAB;
+	ledger_reserve(ledger, size);
+	if (timeline->partitions != NULL)
+		smk_partition_add_slab(partitions, size);
+}
+
+/* Adds a record, whose key is a number, where there is no room yet; without values the last word is void. */
+void
+smk_timeline_add_number(SmkTimeline *timeline, uint64 key, uint64 word, uint64 value)
+{
+	const uint64 record[] = {key, word, value};
+	SmkLedger *ledger = timeline->ledger;
 
 	if (timeline->is_spread && timeline->count >= TIMELINE_ARRAY_SIZE)
 		timeline_part(timeline);
-	/* What there is may be moved out: then all begins again. */
-	if (timeline->partitions != NULL && timeline->partitions->slab == timeline->partitions->slab_end)
+	if (timeline->partitions != NULL)
 	{
-		CHECK_FOR_INTERRUPTS();
-		ledger_reserve(ledger, SMK_PARTITION_SLAB);
+		SmkPartitions *partitions = partitions_for(timeline->partitions, value);
+
+		/* What there is may be moved out: then all begins again. */
+		if (partitions->slab == partitions->slab_end)
+			timeline_add_slab(timeline, partitions);
 	}
-	partitions = timeline->partitions;
-	if (partitions == NULL)
-		return smk_timeline_next(timeline);
-	record = partitions->open[smk_partition_of(key)].next;
-	if (record == partitions->open[smk_partition_of(key)].end)
-		record = smk_partition_enlarge(partitions, smk_partition_of(key));
-	else
-		partitions->open[smk_partition_of(key)].next += timeline->width;
+	if (timeline->partitions == NULL)
+	{
+		memcpy(smk_timeline_next(timeline), record, timeline->width * sizeof(uint64));
+		return;
+	}
+	partition_record(timeline, record);
 	/* One partition is read at a time, and sorted. */
-	ledger->largest = Max(ledger->largest, 2 * partitions->largest * SMK_PARTITION_BLOCK);
-	return record;
+	ledger->largest = Max(ledger->largest, smk_partition_room(timeline->partitions));
 }
 
 /* Two long texts are the same by their bytes. */
@@ -533,53 +530,16 @@ name_of(const SmkLedger *ledger, uint64 text)
 	return text + 1;
 }
 
-/* The ends of a name: its first and its last eight bytes, or what it has of them. */
-static inline RecentName
-name_ends(const char *text, int length)
-{
-	RecentName name = {.length = (uint32) length};
-	uint32 first = 0;
-	uint32 last = 0;
-
-	if (length >= (int) sizeof(name.first))
-	{
-		memcpy(&name.first, text, sizeof(name.first));
-		memcpy(&name.last, text + length - sizeof(name.last), sizeof(name.last));
-		return name;
-	}
-	if (length >= (int) sizeof(first))
-	{
-		memcpy(&first, text, sizeof(first));
-		memcpy(&last, text + length - sizeof(last), sizeof(last));
-	}
-	else
-		for (int i = 0; i < length; i++)
-			first = first << 8 | (unsigned char) text[i];
-	name.first = (uint64) last << 32 | first;
-	return name;
-}
-
-/* Where a name is looked for first. */
-static inline uint64
-recent_place(const RecentName *name)
-{
-	return ((name->first ^ name->last * 31) + name->length) * UINT64CONST(0x9E3779B97F4A7C15) /
-		   (PG_UINT64_MAX / RECENT_NAMES + 1);
-}
-
-/* The number of a name in the ledger. */
+/* The number of a name in the ledger that is not known by its ends. */
 uint64
-smk_timeline_name(SmkTimeline *timeline, const char *text, int length)
+smk_timeline_find_name(SmkTimeline *timeline, const char *text, int length)
 {
 	SmkLedger *ledger = timeline->ledger;
-	RecentName name = name_ends(text, length);
-	RecentName *recent = &ledger->recent_names[recent_place(&name)];
+	SmkRecentName name = smk_name_ends(text, length);
+	SmkRecentName *recent = smk_recent_name(&ledger->recent, &name);
 
-	/* Mostly there are few. */
-	if (likely(recent->first == name.first && recent->last == name.last && recent->length == name.length &&
-			   recent->number > 0) &&
-		(length <= 2 * (int) sizeof(name.first) ||
-		 memcmp(ledger->texts[recent->number - 1].bytes, text, length) == 0))
+	if (smk_name_same_ends(recent, &name) &&
+		memcmp(ledger->texts[recent->number - 1].bytes, text, length) == 0)
 		return recent->number;
 	name.number = (uint32) name_of(ledger, ledger_number(ledger, text, length));
 	*recent = name;
@@ -772,18 +732,94 @@ read_entities(SmkKeyKind kind, bool is_spread, SmkStream *stream, SmkTimelineVis
 	words_free(&words);
 }
 
-/* Reads all entities of a timeline, each once, in the order of their records. What it holds stays the same. */
+/* Adds a word and its value. */
+static inline void
+words_add(Words *words, int64 *count, uint64 word, uint64 value)
+{
+	if (unlikely(*count + 1 >= words->size))
+		words_enlarge(words, *count);
+	words->words[(*count)++] = word;
+	words->words[(*count)++] = value;
+}
+
+/* Reads partitions of which some records are packed an entity at a time, without records of all of them. */
+static void
+read_packed(SmkPartitionReader *reader, SmkTimelineVisit visit, void *state)
+{
+	const uint64 mask = PG_UINT64_MAX >> SMK_KEY_SPREAD_BITS;
+	uint64 few[FEW_WORDS];
+	Words words = {few, FEW_WORDS, false};
+
+	while (smk_partition_sort_next(reader))
+	{
+		const uint64 *packed = reader->sorted;
+		const uint64 *packed_end = packed + reader->count * SMK_PACKED_WIDTH;
+		const uint64 *whole = reader->sorted_whole;
+		const uint64 *whole_end = whole + reader->whole_count * 3;
+
+		while (packed < packed_end || whole < whole_end)
+		{
+			/* Of keys what is not the partition's; above all of them where there are no more. */
+			uint64 packed_key = packed < packed_end ? packed[0] >> SMK_KEY_SPREAD_BITS : PG_UINT64_MAX;
+			uint64 whole_key = whole < whole_end ? whole[0] & mask : PG_UINT64_MAX;
+			uint64 entity = Min(packed_key, whole_key);
+			SmkKey key = {
+				{smk_key_gather((uint64) reader->partition << (64 - SMK_KEY_SPREAD_BITS) | entity)}};
+			int64 count = 0;
+
+			CHECK_FOR_INTERRUPTS();
+			while (packed_key == entity)
+			{
+				uint64 record[3];
+
+				smk_unpack(record, reader->partition, packed);
+				while (whole_key == entity && whole[1] < record[1])
+				{
+					words_add(&words, &count, whole[1], whole[2]);
+					whole += 3;
+					whole_key = whole < whole_end ? whole[0] & mask : PG_UINT64_MAX;
+				}
+				words_add(&words, &count, record[1], record[2]);
+				packed += SMK_PACKED_WIDTH;
+				packed_key = packed < packed_end ? packed[0] >> SMK_KEY_SPREAD_BITS : PG_UINT64_MAX;
+			}
+			while (whole_key == entity)
+			{
+				words_add(&words, &count, whole[1], whole[2]);
+				whole += 3;
+				whole_key = whole < whole_end ? whole[0] & mask : PG_UINT64_MAX;
+			}
+			visit(state, &key, words.words, count / 2);
+		}
+	}
+	words_free(&words);
+}
+
+/* Reads all entities of a timeline, each once, in the order of their records. What it holds stays the same.
+ */
 void
 smk_timeline_read(SmkTimeline *timeline, SmkTimelineVisit visit, void *state)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "reading of timelines", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	SmkStream *stream = timeline_stream(timeline);
+	SmkStream *stream;
 	SmkKeyKind kind = timeline->kind;
 	bool is_spread = timeline->is_spread;
 	bool has_values = timeline->ledger->shape.has_values;
 
+	if (timeline->partitions != NULL && timeline->partitions->whole != NULL && timeline->runs == NULL &&
+		timeline->moved == 0)
+	{
+		SmkPartitionReader reader;
+
+		smk_partition_open(&reader, timeline->partitions);
+		MemoryContextSwitchTo(old);
+		read_packed(&reader, visit, state);
+		MemoryContextDelete(context);
+		return;
+	}
+	stream = timeline_stream(timeline);
 	MemoryContextSwitchTo(old);
 	switch (timeline_keys(timeline))
 	{

@@ -122,12 +122,7 @@ static inline void
 smk_timeline_add_valued(SmkTimeline *timeline, Datum entity, uint64 word, uint64 value)
 {
 	if (likely(timeline->kind == SMK_KEY_BIGINT))
-	{
-		uint64 *record = smk_timeline_next_number(timeline, DatumGetInt64(entity), 3);
-
-		record[1] = word;
-		record[2] = value;
-	}
+		smk_timeline_add_event(timeline, DatumGetInt64(entity), word, value, 3);
 	else
 		smk_timeline_add_other(timeline, entity, word, value);
 }

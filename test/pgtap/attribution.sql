@@ -284,6 +284,13 @@ SELECT matches(error_of(format('SELECT %L::smarketing.attribution_summary', v)),
 CREATE FUNCTION shown(query text, models text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE result text; BEGIN
     EXECUTE format('SELECT string_agg(format(''%%s %%s %%s'', channel, trim_scale(round(conversions::numeric, 6)), value), '', '') FROM smarketing.credits((%s), %L)', query, models) INTO result; RETURN result; END $$;
 SET statement_timeout = '10s';
+-- Names of all lengths up to 40 that differ in one byte, each twice: each is itself, and has its two conversions.
+CREATE TABLE named AS SELECT overlay(repeat('a', length) PLACING 'b' FROM place) AS channel FROM generate_series(1, 40) AS length, generate_series(1, length) AS place
+UNION ALL SELECT repeat('a', length) FROM generate_series(0, 40) AS length;
+SELECT results_eq($$SELECT count(*), count(DISTINCT channel), min(conversions)::int, max(conversions)::int FROM smarketing.credits((
+        SELECT smarketing.attribution(n, event, at, channel, 1, interval '1 day', interval '1 day')
+        FROM (SELECT row_number() OVER () AS n, channel FROM named, generate_series(1, 2)) AS t, LATERAL (VALUES ('touch', timestamptz '2024-01-01'), ('conversion', '2024-01-02')) AS e (event, at)), '{linear}')
+    WHERE channel <> '(unattributed)'$$, $$SELECT count(*), count(DISTINCT channel), 2, 2 FROM named$$, 'names that differ in one byte');
 CREATE TABLE long AS SELECT 'touch' AS event, timestamptz '2024-01-01' + n * interval '1 second' AS at, n FROM generate_series(1, 100000) AS n UNION ALL SELECT 'conversion', '2024-01-03', NULL;
 SELECT results_eq($$SELECT model, count(*), sum(value), min(value), max(value), count(DISTINCT channel), round(sum(conversions)::numeric, 9) FROM smarketing.credits((SELECT smarketing.attribution(1::bigint, event, at, 'channel ' || n, 1000.05, '30 days', '1 day') FROM long), '{linear,first,full_path}') GROUP BY model ORDER BY model$$,
     $$VALUES ('first', 100001::bigint, 1000.05, 0.00, 1000.05, 100001::bigint, 1.000000000), ('full_path', 100001, 1000.05, 0.00, 409.11, 100001, 1), ('linear', 100001, 1000.05, 0.00, 0.02, 100001, 1)$$, '100,000 channels in a path of 100,000 touches');

@@ -344,9 +344,9 @@ test_attribution(void)
 			failed += smk_attribution_add(&readers[0], words, count) != SMK_ATTRIBUTION_OK ||
 					  smk_attribution_add(&readers[1], copy, count) != SMK_ATTRIBUTION_OK;
 		}
-		failed += !smk_attribution_settle(&whole);
+		failed += smk_attribution_settle(&whole) != SMK_ATTRIBUTION_OK;
 		for (int p = 0; p < 3; p++)
-			failed += !smk_attribution_settle(&parts[p]);
+			failed += smk_attribution_settle(&parts[p]) != SMK_ATTRIBUTION_OK;
 		wrong += compare(&whole, &counted);
 		for (int p = 0; p < 3; p++)
 			failed += smk_attribution_merge(&merged, &parts[(p + n) % 3]) != SMK_ATTRIBUTION_OK;

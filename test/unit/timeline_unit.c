@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "timeline/huge_page.h"
 #include "timeline/money.h"
 #include "timeline/partition.h"
 #include "timeline/sketch.h"
@@ -102,7 +103,8 @@ test_sort(void)
 	ok(wrong == 0, "records are sorted as by qsort");
 }
 
-/* Keys that are near to each other, and that have the same lowest bits, are spread evenly, and found again. */
+/* Keys that are near to each other, and that have the same lowest bits, are spread evenly, and found again.
+ */
 static void
 test_spread(void)
 {
@@ -165,6 +167,105 @@ test_partitions(void)
 		}
 	}
 	ok(wrong == 0, "partitions have what was put into them");
+}
+
+/* Adds a record of three words to partitions, packed where its value is small. */
+static void
+add_record(SmkPartitions *partitions, const uint64 *record)
+{
+	SmkPartitions *to = record[2] < SMK_PACKED_VALUES ? partitions : partitions->whole;
+	int place = smk_partition_of(record[0]);
+	uint64 *next = to->open[place].next;
+
+	if (next == to->open[place].end)
+		next = smk_partition_enlarge(to, place);
+	else
+		to->open[place].next += to->width;
+	if (to->width == 3)
+		memcpy(next, record, 3 * sizeof(uint64));
+	else
+		smk_pack(next, record[0], record[1], record[2]);
+}
+
+/* Records of which some are packed are read as they would be if none were, in their order. */
+static void
+test_packed(void)
+{
+	int wrong = 0;
+
+	for (int round = 0; round < 20; round++)
+	{
+		int64 count = 1 + random_below(round < 5 ? 20 : 60000);
+		int few = 1 + random_below(200); /* keys and words that come again */
+		uint64 *records = palloc(count * 3 * sizeof(uint64));
+		SmkPartitions *partitions = smk_partitions(NULL, SMK_PACKED_WIDTH);
+		SmkPartitionReader reader;
+		const uint64 *at;
+		const uint64 *end;
+		int64 seen = 0;
+
+		partitions->whole = smk_partitions(NULL, 3);
+		for (int64 n = 0; n < count; n++)
+		{
+			uint64 *record = records + n * 3;
+
+			/* Keys of all bits; values at the border of what can be packed. */
+			record[0] = smk_key_spread((uint64) random_below(few) * UINT64CONST(0xFEDCBA9876543211));
+			record[1] = random_below(4) == 0 ? random_word() : (uint64) random_below(3) - 1;
+			record[2] =
+				random_below(3) == 0 ? random_word() : (uint64) (SMK_PACKED_VALUES - 2 + random_below(4));
+			add_record(partitions, record);
+		}
+		sort_width = 3;
+		qsort(records, count, 3 * sizeof(uint64), compare_records);
+		smk_partition_open(&reader, partitions);
+		while (smk_partition_read(&reader, &at, &end))
+			for (; at < end; at += 3, seen++)
+				wrong += seen >= count || memcmp(at, records + seen * 3, 3 * sizeof(uint64)) != 0;
+		wrong += seen != count;
+		pfree(records);
+	}
+	ok(wrong == 0, "records are read in their order, whether they were packed or not");
+}
+
+/* Slabs grow with what there is, and what lies in large ones is found as well. */
+static void
+test_slabs(void)
+{
+	SmkPartitions *partitions = smk_partitions(NULL, 1);
+	int64 count = 6 * 1024 * 1024;
+	int64 largest = 0;
+	int64 wrong = 0;
+
+	for (int64 n = 0; n < count; n++)
+	{
+		int place = (int) (n % SMK_PARTITIONS);
+
+		if (partitions->open[place].next == partitions->open[place].end)
+		{
+			int64 size = smk_partition_next_slab(partitions);
+
+			wrong += size % SMK_PARTITION_BLOCK != 0 || size > Max(SMK_PARTITION_SLAB, partitions->slabs / 4);
+			if (partitions->slab == partitions->slab_end)
+				smk_partition_add_slab(partitions, size);
+			largest = Max(largest, size);
+			*smk_partition_enlarge(partitions, place) = (uint64) n;
+		}
+		else
+			*partitions->open[place].next++ = (uint64) n;
+	}
+	ok(wrong == 0 && largest > SMK_HUGE_PAGE_LEAST, "slabs grow with what there is");
+	for (int i = 0; i < SMK_PARTITIONS; i++)
+	{
+		uint64 *copied = palloc(count / SMK_PARTITIONS * sizeof(uint64));
+
+		wrong += smk_partition_count(partitions, i) != count / SMK_PARTITIONS;
+		smk_partition_copy(partitions, i, copied);
+		for (int64 n = 0; n < count / SMK_PARTITIONS; n++)
+			wrong += copied[n] != (uint64) (n * SMK_PARTITIONS + i);
+		pfree(copied);
+	}
+	ok(wrong == 0, "and have what was put into them");
 }
 
 static int
@@ -398,6 +499,8 @@ main(int argc, char **argv)
 	test_sort();
 	test_spread();
 	test_partitions();
+	test_packed();
+	test_slabs();
 	test_sketch();
 	test_money(argc > 2 ? argv[2] : NULL);
 	return finish();

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "lib/stringinfo.h"
+#include "storage/pg_shmem.h"
 #include "utils/memutils.h"
 
 #undef printf
@@ -25,6 +26,7 @@ extern void check_stack_depth(void);
 
 volatile sig_atomic_t InterruptPending = false;
 MemoryContext CurrentMemoryContext = NULL;
+int huge_pages = HUGE_PAGES_TRY;
 
 void
 ProcessInterrupts(void)
