@@ -270,17 +270,17 @@ DROP OWNED BY smk_maker, smk_reader; DROP ROLE smk_maker, smk_reader;
 CREATE EXTENSION smarketing;
 CREATE SCHEMA repeated;
 CREATE TABLE repeated.account (id int CONSTRAINT once UNIQUE, since timestamptz);
-INSERT INTO repeated.account SELECT n, timestamptz '2026-09-10' + n * interval '1 day' FROM generate_series(1, 5) AS n;
+INSERT INTO repeated.account SELECT n, date_trunc('month', now()) - interval '20 days' + n * interval '1 day' FROM generate_series(1, 5) AS n;
 CREATE TABLE repeated.spend (at timestamptz, amount numeric);
-INSERT INTO repeated.spend VALUES ('2026-09-12', 1000);
+INSERT INTO repeated.spend VALUES (date_trunc('month', now()) - interval '18 days', 1000);
 \o /dev/null
 SELECT smarketing.bind('account', 'repeated.account', '{"account_id": "id", "customer_since": "since"}'), smarketing.bind('spend', 'repeated.spend');
 SELECT smarketing.create_view('acquisition', 'customer_acquisition_cost'), smarketing.create_rollup('acquisition_stored', 'customer_acquisition_cost');
 ALTER TABLE repeated.account DROP CONSTRAINT once;
-INSERT INTO repeated.account VALUES (1, '2026-09-20'), (2, '2026-09-21');
+INSERT INTO repeated.account VALUES (1, date_trunc('month', now()) - interval '10 days'), (2, date_trunc('month', now()) - interval '9 days');
 SELECT smarketing.refresh_rollup('acquisition_stored');
 \o
-SELECT results_eq($$SELECT new_customers FROM acquisition WHERE period_start = '2026-09-01' UNION ALL SELECT new_customers FROM acquisition_stored WHERE period_start = '2026-09-01'
-    UNION ALL SELECT new_customers FROM smarketing.customer_acquisition_cost('2026-09-01', '2026-10-01')$$, $$VALUES (5::bigint), (5), (5)$$, 'an account that is repeated later is one customer there, too');
+SELECT results_eq($$SELECT new_customers FROM acquisition WHERE period_start = date_trunc('month', now()) - interval '1 month' UNION ALL SELECT new_customers FROM acquisition_stored WHERE period_start = date_trunc('month', now()) - interval '1 month'
+    UNION ALL SELECT new_customers FROM smarketing.customer_acquisition_cost(date_trunc('month', now()) - interval '1 month', date_trunc('month', now()))$$, $$VALUES (5::bigint), (5), (5)$$, 'an account that is repeated later is one customer there, too');
 DROP EXTENSION smarketing CASCADE;
 SELECT * FROM finish();
