@@ -44,7 +44,7 @@ INSERT INTO sale SELECT 3000 + i, timestamptz '2023-02-20' + i * interval '5 hou
 CREATE INDEX ON sale (at);
 CREATE TABLE fx AS SELECT 'USD' AS currency, d::date AS at, round((0.8 + random() * 0.3)::numeric, 3) AS rate FROM generate_series(date '2022-01-01', date '2027-01-01', interval '9 days') AS d;
 -- The last rate known on each day.
-CREATE TABLE rate_of AS SELECT d::date AS day, (SELECT rate FROM fx WHERE at <= d ORDER BY at DESC LIMIT 1) AS rate FROM generate_series(date '2022-01-01', date '2027-12-31', interval '1 day') AS d;
+CREATE TABLE rate_of AS SELECT d::date AS day, (SELECT rate FROM fx WHERE at <= d ORDER BY at DESC LIMIT 1) AS rate FROM generate_series(date '2022-01-01', greatest(date '2027-12-31', current_date + 400), interval '1 day') AS d;
 CREATE UNIQUE INDEX ON rate_of (day);
 SELECT smarketing.bind('revenue', 'sale', '{"account_id": "account"}'), smarketing.bind('exchange_rate', 'fx') \gset
 SELECT smarketing.configure('currency', 'EUR') AS done \gset
