@@ -79,17 +79,31 @@ sketch_find(const SmkSketch *sketch, int64 value)
 	return (int) (first - sketch->values) + (*first < value);
 }
 
-/* Room for more cells. */
+/* An array of a sketch, larger than it was, if there was one. */
+static int64 *
+sketch_enlarge(int64 *array, int was, int size)
+{
+	return was > 0 ? repalloc(array, size * sizeof(int64)) : palloc(size * sizeof(int64));
+}
+
+/* Room for more values. */
 static void
 sketch_grow(SmkSketch *sketch)
 {
 	int size = sketch->size ? sketch->size * 2 : 4;
 
-	sketch->values =
-		sketch->size ? repalloc(sketch->values, size * sizeof(int64)) : palloc(size * sizeof(int64));
-	sketch->counts =
-		sketch->size ? repalloc(sketch->counts, size * sizeof(int64)) : palloc(size * sizeof(int64));
+	sketch->values = sketch_enlarge(sketch->values, sketch->size, size);
 	sketch->size = size;
+}
+
+/* Room for the counts of all values there is room for. */
+static void
+sketch_reserve_counts(SmkSketch *sketch)
+{
+	if (sketch->counted == sketch->size)
+		return;
+	sketch->counts = sketch_enlarge(sketch->counts, sketch->counted, sketch->size);
+	sketch->counted = sketch->size;
 }
 
 /* Adds to a cell, or makes one more; no values are loose. False where there are as many as there may be. */
@@ -107,6 +121,7 @@ sketch_add_cell(SmkSketch *sketch, int64 value, int64 count, int most)
 		return false;
 	if (sketch->distinct == sketch->size)
 		sketch_grow(sketch);
+	sketch_reserve_counts(sketch);
 	memmove(sketch->values + cell + 1, sketch->values + cell, (sketch->distinct - cell) * sizeof(int64));
 	memmove(sketch->counts + cell + 1, sketch->counts + cell, (sketch->distinct - cell) * sizeof(int64));
 	sketch->values[cell] = value;
@@ -135,14 +150,13 @@ sketch_coarsen(SmkSketch *sketch)
 
 	sketch->is_exact = false;
 	sketch->values = sketch->counts = NULL;
-	sketch->distinct = sketch->size = sketch->first = 0;
+	sketch->distinct = sketch->size = sketch->counted = sketch->first = 0;
 	for (int i = 0; i < distinct; i++)
 		sketch_count(sketch, was_exact ? smk_sketch_bucket(values[i]) : (int) values[i], counts[i]);
 	if (values != NULL)
-	{
 		pfree(values);
+	if (counts != NULL)
 		pfree(counts);
-	}
 }
 
 /* Gives loose values cells; where these are too many then, they become counters. */
@@ -157,6 +171,7 @@ sketch_settle(SmkSketch *sketch)
 
 	if (left == 0)
 		return;
+	sketch_reserve_counts(sketch);
 	smk_sort((uint64 *) sketch->values + cell, left, 1, NULL);
 	memcpy(loose, sketch->values + cell, left * sizeof(int64));
 	/* From the largest down; what is equal leaves room at the front. */

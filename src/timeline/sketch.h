@@ -26,7 +26,8 @@ typedef struct SmkSketch
 	bool is_exact;
 	int distinct; /* how many cells there are */
 	int loose;	  /* and values behind them */
-	int size;	  /* how many cells, or buckets, are allocated */
+	int size;	  /* how many cells, or buckets, are allocated; */
+	int counted;  /* of cells so many have room for their counts */
 	int first;	  /* the bucket of counts[0] */
 	int64 *values; /* NULL: no cells */
 	int64 *counts;
