@@ -369,14 +369,24 @@ smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned ch
 {
 	uint64 used;
 	int64 cell = 0;
+	bool has_cells;
 
 	smk_sketch_init(sketch);
 	if (!smk_varint_read(data, end, &used))
 		return false;
 	sketch->is_exact = used & 1;
 	used >>= 1;
-	if (used > (sketch->is_exact ? SMK_SKETCH_MAX_EXACT : SMK_SKETCH_MAX_BUCKET))
+	/* Each cell takes two bytes at least: no room is made for more than there can be. */
+	if (used > (sketch->is_exact ? SMK_SKETCH_MAX_EXACT : SMK_SKETCH_MAX_BUCKET) ||
+		used > (uint64) (end - *data) / 2)
 		return false;
+	has_cells = used > 0 && (sketch->is_exact || used <= FEW_BUCKETS);
+	if (has_cells)
+	{
+		sketch->values = palloc(used * sizeof(int64));
+		sketch->counts = palloc(used * sizeof(int64));
+		sketch->size = sketch->counted = (int) used;
+	}
 	for (uint64 i = 0; i < used; i++)
 	{
 		uint64 distance;
@@ -391,8 +401,11 @@ smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned ch
 		if (!sketch->is_exact && cell >= SMK_SKETCH_MAX_BUCKET)
 			return false;
 		sketch->count += (int64) count;
-		if (sketch->is_exact || used <= FEW_BUCKETS)
-			(void) sketch_add_cell(sketch, cell, (int64) count, SMK_SKETCH_MAX_EXACT);
+		if (has_cells)
+		{
+			sketch->values[sketch->distinct] = cell;
+			sketch->counts[sketch->distinct++] = (int64) count;
+		}
 		else
 			sketch_count(sketch, (int) cell, (int64) count);
 	}
