@@ -11,6 +11,8 @@
 #define FEW_BUCKETS 64
 /* So many values are put in order at once. */
 #define LOOSE_VALUES 256
+/* Room for so many values is made before any are put in order. */
+#define FEW_VALUES 16
 
 /* The middle of a bucket. */
 static double
@@ -239,7 +241,10 @@ sketch_add_exact(SmkSketch *sketch, int64 value, int64 count)
 static void
 sketch_add_loose(SmkSketch *sketch, int64 value)
 {
-	if (sketch->loose == LOOSE_VALUES)
+	bool is_full = sketch->distinct + sketch->loose == sketch->size;
+
+	/* Where there is little room, more of it costs less than looking for values that repeat. */
+	if ((is_full && sketch->size >= FEW_VALUES) || sketch->loose == LOOSE_VALUES)
 	{
 		sketch_settle(sketch);
 		if (!sketch->is_exact)
@@ -247,8 +252,9 @@ sketch_add_loose(SmkSketch *sketch, int64 value)
 			sketch_add_to_bucket(sketch, smk_sketch_bucket(value), 1);
 			return;
 		}
+		is_full = sketch->distinct >= sketch->size / 4 * 3;
 	}
-	if (sketch->distinct + sketch->loose == sketch->size)
+	if (is_full)
 		sketch_grow(sketch);
 	sketch->values[sketch->distinct + sketch->loose++] = value;
 }

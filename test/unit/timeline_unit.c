@@ -277,6 +277,22 @@ compare_values(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+/* Values that repeat take the room of as many as there are different ones, and a few more. */
+static void
+test_sketch_room(void)
+{
+	SmkSketch sketch;
+	int wrong = 0;
+
+	smk_sketch_init(&sketch);
+	for (int i = 0; i < 5000; i++)
+	{
+		smk_sketch_add(&sketch, i % 3);
+		wrong += sketch.size > 16;
+	}
+	ok(wrong == 0 && sketch.count == 5000, "values that repeat take no more room");
+}
+
 /* A sketch of some values. */
 static void
 sketch_of(SmkSketch *sketch, const int64 *values, int count)
@@ -502,6 +518,7 @@ main(int argc, char **argv)
 	test_packed();
 	test_slabs();
 	test_sketch();
+	test_sketch_room();
 	test_money(argc > 2 ? argv[2] : NULL);
 	return finish();
 }
