@@ -27,11 +27,12 @@ sketch_middle(int bucket)
 	return (double) least + ((double) (INT64CONST(1) << power) - 1) / 2;
 }
 
-/* An empty sketch; what it allocates later lives in the context that is current then. */
+/* An empty sketch; what it allocates later lives in the context that is current now. */
 void
 smk_sketch_init(SmkSketch *sketch)
 {
 	memset(sketch, 0, sizeof(SmkSketch));
+	sketch->context = CurrentMemoryContext;
 	sketch->is_exact = true;
 }
 
@@ -51,7 +52,7 @@ sketch_reach(SmkSketch *sketch, int bucket)
 		first = Min(first, sketch->first);
 		end = Max(end, sketch->first + sketch->size);
 	}
-	counts = palloc0((end - first) * sizeof(int64));
+	counts = MemoryContextAllocZero(sketch->context, (end - first) * sizeof(int64));
 	if (sketch->size > 0)
 	{
 		memcpy(counts + (sketch->first - first), sketch->counts, sketch->size * sizeof(int64));
@@ -83,9 +84,10 @@ sketch_find(const SmkSketch *sketch, int64 value)
 
 /* An array of a sketch, larger than it was, if there was one. */
 static int64 *
-sketch_enlarge(int64 *array, int was, int size)
+sketch_enlarge(const SmkSketch *sketch, int64 *array, int was, int size)
 {
-	return was > 0 ? repalloc(array, size * sizeof(int64)) : palloc(size * sizeof(int64));
+	return was > 0 ? repalloc(array, size * sizeof(int64))
+				   : MemoryContextAlloc(sketch->context, size * sizeof(int64));
 }
 
 /* Room for more values. */
@@ -94,7 +96,7 @@ sketch_grow(SmkSketch *sketch)
 {
 	int size = sketch->size ? sketch->size * 2 : 4;
 
-	sketch->values = sketch_enlarge(sketch->values, sketch->size, size);
+	sketch->values = sketch_enlarge(sketch, sketch->values, sketch->size, size);
 	sketch->size = size;
 }
 
@@ -104,7 +106,7 @@ sketch_reserve_counts(SmkSketch *sketch)
 {
 	if (sketch->counted == sketch->size)
 		return;
-	sketch->counts = sketch_enlarge(sketch->counts, sketch->counted, sketch->size);
+	sketch->counts = sketch_enlarge(sketch, sketch->counts, sketch->counted, sketch->size);
 	sketch->counted = sketch->size;
 }
 
@@ -389,8 +391,8 @@ smk_sketch_read(SmkSketch *sketch, const unsigned char **data, const unsigned ch
 	has_cells = used > 0 && (sketch->is_exact || used <= FEW_BUCKETS);
 	if (has_cells)
 	{
-		sketch->values = palloc(used * sizeof(int64));
-		sketch->counts = palloc(used * sizeof(int64));
+		sketch->values = sketch_enlarge(sketch, NULL, 0, (int) used);
+		sketch->counts = sketch_enlarge(sketch, NULL, 0, (int) used);
 		sketch->size = sketch->counted = (int) used;
 	}
 	for (uint64 i = 0; i < used; i++)

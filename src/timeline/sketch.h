@@ -22,6 +22,7 @@
  */
 typedef struct SmkSketch
 {
+	MemoryContext context; /* in which it allocates, also where it is only read */
 	int64 count;
 	bool is_exact;
 	int distinct; /* how many cells there are */
