@@ -253,10 +253,11 @@ FROM unnest('{at,id}'::text[]) AS by, unnest(ARRAY['smarketing.attribution(accou
 SELECT is_empty($$SELECT id FROM (SELECT id, smarketing.merge(s) OVER (ORDER BY id)::text AS f, (SELECT smarketing.attribution(b.account::bigint, event, at, channel, value, '3 days', '1 day')::text FROM few AS b WHERE coalesce(b.account, -1) <= t.id) AS g
     FROM (SELECT coalesce(account, -1) AS id, smarketing.attribution(account::bigint, event, at, channel, value, '3 days', '1 day') AS s FROM few GROUP BY account) AS t) AS u WHERE f IS DISTINCT FROM g$$, 'merge OVER (ORDER BY)');
 
--- A window's values are read at each row; times of one path become too many to be kept one by one meanwhile.
+-- A window's values are read at each row; times of one path become too many to be kept one by one meanwhile. What else
+-- is worked out for a row takes memory that was free before.
 CREATE TABLE delayed AS SELECT n, smarketing.attribution(n::bigint, event, at, 'a', 1, '30 days', '1 day') AS s
 FROM generate_series(1, 1100) AS n, LATERAL (VALUES ('touch', timestamptz '2024-01-01'), ('conversion', timestamptz '2024-01-02' + n * interval '61 seconds')) AS e (event, at) GROUP BY n;
-SELECT results_eq('SELECT s::text FROM (SELECT n, smarketing.merge(s) OVER (ORDER BY n) AS s FROM delayed) AS t WHERE n % 100 = 0 OR n BETWEEN 1020 AND 1030 ORDER BY n',
+SELECT results_eq('SELECT s::text FROM (SELECT n, smarketing.merge(s) OVER (ORDER BY n) AS s, length(repeat(''*'', 2000 + n)) + length(repeat(''*'', 9000 + n)) + length(repeat(''*'', 30000 + n)) AS others FROM delayed) AS t WHERE others > 0 AND (n % 100 = 0 OR n BETWEEN 1020 AND 1030) ORDER BY n',
     'SELECT (SELECT smarketing.merge(s)::text FROM delayed WHERE delayed.n <= t.n) FROM delayed AS t WHERE n % 100 = 0 OR n BETWEEN 1020 AND 1030 ORDER BY n', 'merge OVER (ORDER BY) of many times');
 
 -- Arguments that do not do: two rows, which differ from the usual ones in what is named.
