@@ -363,16 +363,6 @@ partitions_for(SmkPartitions *partitions, uint64 value)
 	return partitions->whole != NULL && value >= SMK_PACKED_VALUES ? partitions->whole : partitions;
 }
 
-/* Puts a record where there is room for it. */
-static void
-put_record(const SmkTimeline *timeline, const SmkPartitions *partitions, uint64 *to, const uint64 *record)
-{
-	if (partitions->width < timeline->width)
-		smk_pack(to, record[0], record[1], record[2]);
-	else
-		memcpy(to, record, timeline->width * sizeof(uint64));
-}
-
 /* Adds a record to partitions, whose slabs may become more. */
 static void
 partition_record(const SmkTimeline *timeline, const uint64 *record)
@@ -387,7 +377,10 @@ partition_record(const SmkTimeline *timeline, const uint64 *record)
 		to = smk_partition_enlarge(partitions, partition);
 	else
 		open->next += partitions->width;
-	put_record(timeline, partitions, to, record);
+	if (partitions->width < timeline->width)
+		smk_pack(to, record[0], record[1], record[2]);
+	else
+		memcpy(to, record, timeline->width * sizeof(uint64));
 }
 
 /* Moves the records of a timeline into partitions, where these have room within the budget. */
@@ -742,11 +735,23 @@ words_add(Words *words, int64 *count, uint64 word, uint64 value)
 	words->words[(*count)++] = value;
 }
 
+/* Of the key of the next record what is not the partition's; above all of them where there are no more. */
+static inline uint64
+packed_rest(const uint64 *packed, const uint64 *end)
+{
+	return packed < end ? packed[0] >> SMK_KEY_SPREAD_BITS : PG_UINT64_MAX;
+}
+
+static inline uint64
+whole_rest(const uint64 *whole, const uint64 *end)
+{
+	return whole < end ? whole[0] & PG_UINT64_MAX >> SMK_KEY_SPREAD_BITS : PG_UINT64_MAX;
+}
+
 /* Reads partitions of which some records are packed an entity at a time, without records of all of them. */
 static void
 read_packed(SmkPartitionReader *reader, SmkTimelineVisit visit, void *state)
 {
-	const uint64 mask = PG_UINT64_MAX >> SMK_KEY_SPREAD_BITS;
 	uint64 few[FEW_WORDS];
 	Words words = {few, FEW_WORDS, false};
 
@@ -759,9 +764,8 @@ read_packed(SmkPartitionReader *reader, SmkTimelineVisit visit, void *state)
 
 		while (packed < packed_end || whole < whole_end)
 		{
-			/* Of keys what is not the partition's; above all of them where there are no more. */
-			uint64 packed_key = packed < packed_end ? packed[0] >> SMK_KEY_SPREAD_BITS : PG_UINT64_MAX;
-			uint64 whole_key = whole < whole_end ? whole[0] & mask : PG_UINT64_MAX;
+			uint64 packed_key = packed_rest(packed, packed_end);
+			uint64 whole_key = whole_rest(whole, whole_end);
 			uint64 entity = Min(packed_key, whole_key);
 			SmkKey key = {
 				{smk_key_gather((uint64) reader->partition << (64 - SMK_KEY_SPREAD_BITS) | entity)}};
@@ -777,17 +781,17 @@ read_packed(SmkPartitionReader *reader, SmkTimelineVisit visit, void *state)
 				{
 					words_add(&words, &count, whole[1], whole[2]);
 					whole += 3;
-					whole_key = whole < whole_end ? whole[0] & mask : PG_UINT64_MAX;
+					whole_key = whole_rest(whole, whole_end);
 				}
 				words_add(&words, &count, record[1], record[2]);
 				packed += SMK_PACKED_WIDTH;
-				packed_key = packed < packed_end ? packed[0] >> SMK_KEY_SPREAD_BITS : PG_UINT64_MAX;
+				packed_key = packed_rest(packed, packed_end);
 			}
 			while (whole_key == entity)
 			{
 				words_add(&words, &count, whole[1], whole[2]);
 				whole += 3;
-				whole_key = whole < whole_end ? whole[0] & mask : PG_UINT64_MAX;
+				whole_key = whole_rest(whole, whole_end);
 			}
 			visit(state, &key, words.words, count / 2);
 		}
