@@ -9,7 +9,6 @@
 #include "utils/memutils.h"
 
 #include "attribution/attribution.h"
-#include "timeline/huge_page.h"
 #include "timeline/money.h"
 #include "timeline/varint.h"
 
@@ -44,9 +43,8 @@ smk_credit_merge(SmkCredit *credit, const SmkCredit *other)
 static void *
 enlarge(void *array, int64 size, Size element)
 {
-	return smk_huge_page(array == NULL ? MemoryContextAllocHuge(CurrentMemoryContext, size * element)
-									   : repalloc_huge(array, size * element),
-						 size * element);
+	return array == NULL ? MemoryContextAllocHuge(CurrentMemoryContext, size * element)
+						 : repalloc_huge(array, size * element);
 }
 
 /* A larger table without entries. */
@@ -199,8 +197,7 @@ index_paths(SmkAttributionSummary *summary)
 		size *= 2;
 	if (summary->path_slots != NULL)
 		pfree(summary->path_slots);
-	summary->path_slots = smk_huge_page(
-		MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(SmkPathSlot)), size * sizeof(SmkPathSlot));
+	summary->path_slots = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(SmkPathSlot));
 	memset(summary->path_slots, 0, size * sizeof(SmkPathSlot));
 	summary->path_slot_count = size;
 	for (int64 i = 0; i < summary->path_count; i++)

@@ -6,7 +6,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "timeline/huge_page.h"
 #include "timeline/partition.h"
 #include "timeline/sort.h"
 
@@ -32,24 +31,6 @@ block_records(const SmkPartitions *partitions)
 	return (SMK_PARTITION_BLOCK / (int64) sizeof(uint64) - 1) / partitions->width;
 }
 
-/* The bytes that the next slab should have: the more there are, the larger it is. */
-int64
-smk_partition_next_slab(const SmkPartitions *partitions)
-{
-	int64 size = partitions->slabs / 4 / SMK_PARTITION_SLAB * SMK_PARTITION_SLAB;
-
-	return Max(SMK_PARTITION_SLAB, Min(size, SMK_PARTITION_MOST_SLAB));
-}
-
-/* Adds a slab of so many bytes, where all others are used up. */
-void
-smk_partition_add_slab(SmkPartitions *partitions, int64 size)
-{
-	partitions->slab = smk_huge_page(MemoryContextAlloc(partitions->context, size), size);
-	partitions->slab_end = partitions->slab + size;
-	partitions->slabs += size;
-}
-
 /* Gives a partition whose block is full another one; returns where its first record goes, which is taken. */
 uint64 *
 smk_partition_enlarge(SmkPartitions *partitions, int partition)
@@ -59,7 +40,10 @@ smk_partition_enlarge(SmkPartitions *partitions, int partition)
 	uint64 *block;
 
 	if (partitions->slab == partitions->slab_end)
-		smk_partition_add_slab(partitions, SMK_PARTITION_SLAB);
+	{
+		partitions->slab = MemoryContextAlloc(partitions->context, SMK_PARTITION_SLAB);
+		partitions->slab_end = partitions->slab + SMK_PARTITION_SLAB;
+	}
 	block = (uint64 *) partitions->slab;
 	partitions->slab += SMK_PARTITION_BLOCK;
 	if (partitions->counts[partition]++ == 0)

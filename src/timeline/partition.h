@@ -8,10 +8,9 @@
 #include "timeline/key.h"
 
 #define SMK_PARTITIONS (1 << SMK_KEY_SPREAD_BITS)
-/* Records come in blocks of so many bytes, and these in slabs: so large at least and at most. */
+/* Records come in blocks of so many bytes, and these in slabs. */
 #define SMK_PARTITION_BLOCK 2048
 #define SMK_PARTITION_SLAB (256 * SMK_PARTITION_BLOCK)
-#define SMK_PARTITION_MOST_SLAB (128 * SMK_PARTITION_SLAB)
 /* So many words before they are written they are asked for: two lines of the cache. */
 #define SMK_PARTITION_AHEAD 16
 
@@ -40,7 +39,6 @@ typedef struct SmkPartitions
 	MemoryContext context;
 	char *slab; /* what is free of the last one */
 	char *slab_end;
-	int64 slabs; /* bytes that all of them take */
 } SmkPartitions;
 
 /* Reads partitions one by one, sorted. */
@@ -56,8 +54,6 @@ typedef struct SmkPartitionReader
 } SmkPartitionReader;
 
 extern SmkPartitions *smk_partitions(MemoryContext context, int width);
-extern int64 smk_partition_next_slab(const SmkPartitions *partitions);
-extern void smk_partition_add_slab(SmkPartitions *partitions, int64 size);
 extern uint64 *smk_partition_enlarge(SmkPartitions *partitions, int partition);
 extern int64 smk_partition_count(const SmkPartitions *partitions, int partition);
 extern void smk_partition_copy(const SmkPartitions *partitions, int partition, uint64 *records);

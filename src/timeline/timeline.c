@@ -363,7 +363,7 @@ partitions_for(SmkPartitions *partitions, uint64 value)
 	return partitions->whole != NULL && value >= SMK_PACKED_VALUES ? partitions->whole : partitions;
 }
 
-/* Adds a record to partitions, whose slabs may become more. */
+/* Adds a record to partitions. */
 static void
 partition_record(const SmkTimeline *timeline, const uint64 *record)
 {
@@ -406,23 +406,6 @@ timeline_part(SmkTimeline *timeline)
 	timeline->size = 0;
 }
 
-/* Makes room for more records in partitions, within the budget: what there is may be moved out instead. */
-static void
-timeline_add_slab(SmkTimeline *timeline, SmkPartitions *partitions)
-{
-	SmkLedger *ledger = timeline->ledger;
-	int64 size = smk_partition_next_slab(partitions);
-	int64 left = ledger->budget - ledger->fixed - ledger->largest -
-				 (int64) MemoryContextMemAllocated(ledger->events, false);
-
-	CHECK_FOR_INTERRUPTS();
-	if (ledger->budget > 0 && size > left)
-		size = Max(1, left / SMK_PARTITION_SLAB) * SMK_PARTITION_SLAB;
-	ledger_reserve(ledger, size);
-	if (timeline->partitions != NULL)
-		smk_partition_add_slab(partitions, size);
-}
-
 /* Adds a record, whose key is a number, where there is no room yet; without values the last word is void. */
 void
 smk_timeline_add_number(SmkTimeline *timeline, uint64 key, uint64 word, uint64 value)
@@ -434,12 +417,15 @@ smk_timeline_add_number(SmkTimeline *timeline, uint64 key, uint64 word, uint64 v
 		timeline_part(timeline);
 	if (timeline->partitions != NULL)
 	{
-		SmkPartitions *partitions = partitions_for(timeline->partitions, value);
+		const SmkPartitions *partitions = partitions_for(timeline->partitions, value);
 
-		/* What there is may be moved out: then all begins again. */
 		if (partitions->slab == partitions->slab_end)
-			timeline_add_slab(timeline, partitions);
+		{
+			CHECK_FOR_INTERRUPTS();
+			ledger_reserve(ledger, SMK_PARTITION_SLAB);
+		}
 	}
+	/* What there was may have been moved out: then all begins again. */
 	if (timeline->partitions == NULL)
 	{
 		memcpy(smk_timeline_next(timeline), record, timeline->width * sizeof(uint64));

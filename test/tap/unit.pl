@@ -30,8 +30,8 @@ system('dropdb', 'smarketing_unit');
 
 # What a test adds to its own file, and its arguments.
 my %units = (
-	timeline_unit => [[qw(timeline/huge_page timeline/sketch timeline/sort timeline/partition timeline/money)], [$numerics]],
-	attribution_unit => [[qw(attribution/attribution attribution/attribution_model attribution/attribution_summary attribution/wide timeline/huge_page timeline/money timeline/sketch timeline/sort)], []],
+	timeline_unit => [[qw(timeline/sketch timeline/sort timeline/partition timeline/money)], [$numerics]],
+	attribution_unit => [[qw(attribution/attribution attribution/attribution_model attribution/attribution_summary attribution/wide timeline/money timeline/sketch timeline/sort)], []],
 	retention_unit => [[qw(retention/retention timeline/money timeline/sort)], []],
 	response_unit => [[qw(response/response timeline/sketch timeline/sort)], []],
 	score_unit => [[qw(score/score)], []],

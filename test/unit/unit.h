@@ -12,7 +12,6 @@
 #include <stdio.h>
 
 #include "lib/stringinfo.h"
-#include "storage/pg_shmem.h"
 #include "utils/memutils.h"
 
 #undef printf
@@ -26,7 +25,6 @@ extern void check_stack_depth(void);
 
 volatile sig_atomic_t InterruptPending = false;
 MemoryContext CurrentMemoryContext = NULL;
-int huge_pages = HUGE_PAGES_TRY;
 
 void
 ProcessInterrupts(void)
