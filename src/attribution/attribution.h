@@ -109,10 +109,10 @@ typedef struct SmkAttributionPath
  * fetched where their paths are. A power of two. */
 #define SMK_PATHS_LEFT 16
 
-/* Where a path is found by its code. */
+/* Where a path is found by its code; small, so that many slots lie in the cache. */
 typedef struct SmkPathSlot
 {
-	uint64 code;
+	uint32 tag;	   /* the upper half of a hash of the code */
 	uint32 number; /* of the path, from 1 on; 0: free */
 } SmkPathSlot;
 

@@ -169,22 +169,30 @@ path_code(const unsigned char *key, int64 size)
 	return (code ^ (uint64) size) | PATH_LONG;
 }
 
+/* A hash of a code: the lowest bits say where it is looked for first, the upper half is its tag. */
+static inline uint64
+path_hash(uint64 code)
+{
+	code *= PATH_HASH;
+	return code ^ code >> 32;
+}
+
 /* Where a code is looked for first. */
 static inline int64
 path_slot(uint64 code, int64 slots)
 {
-	code *= PATH_HASH;
-	return (int64) ((code ^ code >> 32) & (uint64) (slots - 1));
+	return (int64) (path_hash(code) & (uint64) (slots - 1));
 }
 
 static void
 enter_path(SmkAttributionSummary *summary, uint64 code, int64 position)
 {
-	int64 slot = path_slot(code, summary->path_slot_count);
+	uint64 hash = path_hash(code);
+	int64 slot = hash & (summary->path_slot_count - 1);
 
 	while (summary->path_slots[slot].number != 0)
 		slot = (slot + 1) & (summary->path_slot_count - 1);
-	summary->path_slots[slot] = (SmkPathSlot){code, (uint32) position + 1};
+	summary->path_slots[slot] = (SmkPathSlot){(uint32) (hash >> 32), (uint32) position + 1};
 }
 
 /* Makes the table of paths, or a larger one. */
@@ -239,16 +247,20 @@ add_path(SmkAttributionSummary *summary, const unsigned char *key, int64 size, u
 static inline SmkAttributionPath *
 find_path(SmkAttributionSummary *summary, uint64 code, const unsigned char *key, int64 size)
 {
+	uint64 hash = path_hash(code);
+
 	if (summary->path_count * 4 >= summary->path_slot_count * 3)
 		index_paths(summary);
-	for (int64 slot = path_slot(code, summary->path_slot_count); summary->path_slots[slot].number != 0;
+	for (int64 slot = hash & (summary->path_slot_count - 1); summary->path_slots[slot].number != 0;
 		 slot = (slot + 1) & (summary->path_slot_count - 1))
 	{
 		SmkAttributionPath *path;
 
-		if (summary->path_slots[slot].code != code)
+		if (summary->path_slots[slot].tag != (uint32) (hash >> 32))
 			continue;
 		path = &summary->paths[summary->path_slots[slot].number - 1];
+		if (path->code != code)
+			continue;
 		if (size < PATH_LONG_SIZE ||
 			(path->size == size && memcmp(smk_path_bytes(summary, path), key, size) == 0))
 			return path;

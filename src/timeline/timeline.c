@@ -711,16 +711,6 @@ read_entities(SmkKeyKind kind, bool is_spread, SmkStream *stream, SmkTimelineVis
 	words_free(&words);
 }
 
-/* Adds a word and its value. */
-static inline void
-words_add(Words *words, int64 *count, uint64 word, uint64 value)
-{
-	if (unlikely(*count + 1 >= words->size))
-		words_enlarge(words, *count);
-	words->words[(*count)++] = word;
-	words->words[(*count)++] = value;
-}
-
 /* Of the key of the next record what is not the partition's; above all of them where there are no more. */
 static inline uint64
 packed_rest(const uint64 *packed, const uint64 *end)
@@ -734,6 +724,29 @@ whole_rest(const uint64 *whole, const uint64 *end)
 	return whole < end ? whole[0] & PG_UINT64_MAX >> SMK_KEY_SPREAD_BITS : PG_UINT64_MAX;
 }
 
+/* Merges words with values of an entity; those that were packed come first where words are the same. */
+static void
+merge_words(Words *words, const uint64 *packed, int64 packed_count, const uint64 *whole, int64 whole_count)
+{
+	const uint64 *packed_end = packed + packed_count * 2;
+	const uint64 *whole_end = whole + whole_count * 3;
+	uint64 *to;
+
+	if ((packed_count + whole_count) * 2 > words->size)
+		words_enlarge(words, packed_count + whole_count);
+	for (to = words->words; packed < packed_end || whole < whole_end; to += 2)
+		if (whole == whole_end || (packed < packed_end && packed[0] <= whole[1]))
+		{
+			memcpy(to, packed, 2 * sizeof(uint64));
+			packed += 2;
+		}
+		else
+		{
+			memcpy(to, whole + 1, 2 * sizeof(uint64));
+			whole += 3;
+		}
+}
+
 /* Reads partitions of which some records are packed an entity at a time, without records of all of them. */
 static void
 read_packed(SmkPartitionReader *reader, SmkTimelineVisit visit, void *state)
@@ -743,7 +756,7 @@ read_packed(SmkPartitionReader *reader, SmkTimelineVisit visit, void *state)
 
 	while (smk_partition_sort_next(reader))
 	{
-		const uint64 *packed = reader->sorted;
+		uint64 *packed = reader->sorted;
 		const uint64 *packed_end = packed + reader->count * SMK_PACKED_WIDTH;
 		const uint64 *whole = reader->sorted_whole;
 		const uint64 *whole_end = whole + reader->whole_count * 3;
@@ -755,31 +768,28 @@ read_packed(SmkPartitionReader *reader, SmkTimelineVisit visit, void *state)
 			uint64 entity = Min(packed_key, whole_key);
 			SmkKey key = {
 				{smk_key_gather((uint64) reader->partition << (64 - SMK_KEY_SPREAD_BITS) | entity)}};
-			int64 count = 0;
+			uint64 *first = packed;
+			const uint64 *first_whole = whole;
 
 			CHECK_FOR_INTERRUPTS();
-			while (packed_key == entity)
+			/* A word and its value take the place of the record. */
+			for (; packed_key == entity; packed_key = packed_rest(packed, packed_end))
 			{
 				uint64 record[3];
 
 				smk_unpack(record, reader->partition, packed);
-				while (whole_key == entity && whole[1] < record[1])
-				{
-					words_add(&words, &count, whole[1], whole[2]);
-					whole += 3;
-					whole_key = whole_rest(whole, whole_end);
-				}
-				words_add(&words, &count, record[1], record[2]);
-				packed += SMK_PACKED_WIDTH;
-				packed_key = packed_rest(packed, packed_end);
+				*packed++ = record[1];
+				*packed++ = record[2];
 			}
-			while (whole_key == entity)
-			{
-				words_add(&words, &count, whole[1], whole[2]);
+			for (; whole_key == entity; whole_key = whole_rest(whole, whole_end))
 				whole += 3;
-				whole_key = whole_rest(whole, whole_end);
+			if (whole == first_whole)
+			{
+				visit(state, &key, first, (packed - first) / 2);
+				continue;
 			}
-			visit(state, &key, words.words, count / 2);
+			merge_words(&words, first, (packed - first) / 2, first_whole, (whole - first_whole) / 3);
+			visit(state, &key, words.words, (packed - first) / 2 + (whole - first_whole) / 3);
 		}
 	}
 	words_free(&words);
