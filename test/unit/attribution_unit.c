@@ -457,12 +457,54 @@ test_mutations(void)
 	ok(valid > 0 && valid < rounds, "some changed bytes are a summary, others none");
 }
 
+/* The code of which a hash was made: the multiplier has an inverse, the shift undoes itself. */
+static uint64
+code_of_hash(uint64 hash)
+{
+	const uint64 multiplier = UINT64CONST(0x9E3779B97F4A7C15);
+	uint64 inverse = multiplier;
+
+	for (int i = 0; i < 6; i++)
+		inverse *= 2 - multiplier * inverse;
+	return (hash ^ hash >> 32) * inverse;
+}
+
+/* Paths of seven channels whose hashes differ in bits alone of which neither the first slots nor tags know.
+ */
+static void
+test_tags(void)
+{
+	SmkAttributionSummary summary;
+	int found = 0;
+	int wrong = 0;
+
+	smk_attribution_init(&summary, 1, 1, 2);
+	for (uint64 n = 0; n < 1 << 26 && found < 8; n++)
+	{
+		uint64 code = code_of_hash(UINT64CONST(0x1234567800000000) | n << 5);
+		unsigned char key[SMK_PATH_ROOM];
+
+		if (code >> 56 != 7 || (code & UINT64CONST(0x80808080808080)) != 0)
+			continue;
+		for (int i = 0; i < 7; i++)
+			key[i] = (unsigned char) (code >> 8 * i);
+		wrong += smk_attribution_path(&summary, key, 7) != &summary.paths[found];
+		found++;
+		wrong += summary.path_count != found ||
+				 smk_attribution_path(&summary, key, 7) != &summary.paths[found - 1];
+	}
+	for (int i = 1; i < found; i++)
+		wrong += summary.path_slots[i].tag != summary.path_slots[0].tag;
+	ok(found == 8 && wrong == 0, "paths of one tag are told apart");
+}
+
 int
 main(int argc, char **argv)
 {
 	random_start(argc, argv);
 	test_attribution();
 	test_values();
+	test_tags();
 	test_mutations();
 	return finish();
 }
