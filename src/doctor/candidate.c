@@ -19,6 +19,10 @@
 #include "doctor/doctor.h"
 #include "doctor/guess.h"
 
+/* So many rows are read of a status that may tell what was won, and so many labels. */
+#define STATUS_ROWS 100000
+#define STATUS_LABELS 100
+
 /* Columns by which a CRM marks what was deleted, and the condition that leaves it out. */
 static const char *const deleted[][2] = {{"deleted_at", "%s IS NULL"},
 										 {"deletedAt", "%s IS NULL"},
@@ -100,19 +104,64 @@ column_of(Relation relation, const SmkEntity *entity, const SmkEntityColumn *col
 	return NULL;
 }
 
-/* An expression for won, where no column tells it and a status may. */
-static char *
-won_of(const char *status)
+/* Labels of a status by whether they say won or lost, as lists of literals. */
+typedef struct Outcomes
 {
-	status = quote_identifier(status);
+	const char *relation;
+	const char *status;
+	StringInfoData won;
+	StringInfoData lost;
+} Outcomes;
+
+/* Reads the labels of the first rows, and guesses what they say. */
+static void
+read_outcomes(SmkDoctor *doctor, void *state)
+{
+	Outcomes *outcomes = state;
+	uint64 rows = smk_doctor_query(psprintf(
+		"SELECT DISTINCT label COLLATE \"C\" FROM (SELECT %s::text AS label FROM %s LIMIT %d) AS status\n"
+		"WHERE label IS NOT NULL ORDER BY 1 LIMIT %d",
+		outcomes->status, outcomes->relation, STATUS_ROWS, STATUS_LABELS));
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		char *label = smk_doctor_text(row, 1);
+		const char *stage = smk_guess_stage("opportunity", label);
+		StringInfo list = strcmp(stage, "won") == 0											 ? &outcomes->won
+						  : strcmp(stage, "lost") == 0 || strcmp(stage, "disqualified") == 0 ? &outcomes->lost
+																							 : NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		if (list != NULL)
+			appendStringInfo(list, "%s%s", list->len ? ", " : "", quote_literal_cstr(label));
+	}
+	(void) doctor;
+}
+
+/*
+ * An expression for won, where no column tells it and a status may: by the labels that there are, or, where
+ * none of them says won, or they cannot be read, by words.
+ */
+static char *
+won_of(SmkDoctor *doctor, const char *relation, const char *status)
+{
+	Outcomes outcomes = {.relation = relation, .status = quote_identifier(status)};
+
+	initStringInfo(&outcomes.won);
+	initStringInfo(&outcomes.lost);
+	if (smk_doctor_try(doctor, read_outcomes, &outcomes) == NULL && outcomes.won.len > 0)
+		return psprintf("CASE WHEN %s::text IN (%s) THEN true%s END", outcomes.status, outcomes.won.data,
+						outcomes.lost.len ? psprintf(" WHEN %s::text IN (%s) THEN false", outcomes.status,
+													 outcomes.lost.data)
+										  : "");
 	return psprintf(
-		"CASE WHEN %s::text ILIKE '%%won%%' THEN true WHEN %s::text ILIKE '%%lost%%' THEN false END", status,
-		status);
+		"CASE WHEN %s::text ILIKE '%%won%%' THEN true WHEN %s::text ILIKE '%%lost%%' THEN false END",
+		outcomes.status, outcomes.status);
 }
 
 /* How the relation would be bound; false where a required column is missing. */
 static bool
-propose(Relation relation, const SmkEntity *entity, SmkCandidate *candidate)
+propose(SmkDoctor *doctor, Relation relation, const SmkEntity *entity, SmkCandidate *candidate)
 {
 	Oid relid = RelationGetRelid(relation);
 	StringInfoData json;
@@ -122,6 +171,8 @@ propose(Relation relation, const SmkEntity *entity, SmkCandidate *candidate)
 
 	initStringInfo(&json);
 	initStringInfo(&missing);
+	candidate->relation = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+													 RelationGetRelationName(relation));
 	appendStringInfoChar(&json, '{');
 	for (const SmkEntityColumn *column = entity->columns; column->name != NULL; column++)
 	{
@@ -140,7 +191,7 @@ propose(Relation relation, const SmkEntity *entity, SmkCandidate *candidate)
 			const char *status = column_of(relation, entity, stage);
 
 			if (status)
-				smk_doctor_json(&json, column->name, won_of(status));
+				smk_doctor_json(&json, column->name, won_of(doctor, candidate->relation, status));
 		}
 		else if (column->is_required)
 		{
@@ -157,8 +208,6 @@ propose(Relation relation, const SmkEntity *entity, SmkCandidate *candidate)
 	for (size_t i = 0; i < lengthof(deleted) && filter == NULL; i++)
 		if (get_attnum(relid, deleted[i][0]) > 0)
 			filter = psprintf(deleted[i][1], quote_identifier(deleted[i][0]));
-	candidate->relation = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-													 RelationGetRelationName(relation));
 	candidate->call = psprintf("SELECT smarketing.bind('%s', %s%s%s%s)", entity->name,
 							   quote_literal_cstr(candidate->relation), json.len > 2 || filter ? ", " : "",
 							   json.len > 2 || filter ? quote_literal_cstr(json.data) : "",
@@ -172,7 +221,7 @@ propose(Relation relation, const SmkEntity *entity, SmkCandidate *candidate)
  * all required columns, else the first by its name. Inside of SPI.
  */
 SmkCandidate
-smk_candidate(const SmkEntity *entity)
+smk_candidate(SmkDoctor *doctor, const SmkEntity *entity)
 {
 	const char *const *names = spellings_of(entity->name, NULL);
 	SmkCandidate best = {NULL, NULL, NULL};
@@ -205,7 +254,7 @@ smk_candidate(const SmkEntity *entity)
 		relation = try_relation_open((Oid) smk_doctor_number(row, 1), AccessShareLock);
 		if (relation == NULL)
 			continue;
-		is_whole = propose(relation, entity, &candidate);
+		is_whole = propose(doctor, relation, entity, &candidate);
 		relation_close(relation, NoLock);
 		if (is_whole)
 			return candidate;

@@ -1,10 +1,11 @@
 /*
- * candidate.h: which relation of a database may hold an entity, and how it would be bound: by names alone.
+ * candidate.h: which relation of a database may hold an entity, and how it would be bound: by names, and by the labels
+ * of a status that may tell what was won.
  */
 #ifndef SMK_CANDIDATE_H
 #define SMK_CANDIDATE_H
 
-#include "crm/entity.h"
+#include "doctor/doctor.h"
 
 /* A proposal to bind an entity. */
 typedef struct SmkCandidate
@@ -14,6 +15,6 @@ typedef struct SmkCandidate
 	char *missing;	/* required columns that no name tells; NULL: the call can be run */
 } SmkCandidate;
 
-extern SmkCandidate smk_candidate(const SmkEntity *entity);
+extern SmkCandidate smk_candidate(SmkDoctor *doctor, const SmkEntity *entity);
 
 #endif

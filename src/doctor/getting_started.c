@@ -125,7 +125,7 @@ add_entity(Guide *guide, SmkDoctor *doctor, const Need *need, bool was_bound)
 	/* The preset binds what it can. */
 	if (guide->has_preset && strcmp(need->entity, "spend") != 0)
 		return;
-	candidate = smk_candidate(smk_entity_find(need->entity));
+	candidate = smk_candidate(doctor, smk_entity_find(need->entity));
 	if (candidate.relation != NULL && candidate.missing == NULL)
 		add_step(guide, need->is_needed ? "to do" : "optional",
 				 psprintf("%s, perhaps %s", need->what, candidate.relation), candidate.call);

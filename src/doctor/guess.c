@@ -196,15 +196,95 @@ static const Word stage_words[] = {{"deleted stage ", "opportunity"}, /* so a pr
 								   {" anfrage", "lead"},
 								   {" a traiter", "lead"}};
 
-static const Word opportunity_kinds[] = {
-	{"renew", "renewal"},  {"cross", "cross_sell"}, {"up sell", "upsell"},	{"upsell", "upsell"},
-	{"upgrade", "upsell"}, {"expan", "upsell"},		{"existing", "upsell"}, {"add on", "upsell"}};
+static const Word opportunity_kinds[] = {{"renew", "renewal"},
+										 {"renouvel", "renewal"},
+										 {"reconduc", "renewal"},
+										 {"renovac", "renewal"},
+										 {"rinnov", "renewal"},
+										 {"verlanger", "renewal"},
+										 {"prolong", "renewal"},
+										 {"cross", "cross_sell"},
+										 {"croise", "cross_sell"},
+										 {"cruzad", "cross_sell"},
+										 {"incrociat", "cross_sell"},
+										 {"up sell", "upsell"},
+										 {"upsell", "upsell"},
+										 {"upgrade", "upsell"},
+										 {"expan", "upsell"},
+										 {"existing", "upsell"},
+										 {"add on", "upsell"},
+										 {"montee en gamme", "upsell"},
+										 {"extension", "upsell"},
+										 {"avenant", "upsell"},
+										 {"erweiter", "upsell"},
+										 {"bestandskund", "upsell"},
+										 {"ampliac", "upsell"},
+										 {"estension", "upsell"},
+										 {"espansion", "upsell"},
+										 {" new", "new"},
+										 {" neu", "new"},
+										 {" nouve", "new"},
+										 {" nuev", "new"},
+										 {" nuov", "new"},
+										 {"acqui", "new"},
+										 {"akqui", "new"},
+										 {"first", "new"}};
 
-static const Word spend_kinds[] = {{"sales", "sales"},
+static const Word spend_kinds[] = {{"market", "marketing"},
+								   {"sales", "sales"},
 								   {"salar", "sales"},
+								   {"salair", "sales"},
+								   {"gehalt", "sales"},
+								   {"payroll", "sales"},
+								   {" wage", "sales"},
+								   {"sueldo", "sales"},
+								   {"stipend", "sales"},
 								   {"commission", "sales"},
+								   {"provision", "sales"},
+								   {"comision", "sales"},
+								   {"provvigion", "sales"},
 								   {"vertrieb", "sales"},
-								   {"vente", "sales"}};
+								   {"vente", "sales"},
+								   {"venta", "sales"},
+								   {"vendit", "sales"},
+								   {"commercia", "sales"},
+								   {"comercial", "sales"},
+								   {" sdr", "sales"},
+								   {" bdr", "sales"},
+								   {" ad ", "marketing"},
+								   {" ads", "marketing"},
+								   {"advert", "marketing"},
+								   {"adwords", "marketing"},
+								   {"publici", "marketing"},
+								   {"pubblici", "marketing"},
+								   {"werb", "marketing"},
+								   {"anzeige", "marketing"},
+								   {"media", "marketing"},
+								   {"campaign", "marketing"},
+								   {"campagn", "marketing"},
+								   {"kampagne", "marketing"},
+								   {"campana", "marketing"},
+								   {"event", "marketing"},
+								   {"evenement", "marketing"},
+								   {"veranstaltung", "marketing"},
+								   {"trade show", "marketing"},
+								   {" messe", "marketing"},
+								   {" salon", "marketing"},
+								   {"webinar", "marketing"},
+								   {"sponsor", "marketing"},
+								   {"content", "marketing"},
+								   {"contenu", "marketing"},
+								   {"newsletter", "marketing"},
+								   {"mailing", "marketing"},
+								   {" seo", "marketing"},
+								   {" sea ", "marketing"},
+								   {" sem ", "marketing"},
+								   {" ppc", "marketing"},
+								   {"google", "marketing"},
+								   {"facebook", "marketing"},
+								   {"linkedin", "marketing"},
+								   {"affiliat", "marketing"},
+								   {"display", "marketing"}};
 
 /* True where all parts stand in a label in its plain form. */
 static bool
@@ -234,24 +314,32 @@ first_meaning(const Word *words, size_t count, const char *label)
 }
 
 /* Words after which a label says what is not so. */
-static const char *const negations[] = {" non ",	 " not ",	 " no ",	" nicht ", " kein",	  " nie ",
-										" pas ",	 " jamais ", " never ", " nunca ", " mai ",	  " sans ",
-										" without ", " ohne ",	 " sin ",	" senza ", " ancien", " former",
-										" ehemalig", " antiguo", " ex "};
+static const char *const negations[] = {" non ",	 " not ",	 " no ",	  " nicht ",  " kein", " nie ",
+										" pas ",	 " jamais ", " never ",	  " nunca ",  " mai ", " sans ",
+										" without ", " won t ",	 " wont ",	  " ohne ",	  " sin ", " senza ",
+										" ancien",	 " former",	 " ehemalig", " antiguo", " ex "};
+
+/* True where a label says what is not so. */
+static bool
+has_negation(const char *label)
+{
+	char *plain = smk_label_plain(label, true);
+
+	for (size_t i = 0; i < lengthof(negations); i++)
+		if (has_parts(plain, negations[i]))
+			return true;
+	return false;
+}
 
 /* True where a stage that a lead reached, or a loss, is guessed of a label that denies it. */
 static bool
 is_denied(const char *label, const char *stage)
 {
 	static const char *const reached[] = {"mql", "sal", "sql", "opportunity", "won", "lost"};
-	char *plain = smk_label_plain(label, true);
-	bool is_reached = false;
 
 	for (size_t i = 0; i < lengthof(reached); i++)
-		is_reached = is_reached || strcmp(stage, reached[i]) == 0;
-	for (size_t i = 0; is_reached && i < lengthof(negations); i++)
-		if (has_parts(plain, negations[i]))
-			return true;
+		if (strcmp(stage, reached[i]) == 0)
+			return has_negation(label);
 	return false;
 }
 
@@ -272,15 +360,15 @@ smk_guess_stage(const char *entity, const char *label)
 	return stage;
 }
 
-/* The kind that a label of an entity's kind column is likely to mean. */
+/* The kind that a label of an entity's kind column is likely to mean; NULL where its words tell none. */
 const char *
 smk_guess_kind(const char *entity, const char *label)
 {
-	bool is_spend = strcmp(entity, "spend") == 0;
-	const char *kind = is_spend ? first_meaning(spend_kinds, lengthof(spend_kinds), label)
-								: first_meaning(opportunity_kinds, lengthof(opportunity_kinds), label);
-
-	return kind ? kind : is_spend ? "marketing" : "new";
+	if (has_negation(label))
+		return NULL;
+	return strcmp(entity, "spend") == 0
+			   ? first_meaning(spend_kinds, lengthof(spend_kinds), label)
+			   : first_meaning(opportunity_kinds, lengthof(opportunity_kinds), label);
 }
 
 const SmkSpelling smk_spellings[] = {

@@ -1,7 +1,7 @@
 -- getting_started(): walked from an empty database to a full scorecard by running its statements.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(35);
+SELECT plan(41);
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.getting_started_row'::regclass),
     'step integer, state text, what text, statement text', 'columns');
 SELECT results_eq($$SELECT step, state, split_part(statement, ',', 1) FROM smarketing.getting_started()$$,
@@ -31,7 +31,7 @@ ANALYZE;
 
 SELECT results_eq($$SELECT state, statement FROM smarketing.getting_started() WHERE statement LIKE '%bind(%' ORDER BY step$$,
     $$VALUES ('to do', 'SELECT smarketing.bind(''lead'', ''public.contacts'', ''{"lead_id": "id", "created_at": "created_on", "account_id": "company_id", "label": "full_name", "stage": "status", "mql_at": "mql_on", "sal_at": "accepted_on", "sql_at": "sql_on", "score": null, "channel": "source", "owner": "owner_id"}'', filter => ''deleted_at IS NULL'')'),
-    ('to do', 'SELECT smarketing.bind(''opportunity'', ''public."Deals"'', E''{"opportunity_id": "\\"Id\\"", "created_at": "opened_on", "lead_id": "contact_id", "account_id": "company_id", "label": "title", "amount": "value", "closed_at": "closed_on", "won": "CASE WHEN stage::text ILIKE ''''%won%'''' THEN true WHEN stage::text ILIKE ''''%lost%'''' THEN false END", "kind": "deal_type", "owner": "rep_id", "probability": null}'')'),
+    ('to do', 'SELECT smarketing.bind(''opportunity'', ''public."Deals"'', E''{"opportunity_id": "\\"Id\\"", "created_at": "opened_on", "lead_id": "contact_id", "account_id": "company_id", "label": "title", "amount": "value", "closed_at": "closed_on", "won": "CASE WHEN stage::text IN (''''Closed Won'''') THEN true WHEN stage::text IN (''''Closed Lost'''') THEN false END", "kind": "deal_type", "owner": "rep_id", "probability": null}'')'),
     ('to do', 'SELECT smarketing.bind(''spend'', ''public.ad_spend'', ''{"at": "day", "amount": "cost"}'')'),
     ('optional', 'SELECT smarketing.bind(''owner'', ''public.reps'', ''{"owner": "id", "label": "name", "is_active": "active"}'')'),
     ('optional', 'SELECT smarketing.bind(''account'', ''public.companies'', ''{"account_id": "id", "label": "name", "segment": "industry"}'')'),
@@ -151,5 +151,27 @@ CREATE TABLE public.leads (id int, made text);
 SELECT results_eq($$SELECT what, statement FROM smarketing.getting_started() WHERE what LIKE 'leads%'$$, $$VALUES ('leads, perhaps public.leads: which column is created_at?', 'SELECT smarketing.bind(''lead'', ''public.leads'', ''{"lead_id": "id", "created_at": "..."}'')')$$, 'a column that no name tells');
 SELECT is((SELECT provolatile::text || proparallel::text FROM pg_proc WHERE oid = 'smarketing.getting_started()'::regprocedure), 'su', 'stable');
 DROP ROLE starter;
+
+-- What was won is told by the labels that there are, in their languages, and not by one that denies it.
+CREATE TABLE public.deals (id int, created_at timestamptz, closed_at timestamptz, stage text, kind text, value numeric);
+CREATE FUNCTION proposed() RETURNS text LANGUAGE sql AS $$SELECT statement FROM smarketing.getting_started() WHERE statement LIKE '%bind(''opportunity''%'$$;
+SELECT matches(proposed(), 'stage::text ILIKE', 'no label yet: by words');
+INSERT INTO public.deals SELECT n, now() - interval '20 days', now() - interval '10 days', label, CASE WHEN n % 2 = 0 THEN 'Renouvellement' ELSE 'Partenariat' END, 10
+FROM generate_series(1, 10) AS n, unnest('{Won,Not won,Won''t buy,Lost,Gagné,Perdu,Closed,Verloren,It''s won}'::text[]) AS label;
+SELECT proposed() AS call \gset
+:call;
+SELECT results_eq($$SELECT won::bigint, lost::bigint FROM smarketing.opportunity_win_rate(since => current_date - 60, until => current_date, period => 'all', options => '{"kind": "all"}')$$,
+    'VALUES (30::bigint, 30::bigint)', 'won and lost by labels');
+SELECT results_eq($$SELECT label, suggestion FROM (SELECT substring(problem FROM '"(.*)"'), hint FROM smarketing.doctor() WHERE problem LIKE 'kind %') AS d (label, suggestion) ORDER BY 1$$,
+    $$VALUES ('Partenariat', 'SELECT * FROM public.deals AS opportunity WHERE opportunity.kind = ''Partenariat'' LIMIT 20'), ('Renouvellement', 'SELECT smarketing.map_value(''kind'', ''Renouvellement'', ''renewal'')')$$, 'a kind whose name tells nothing is not guessed');
+SELECT is((SELECT state FROM smarketing.getting_started() WHERE what LIKE '%kind%' AND what NOT LIKE 'activit%' LIMIT 1), 'to do', 'and stays to do');
+SELECT smarketing.unbind('opportunity') AS done \gset
+-- A status that cannot be read is no error.
+ALTER TABLE public.deals RENAME TO deals_read;
+CREATE VIEW public.deals AS SELECT id, created_at, closed_at, (1 / (id - id))::text AS stage, kind, value FROM public.deals_read;
+SELECT matches(proposed(), 'stage::text ILIKE', 'a status that cannot be read: by words');
+INSERT INTO public.deals_read VALUES (NULL, now(), NULL, NULL, NULL, NULL);
+SELECT lives_ok('SELECT * FROM smarketing.getting_started()', 'and it goes on');
+DROP TABLE public.deals_read CASCADE;
 SELECT pass('walked');
 SELECT finish();
