@@ -434,6 +434,23 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 							  keys_equal(touches->lead, lead), of_lead));
 }
 
+/*
+ * SQL for the instant of a milestone that came at an instant. Of a date that is the last one of the day, so
+ * that the touches of the day come before it, but not after what it led to.
+ */
+static char *
+milestone_at(const SmkRequest *request, const SmkRecords *records, const char *at, const char *led_to)
+{
+	const char *zone = quote_literal_cstr(request->time_zone);
+
+	if (records->binding->columns[smk_entity_column(records->binding->entity, "created_at")].type != DATEOID)
+		return pstrdup(at);
+	return psprintf(
+		"greatest(%s, least(((%s AT TIME ZONE %s)::date + 1)::timestamp AT TIME ZONE %s - interval '1 "
+		"microsecond', %s))",
+		at, at, zone, zone, led_to);
+}
+
 /* When leads and opportunities were created, as events: of the opportunity's own lead, else of its account's.
  */
 static void
@@ -442,13 +459,21 @@ append_milestones(const SmkRequest *request, const Opportunities *opportunities,
 	Key lead;
 	Key lead_account;
 	char *lead_rows = leads(request, &lead, &lead_account);
+	SmkRecords *lead_records = bound_records(plain_request(request), &lead_set, "lead_id");
+	char *opened =
+		milestone_at(request, opportunities->records, "opportunity.created_at", "opportunity.counted_at");
+	char *led_to =
+		psprintf("CASE WHEN isfinite(opportunity.created_at) THEN %s END, opportunity.counted_at", opened);
 
-	append_event(events, "'opportunity'", "opportunity.created_at", "NULL::text", "NULL::numeric",
+	append_event(events, "'opportunity'", opened, "NULL::text", "NULL::numeric",
 				 "opportunity\nWHERE isfinite(opportunity.created_at)");
-	append_event(events, "'lead'", "opportunity.lead_created_at", "NULL::text", "NULL::numeric",
-				 "opportunity\nWHERE isfinite(opportunity.lead_created_at)");
+	if (lead_records == NULL)
+		return;
+	append_event(events, "'lead'", milestone_at(request, lead_records, "opportunity.lead_created_at", led_to),
+				 "NULL::text", "NULL::numeric", "opportunity\nWHERE isfinite(opportunity.lead_created_at)");
 	if (lead_account.text && opportunities->account.text)
-		append_event(events, "'lead'", "lead.created_at", "NULL::text", "NULL::numeric",
+		append_event(events, "'lead'", milestone_at(request, lead_records, "lead.created_at", led_to),
+					 "NULL::text", "NULL::numeric",
 					 psprintf("opportunity\nJOIN %s ON %s\nWHERE opportunity.lead_created_at IS NULL AND "
 							  "isfinite(lead.created_at)",
 							  lead_rows, keys_equal(lead_account, opportunities->account)));

@@ -332,4 +332,26 @@ SELECT bag_eq($$SELECT label FROM smarketing.kpi_rows('attributed_revenue', '202
 SELECT smarketing.bind('opportunity', 'dated_deal', '{"opportunity_id": "id", "lead_id": "lead", "created_at": "opened", "closed_at": "closed", "label": null}') AS a \gset
 SELECT bag_eq($$SELECT label FROM smarketing.kpi_rows('attributed_revenue', '2025-06-01', '2025-07-01')$$, $$VALUES ('Ads / June'), ('(none) / May')$$, 'a deal without a label');
 SELECT throws_ok($$SELECT * FROM smarketing.marketing_roi(options => '{"lookback": "90"}')$$, '22023', 'option "lookback" needs a unit: "90"');
+-- A lead and an opportunity that are dated by a day: touches of that day come before them, but not after what they led to.
+CREATE TABLE day_lead (lead_id int, created_at timestamptz, account_id int, channel text);
+CREATE TABLE day_deal (opportunity_id int, created_at date, closed_at timestamptz, won boolean, account_id int, lead_id int, amount numeric);
+INSERT INTO day_lead VALUES (1, '2026-01-05 10:00Z', 1, 'First'), (2, '2026-01-24 10:00Z', 1, 'Form'), (3, '2026-01-29 10:00Z', 1, 'Mail'), (4, '2026-02-01 10:00Z', 1, 'Late');
+INSERT INTO day_deal VALUES (1, '2026-01-24', '2026-02-05', true, 1, 2, 100);
+CREATE VIEW day_deal_at AS SELECT opportunity_id, created_at + time '11:00' AT TIME ZONE 'Europe/Paris' AS created_at, closed_at, won, account_id, lead_id, amount FROM day_deal;
+CREATE VIEW day_lead_dated AS SELECT lead_id, (created_at AT TIME ZONE 'Europe/Paris')::date AS created_at, account_id, channel FROM day_lead;
+CREATE TABLE day_touch (at timestamptz, lead_id int, channel text);
+CREATE FUNCTION day_credits(since date DEFAULT '2026-02-01') RETURNS text LANGUAGE sql AS $$SELECT string_agg(by_1 || ' ' || trim_scale(attributed_revenue), ', ' ORDER BY by_1)
+FROM smarketing.marketing_roi(since, (since + interval '1 month')::date, 'all', '{channel}', options => '{"model": "w_shaped"}') WHERE attributed_revenue > 0$$;
+SELECT smarketing.unbind('touch') AS a, smarketing.bind('lead', 'day_lead') AS b, smarketing.bind('opportunity', 'day_deal') AS c \gset
+SELECT is(day_credits(), 'First 30, Form 60, Late 5, Mail 5', 'an opportunity of a day follows the lead of that day');
+SELECT smarketing.bind('opportunity', 'day_deal_at') AS a \gset
+SELECT is(day_credits(), 'First 30, Form 60, Late 5, Mail 5', 'as one of eleven o''clock does');
+INSERT INTO day_touch SELECT created_at, 2, channel FROM day_lead;
+SELECT smarketing.bind('touch', 'day_touch') AS a, smarketing.bind('lead', 'day_lead_dated') AS b \gset
+SELECT is(day_credits(), 'First 30, Form 60, Late 5, Mail 5', 'and a lead of a day has the touches of that day, up to the opportunity');
+-- Won on the day on which it was opened, at noon: what came later that day led to neither.
+SELECT smarketing.bind('opportunity', 'day_deal') AS a \gset
+UPDATE day_deal SET closed_at = '2026-01-24 12:00Z';
+INSERT INTO day_touch VALUES ('2026-01-24 11:00Z', 2, 'Call'), ('2026-01-24 13:00Z', 2, 'Thanks'), ('2026-01-24 09:00Z', 2, 'Ad');
+SELECT is(day_credits('2026-01-01'), 'Ad 5, Call 60, First 30, Form 5', 'not after the closing of that day');
 SELECT * FROM finish();
