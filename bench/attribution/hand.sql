@@ -1,5 +1,5 @@
--- Five models by hand in one statement, in floating point; what no touch led to is what the touches leave. OFFSET 0, so that the
--- workers work out the weights, and once. DuckDB reads the same text.
+-- Five models by hand in one statement, in floating point (run makes the same in decimals of it); what no touch led to is what the
+-- touches leave. OFFSET 0, so that the workers work out the weights, and once. DuckDB reads the same text.
 WITH path AS (
     SELECT value, channel, row_number() OVER way AS place, count(*) OVER whole AS touches, weight, sum(weight) OVER whole AS weights
     FROM (SELECT c.conversion_id, c.value::float8 AS value, t.channel, t.at, exp(ln(0.5) * date_part('epoch', c.at - t.at) / 604800) AS weight
