@@ -699,7 +699,7 @@ check_settings(SmkDoctor *doctor, void *state)
 			doctor, SMK_FINDING_INFO, NULL,
 			psprintf("figures are cut in time zone %s, and times are shown in %s", config->time_zone,
 					 session),
-			-1, psprintf("SELECT smarketing.configure('time_zone', %s)", quote_literal_cstr(session)));
+			-1, "SELECT * FROM smarketing.settings WHERE name = 'time_zone'");
 }
 
 /* A share in percent, as text. */
