@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 
 #include "doctor/candidate.h"
 #include "doctor/doctor.h"
@@ -139,17 +140,34 @@ read_outcomes(SmkDoctor *doctor, void *state)
 }
 
 /*
- * An expression for won, where no column tells it and a status may: by the labels that there are, or, where
- * none of them says won, or they cannot be read, by words.
+ * True where reading a column as text runs nobody's code: who asks for a proposal has not agreed to any.
+ * Views, policies and casts of types that somebody made may call functions, with the rights of the reader.
+ */
+static bool
+is_plain_text(Relation relation, const char *column)
+{
+	Oid relid = RelationGetRelid(relation);
+	char kind = relation->rd_rel->relkind;
+	Oid type = getBaseType(get_atttype(relid, get_attnum(relid, column)));
+
+	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
+		   check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED &&
+		   (type == TEXTOID || type == VARCHAROID || type == BPCHAROID);
+}
+
+/*
+ * An expression for won, where no column tells it and a status may: by the labels of a table, or, where none
+ * of them says won, or they are not to be read, by words.
  */
 static char *
-won_of(SmkDoctor *doctor, const char *relation, const char *status)
+won_of(SmkDoctor *doctor, Relation relation, const char *name, const char *status)
 {
-	Outcomes outcomes = {.relation = relation, .status = quote_identifier(status)};
+	Outcomes outcomes = {.relation = name, .status = quote_identifier(status)};
 
 	initStringInfo(&outcomes.won);
 	initStringInfo(&outcomes.lost);
-	if (smk_doctor_try(doctor, read_outcomes, &outcomes) == NULL && outcomes.won.len > 0)
+	if (is_plain_text(relation, status) && smk_doctor_try(doctor, read_outcomes, &outcomes) == NULL &&
+		outcomes.won.len > 0)
 		return psprintf("CASE WHEN %s::text IN (%s) THEN true%s END", outcomes.status, outcomes.won.data,
 						outcomes.lost.len ? psprintf(" WHEN %s::text IN (%s) THEN false", outcomes.status,
 													 outcomes.lost.data)
@@ -191,7 +209,7 @@ propose(SmkDoctor *doctor, Relation relation, const SmkEntity *entity, SmkCandid
 			const char *status = column_of(relation, entity, stage);
 
 			if (status)
-				smk_doctor_json(&json, column->name, won_of(doctor, candidate->relation, status));
+				smk_doctor_json(&json, column->name, won_of(doctor, relation, candidate->relation, status));
 		}
 		else if (column->is_required)
 		{
