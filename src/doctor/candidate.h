@@ -1,6 +1,6 @@
 /*
- * candidate.h: which relation of a database may hold an entity, and how it would be bound: by names, and by the labels
- * of a status that may tell what was won.
+ * candidate.h: which relation of a database may hold an entity, and how it would be bound: by names, and by
+ * the labels of a status that may tell what was won.
  */
 #ifndef SMK_CANDIDATE_H
 #define SMK_CANDIDATE_H

@@ -162,19 +162,30 @@ typedef struct Opportunities
 	Key lead;
 } Opportunities;
 
+/* True where a time of records is bound to a date. */
+static bool
+is_date(const SmkRecords *records, const char *column)
+{
+	return records->binding->columns[smk_entity_column(records->binding->entity, column)].type == DATEOID;
+}
+
+/* SQL for the last instant of a day. */
+static char *
+last_of_day(const SmkRequest *request, const char *day)
+{
+	return psprintf("(%s + 1)::timestamp AT TIME ZONE %s - interval '1 microsecond'", day,
+					quote_literal_cstr(request->time_zone));
+}
+
 /* SQL for the instant up to which touches count: of a closing that is a date, the last one of that day. */
 static char *
 counted_at(SmkRecords *records, const char *closed)
 {
-	int column = smk_entity_column(records->binding->entity, "closed_at");
-
 	if (closed == NULL)
 		return pstrdup("NULL::timestamptz");
-	if (records->binding->columns[column].type != DATEOID)
+	if (!is_date(records, "closed_at"))
 		return pstrdup(closed);
-	return psprintf("(%s + 1)::timestamp AT TIME ZONE %s - interval '1 microsecond'",
-					smk_records_column(records, "closed_at"),
-					quote_literal_cstr(records->request->time_zone));
+	return last_of_day(records->request, smk_records_column(records, "closed_at"));
 }
 
 /*
@@ -441,14 +452,11 @@ append_touches(const SmkRequest *request, const Opportunities *opportunities, co
 static char *
 milestone_at(const SmkRequest *request, const SmkRecords *records, const char *at, const char *led_to)
 {
-	const char *zone = quote_literal_cstr(request->time_zone);
+	char *day = psprintf("(%s AT TIME ZONE %s)::date", at, quote_literal_cstr(request->time_zone));
 
-	if (records->binding->columns[smk_entity_column(records->binding->entity, "created_at")].type != DATEOID)
+	if (!is_date(records, "created_at"))
 		return pstrdup(at);
-	return psprintf(
-		"greatest(%s, least(((%s AT TIME ZONE %s)::date + 1)::timestamp AT TIME ZONE %s - interval '1 "
-		"microsecond', %s))",
-		at, at, zone, zone, led_to);
+	return psprintf("greatest(%s, least(%s, %s))", at, last_of_day(request, day), led_to);
 }
 
 /* When leads and opportunities were created, as events: of the opportunity's own lead, else of its account's.
