@@ -1,7 +1,7 @@
 -- getting_started(): walked from an empty database to a full scorecard by running its statements.
 SET client_min_messages = warning;
 CREATE EXTENSION smarketing;
-SELECT plan(43);
+SELECT plan(44);
 SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, -1), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'smarketing.getting_started_row'::regclass),
     'step integer, state text, what text, statement text', 'columns');
 SELECT results_eq($$SELECT step, state, split_part(statement, ',', 1) FROM smarketing.getting_started()$$,
@@ -189,5 +189,15 @@ DROP TABLE public.deals_read CASCADE;
 DROP FUNCTION proposed();
 DROP TYPE deal_stage CASCADE;
 DROP ROLE deal_seller;
+-- Kinds of spend, and of opportunities, by words of five languages; what denies one, or tells nothing, is nobody's.
+CREATE TABLE bills (at date, amount numeric, kind text);
+INSERT INTO bills SELECT current_date - 1, 1, kind FROM unnest('{Payroll,Salaires commerciaux,Gehälter,Vertriebskosten,Salaires marketing,Google Ads,Werbung,Foire et salons,Office rent,RH}'::text[]) AS kind;
+CREATE TABLE bargains (opportunity_id int, created_at date, closed_at date, won boolean, amount numeric, kind text);
+INSERT INTO bargains SELECT 1, current_date - 1, current_date - 1, true, 1, kind FROM unnest('{Renovación,Verlängerung,Vente croisée,Montée en gamme,Bestandskunde,Nouvelle affaire,Neukunde,No renewal,Wartung}'::text[]) AS kind;
+SELECT smarketing.bind('spend', 'bills') AS a, smarketing.bind('opportunity', 'bargains') AS b \gset
+SELECT results_eq($$SELECT entity, string_agg(label || ' ' || coalesce(kind, '?'), ', ' ORDER BY label COLLATE "C")
+FROM (SELECT entity, substring(problem FROM '"(.*)"'), substring(hint FROM '''(marketing|sales|new|upsell|cross_sell|renewal)''\)$') FROM smarketing.doctor() WHERE problem LIKE 'kind %') AS d (entity, label, kind) GROUP BY entity ORDER BY entity$$,
+    $$VALUES ('opportunity', 'Bestandskunde upsell, Montée en gamme upsell, Neukunde new, No renewal ?, Nouvelle affaire new, Renovación renewal, Vente croisée cross_sell, Verlängerung renewal, Wartung ?'),
+    ('spend', 'Foire et salons marketing, Gehälter sales, Google Ads marketing, Office rent ?, Payroll sales, RH ?, Salaires commerciaux sales, Salaires marketing marketing, Vertriebskosten sales, Werbung marketing')$$, 'kinds by their words');
 SELECT pass('walked');
 SELECT finish();
